@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash -o pipefail
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := app.py stacks service demo local tests
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help install demo run test check format verify lock clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/.installed  ## Set up the virtual environment from the hash-locked requirements
+
+.venv/.installed: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+demo: install  ## Serve the demo model, transcribe the sample calls over HTTP, print words and error rate
+	$(BIN)/python -m demo
+
+run: install  ## Serve the demo model on http://127.0.0.1:8000 until interrupted
+	$(BIN)/python -m service api
+
+test: install  ## Run the tests
+	$(BIN)/python -m pytest -m "not verify"
+
+check: install  ## Check format, lint, types and import arrows
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+
+format: install  ## Format the code and mend what the linter can
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+verify: check install  ## Run everything there is, the long tests too
+	$(BIN)/python -m pytest
+
+UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+lock: install  ## Resolve the dependencies of pyproject.toml into the hash-locked files (UPGRADE=1 takes newer versions)
+	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev -o requirements-dev.txt
+	$(UV_COMPILE) --group cdk -c requirements-dev.txt -o requirements.txt
+	$(UV_COMPILE) --group service -c requirements-dev.txt -o service/requirements.txt
+
+clean:  ## Remove what the targets made
+	rm -rf .venv build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,166 @@
+"""Every setting of the service: one environment variable each, read once, validated where it is read.
+
+Standard library only: the stacks import this module to write a container's environment
+(`Settings(...).to_environ()`), so infrastructure and service cannot disagree.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+PREFIX = "WHISPER_"
+
+# Fargate sends SIGKILL at most this long after SIGTERM.
+MAX_STOP_TIMEOUT_SECONDS = 120
+# An Application Load Balancer accepts no longer idle timeout.
+MAX_IDLE_TIMEOUT_SECONDS = 4000
+
+# What Whisper's multilingual tokenizer knows, as ISO 639 codes.
+LANGUAGES = frozenset(
+    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi"
+    " hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn"
+    " no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi"
+    " yi yo yue zh".split()
+)
+COMPUTE_TYPES = ("int8", "int8_float32", "float32")
+
+
+class SettingError(ValueError):
+    """A setting that does not parse or does not fit: names the variable, the value and what was expected."""
+
+    def __init__(self, name: str, value: object, expected: str) -> None:
+        self.name, self.value, self.expected = name, value, expected
+        super().__init__(f"{name}: got {str(value)!r}, expected {expected}")
+
+
+Check = Callable[[Any], bool]
+
+
+def setting(default: Any, doc: str, *, expected: str, check: Check) -> Any:
+    """A dataclass field that carries its documentation, its rule and the rule's wording."""
+    return field(default=default, metadata={"doc": doc, "expected": expected, "check": check})
+
+
+def _text(default: str, doc: str, *, expected: str = "a non-empty text", check: Check = bool) -> Any:
+    return setting(default, doc, expected=expected, check=check)
+
+
+def _between(default: float, low: float, high: float, doc: str) -> Any:
+    kind = "a whole number" if isinstance(default, int) else "a number"
+    return setting(default, doc, expected=f"{kind} from {low} to {high}", check=lambda v: low <= v <= high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The service's settings. Each field `name` is read from `WHISPER_NAME`.
+
+    >>> Settings.from_environ({"WHISPER_PORT": "9000"}).port
+    9000
+    >>> Settings(port=9000).to_environ()["WHISPER_PORT"]
+    '9000'
+    """
+
+    model: str = _text("demo/model", "Model: a name (`base`, `small`, `large-v3-turbo`, …) or a folder.")
+    compute_type: str = _text(
+        "int8",
+        "Number format of the weights in memory.",
+        expected=f"one of {', '.join(COMPUTE_TYPES)}",
+        check=lambda v: v in COMPUTE_TYPES,
+    )
+    threads: int = _between(0, 0, 256, "CPU threads for inference; 0 follows the container's CPU quota.")
+    language: str = _text(
+        "",
+        "Language of every call, as an ISO 639 code; empty detects it once per call.",
+        expected="an ISO 639 code that Whisper knows (such as en or fr), or nothing",
+        check=lambda v: v == "" or v in LANGUAGES,
+    )
+    beam_size: int = _between(5, 1, 20, "Beam width of the decoder; 1 is greedy.")
+    batch_size: int = _between(8, 1, 64, "Speech windows decoded together.")
+    window_seconds: float = _between(30.0, 5.0, 30.0, "Longest speech window given to the model, in seconds.")
+    max_audio_seconds: int = _between(
+        5400, 1, 86_400, "Longest recording accepted, in seconds; a longer one is refused, never cut."
+    )
+    max_upload_bytes: int = _between(
+        1_073_741_824, 1024, 5_368_709_120, "Largest upload accepted, in bytes; a larger one is refused."
+    )
+    max_waiting: int = _between(
+        16, 0, 10_000, "Requests that may wait for the engine; one more is answered 503 with Retry-After."
+    )
+    decode_memory_bytes: int = _between(
+        1_073_741_824, 134_217_728, 17_179_869_184, "Memory the audio decoder's process may take, in bytes."
+    )
+    decode_timeout_seconds: int = _between(
+        300, 1, 3600, "Time the audio decoder's process may take for one recording, in seconds."
+    )
+    job_deadline_seconds: int = _between(
+        3600, 60, 14_400, "Time one recording may take from start to result, in seconds; derives every other limit."
+    )
+    host: str = _text("127.0.0.1", "Address the HTTP server binds.")
+    port: int = _between(8000, 1, 65_535, "Port the HTTP server binds.")
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if not f.metadata["check"](value):
+                raise SettingError(variable(f.name), value, f.metadata["expected"])
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read every `WHISPER_…` variable of `environ`; the others keep their defaults.
+
+        Raises:
+            SettingError: a value does not parse or does not fit, or a `WHISPER_…` name is unknown.
+        """
+        known = {variable(f.name): f for f in fields(cls)}
+        values: dict[str, Any] = {}
+        for name, text in environ.items():
+            if not name.startswith(PREFIX):
+                continue
+            if name not in known:
+                raise SettingError(name, text, f"one of the known settings: {', '.join(sorted(known))}")
+            f = known[name]
+            values[f.name] = _parse(name, text, type(f.default), f.metadata["expected"])
+        return cls(**values)
+
+    def to_environ(self) -> dict[str, str]:
+        """The environment that `from_environ` reads back to these settings, every variable explicit."""
+        return {variable(f.name): str(getattr(self, f.name)) for f in fields(self)}
+
+    @property
+    def visibility_timeout_seconds(self) -> int:
+        """How long a silent worker keeps its message: short, so that a killed one is replaced soon."""
+        return max(60, self.job_deadline_seconds // 20)
+
+    @property
+    def heartbeat_seconds(self) -> int:
+        """How often a working worker extends its message; two heartbeats may be lost."""
+        return self.visibility_timeout_seconds // 3
+
+    @property
+    def stop_timeout_seconds(self) -> int:
+        """Time between SIGTERM and SIGKILL of a task."""
+        return min(MAX_STOP_TIMEOUT_SECONDS, self.job_deadline_seconds)
+
+    @property
+    def idle_timeout_seconds(self) -> int:
+        """How long the load balancer keeps a connection on which nothing was sent yet."""
+        return min(MAX_IDLE_TIMEOUT_SECONDS, self.job_deadline_seconds + 60)
+
+
+def variable(field_name: str) -> str:
+    """The environment variable that carries a field of `Settings`."""
+    return PREFIX + field_name.upper()
+
+
+def model_folder(settings: Settings) -> Path | None:
+    """The model's folder, or None where `settings.model` is a name to look up."""
+    path = Path(settings.model)
+    return path if path.is_dir() or "/" in settings.model else None
+
+
+def _parse(name: str, text: str, kind: type, expected: str) -> Any:
+    try:
+        return kind(text.strip())
+    except ValueError:
+        raise SettingError(name, text, expected) from None
