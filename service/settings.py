@@ -6,7 +6,6 @@ Standard library only: the stacks import this module to write a container's envi
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, Self
 
 PREFIX = "WHISPER_"
@@ -84,8 +83,9 @@ class Settings:
     max_upload_bytes: int = _between(
         1_073_741_824, 1024, 5_368_709_120, "Largest upload accepted, in bytes; a larger one is refused."
     )
+    max_running: int = _between(4, 1, 64, "Requests that the engine works on at once, taking turns.")
     max_waiting: int = _between(
-        16, 0, 10_000, "Requests that may wait for the engine; one more is answered 503 with Retry-After."
+        16, 0, 10_000, "Requests that may wait beside them; one more is answered 503 with Retry-After."
     )
     decode_memory_bytes: int = _between(
         1_073_741_824, 134_217_728, 17_179_869_184, "Memory the audio decoder's process may take, in bytes."
@@ -151,12 +151,6 @@ class Settings:
 def variable(field_name: str) -> str:
     """The environment variable that carries a field of `Settings`."""
     return PREFIX + field_name.upper()
-
-
-def model_folder(settings: Settings) -> Path | None:
-    """The model's folder, or None where `settings.model` is a name to look up."""
-    path = Path(settings.model)
-    return path if path.is_dir() or "/" in settings.model else None
 
 
 def _parse(name: str, text: str, kind: type, expected: str) -> Any:

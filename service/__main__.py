@@ -1,0 +1,89 @@
+"""The composition root: `python -m service VERB`."""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from service import telemetry
+from service.errors import ServiceError
+from service.settings import SettingError, Settings
+from service.transcript import FORMATS
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run one verb; 0 where it did its work, 2 where a setting, a model or a recording was refused."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings.from_environ(environ)
+        return _api(settings) if options.verb == "api" else _transcribe(settings, options)
+    except (SettingError, ServiceError) as error:
+        print(f"whisper-fargate: {error}", file=sys.stderr)  # noqa: T201 - the one line that a person reads
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m service", description="Speech-to-text for call recordings.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("api", help="serve HTTP; settings come from WHISPER_… variables")
+    transcribe = verbs.add_parser("transcribe", help="transcribe files")
+    transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    transcribe.add_argument("--format", choices=FORMATS, default="json", help="of the transcript (default: json)")
+    transcribe.add_argument("--output", type=Path, metavar="DIR", help="write a file per recording here")
+    transcribe.add_argument("--language", default="", help="ISO 639 code; left out, it is detected once per call")
+    transcribe.add_argument("--words", action="store_true", help="add the times of each word (json)")
+    return parser
+
+
+def _api(settings: Settings) -> int:
+    telemetry.configure(sys.stdout)
+    # The port first: a taken one is known in a moment, a model takes seconds to load.
+    with _bind(settings) as listener:
+        from service import api, audio, engine
+
+        loaded = engine.Engine.load(settings)
+        app = api.create_app(engine=loaded, decode=partial(audio.decode, settings=settings), settings=settings)
+        telemetry.log("ready", host=settings.host, port=settings.port, model=settings.model)
+        api.serve(app, listener=listener, settings=settings)
+    return 0
+
+
+def _transcribe(settings: Settings, options: argparse.Namespace) -> int:
+    telemetry.configure(sys.stderr)
+    from service import audio, cli, engine
+
+    loaded = engine.Engine.load(settings)
+    loaded.check_language(options.language)
+    complete = cli.transcribe_files(
+        options.files,
+        engine=loaded,
+        decode=partial(audio.decode, settings=settings),
+        form=options.format,
+        folder=options.output,
+        language=options.language,
+        words=options.words,
+    )
+    return 0 if complete else 2
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """A socket bound but not listening: until the model is loaded, a connection is refused, not left waiting."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except socket.gaierror:
+        raise SettingError("WHISPER_HOST", settings.host, "an address of this machine") from None
+    except OSError as error:
+        raise SettingError(
+            "WHISPER_PORT", settings.port, f"a port free on {settings.host} ({error.strerror})"
+        ) from None
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

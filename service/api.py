@@ -1,0 +1,345 @@
+"""The HTTP face: a recording in a form, its transcript in the answer.
+
+The event loop only moves bytes. Whatever decodes or infers runs on the calls' own threads.
+"""
+
+import asyncio
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Any, BinaryIO, Protocol
+from uuid import uuid4
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import FormData, MutableHeaders, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import telemetry
+from service.audio import Recording
+from service.engine import Cancelled, Progress
+from service.errors import InvalidField, RequestError, RetryLater, ServiceError, TooLarge, UnsupportedAudio
+from service.settings import Settings
+from service.transcript import Transcript, segment_dict
+
+AUDIO_FIELD = "audio_file"
+OPTIONAL_FIELDS = ("language", "words")
+# How often a running call looks whether its caller is still there.
+DISCONNECT_POLL_SECONDS = 1.0
+
+
+class Transcriber(Protocol):
+    """What the API needs of an engine."""
+
+    def check_language(self, language: str) -> None:
+        """Raise `InvalidField` for a language that the model does not know."""
+
+    def transcribe(self, recording: Recording, *, language: str, words: bool, progress: Progress) -> Transcript:
+        """Transcribe every channel of a recording."""
+
+
+Decode = Callable[[Path], Recording]
+
+
+class Calls:
+    """The calls that were accepted: they run on threads of their own, a bounded number at once."""
+
+    def __init__(self, *, engine: Transcriber, decode: Decode, settings: Settings) -> None:
+        self.engine = engine
+        self.draining = False
+        self._decode = decode
+        self._running = settings.max_running
+        self._places = settings.max_running + settings.max_waiting
+        self._accepted = 0
+        self._mean_seconds = 1.0
+        self._threads = ThreadPoolExecutor(settings.max_running, thread_name_prefix="call")
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place from the first byte of the request to the last of its answer; `RetryLater` where none is left."""
+        if self.draining:
+            raise RetryLater("the service is stopping", code="draining", retry_after_seconds=1)
+        if self._accepted >= self._places:
+            wait = self._mean_seconds * self._accepted / self._running
+            raise RetryLater("every place is taken", code="busy", retry_after_seconds=max(1, round(wait)))
+        self._accepted += 1
+        started = time.monotonic()
+        try:
+            yield
+            self._mean_seconds += 0.2 * (time.monotonic() - started - self._mean_seconds)
+        finally:
+            self._accepted -= 1
+
+    async def run(
+        self, upload: BinaryIO, *, language: str, words: bool, abandoned: Callable[[], Awaitable[bool]]
+    ) -> Transcript:
+        """Decode and transcribe on a call's thread; give up between two batches once the caller has gone."""
+        gone = Event()
+        work = partial(self._work, upload, language=language, words=words, gone=gone)
+        call = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            while not (await asyncio.wait([call], timeout=DISCONNECT_POLL_SECONDS))[0]:
+                if await abandoned():
+                    raise Cancelled
+            return call.result()
+        finally:
+            gone.set()
+
+    def _work(self, upload: BinaryIO, *, language: str, words: bool, gone: Event) -> Transcript:
+        def progress(_: float) -> None:
+            if gone.is_set():
+                raise Cancelled
+
+        progress(0)
+        with tempfile.NamedTemporaryFile() as file:
+            shutil.copyfileobj(upload, file)
+            file.flush()
+            recording = self._decode(Path(file.name))
+        progress(0)
+        return self.engine.transcribe(recording, language=language, words=words, progress=progress)
+
+
+def create_app(*, engine: Transcriber, decode: Decode, settings: Settings) -> Starlette:
+    """The application; `engine` is loaded already, so that the first answer of `/readyz` is the truth."""
+    app = Starlette(
+        routes=[
+            Route("/transcribe", transcribe, methods=["POST"]),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+        ],
+        exception_handlers={ServiceError: _service_error, HTTPException: _http_error, Exception: _unexpected_error},
+    )
+    app.add_middleware(RequestLog)
+    app.state.calls = Calls(engine=engine, decode=decode, settings=settings)
+    app.state.max_upload_bytes = settings.max_upload_bytes
+    return app
+
+
+async def transcribe(request: Request) -> Response:
+    """`POST /transcribe`: the original service's contract, with added keys."""
+    calls: Calls = request.app.state.calls
+    with calls.place():
+        request = _bounded(request, request.app.state.max_upload_bytes)
+        async with request.form(max_files=1, max_fields=len(OPTIONAL_FIELDS)) as form:
+            upload = _upload(form)
+            language = str(form.get("language", ""))
+            calls.engine.check_language(language)
+            words = _flag("words", str(form.get("words", "false")))
+            try:
+                transcript = await calls.run(
+                    upload.file, language=language, words=words, abandoned=request.is_disconnected
+                )
+            except Cancelled:
+                return Response(status_code=499)  # nobody reads it; the log does
+    telemetry.log(
+        "transcribed",
+        audio_seconds=round(transcript.duration, 3),
+        channels=transcript.channels,
+        language=transcript.language,
+        partial=transcript.partial,
+        segments=len(transcript.segments),
+    )
+    return JSONResponse(answer(transcript))
+
+
+async def healthz(_: Request) -> Response:
+    """`GET /healthz`: the event loop answers."""
+    return JSONResponse({"status": "healthy"})
+
+
+async def readyz(request: Request) -> Response:
+    """`GET /readyz`: the model is loaded and new calls are welcome."""
+    if request.app.state.calls.draining:
+        return JSONResponse({"status": "draining"}, status_code=503)
+    return JSONResponse({"status": "ready"})
+
+
+def answer(transcript: Transcript) -> dict[str, Any]:
+    """The original service's answer, `{"metadata": {language, probability}, "transcription": […]}`, and more keys."""
+    facts = transcript.to_dict()
+    segments = facts.pop("segments")
+    return {"metadata": {"probability": facts.pop("language_probability"), **facts}, "transcription": segments}
+
+
+class RequestLog:
+    """Gives each request an id, in the answer and in every log line, and logs how it ended."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        identity = uuid4().hex
+        token = telemetry.request_id.set(identity)
+        started = time.monotonic()
+        status = 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = identity
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            # Health checks come every few seconds and tell nothing while they succeed.
+            if status >= 400 or scope["path"] not in {"/healthz", "/readyz"}:
+                telemetry.log(
+                    "answered", method=scope["method"], status=status, seconds=round(time.monotonic() - started, 3)
+                )
+            telemetry.request_id.reset(token)
+        return None
+
+
+def _bounded(request: Request, limit: int) -> Request:
+    """The request, whose body ends in `TooLarge` past `limit` bytes."""
+
+    def refuse(size: str) -> TooLarge:
+        return TooLarge(
+            "the upload is too large",
+            code="upload_too_large",
+            field="body",
+            value=size,
+            expected=f"at most {limit} bytes",
+        )
+
+    if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
+        raise UnsupportedAudio(
+            "the body is compressed",
+            code="unsupported_encoding",
+            field="content-encoding",
+            value=encoding,
+            expected="no content encoding",
+        )
+    if (length := request.headers.get("content-length", "")).isdigit() and int(length) > limit:
+        raise refuse(f"{length} bytes")
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise refuse(f"more than {limit} bytes")
+        return message
+
+    return Request(request.scope, receive)
+
+
+def _upload(form: FormData) -> UploadFile:
+    names = sorted(set(form))
+    upload = form.get(AUDIO_FIELD)
+    if not isinstance(upload, UploadFile):
+        raise InvalidField(
+            "no recording in the form",
+            code="missing_file",
+            field=AUDIO_FIELD,
+            value=f"form fields: {', '.join(names) or 'none'}",
+            expected=f"a multipart form with the recording as the file field {AUDIO_FIELD}",
+        )
+    for name in names:
+        if name not in (AUDIO_FIELD, *OPTIONAL_FIELDS):
+            raise InvalidField(
+                "unknown form field",
+                code="unknown_field",
+                field=name,
+                expected=f"one of {AUDIO_FIELD}, {', '.join(OPTIONAL_FIELDS)}",
+            )
+    return upload
+
+
+def _flag(name: str, text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise InvalidField("not a flag", code="invalid_value", field=name, value=text, expected="true or false")
+    return text == "true"
+
+
+async def _service_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)  # noqa: S101 - Starlette calls a handler with its own class only
+    headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, RetryLater) else None
+    kind = "invalid_request_error" if isinstance(error, RequestError) else "server_error"
+    return _error(
+        error.status,
+        str(error),
+        kind=kind,
+        code=error.code,
+        param=error.field or None,
+        value=error.value,
+        expected=error.expected,
+        headers=headers,
+    )
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    kind = "invalid_request_error" if error.status_code < 500 else "server_error"
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
+    return _error(error.status_code, error.detail, kind=kind, code=code, headers=error.headers)
+
+
+async def _unexpected_error(_: Request, __: Exception) -> Response:
+    return _error(
+        500, "unexpected error; the log has it under the request id", kind="server_error", code="internal_error"
+    )
+
+
+def _error(
+    status: int,
+    message: str,
+    *,
+    kind: str,
+    code: str,
+    param: str | None = None,
+    value: object = "",
+    expected: str = "",
+    headers: Any = None,
+) -> Response:
+    body = {"message": message, "type": kind, "param": param, "code": code, "value": str(value), "expected": expected}
+    return JSONResponse({"error": body}, status_code=status, headers=headers)
+
+
+class Server(uvicorn.Server):
+    """Uvicorn whose SIGTERM means: not ready any more, finish what was accepted, exit with 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        calls: Calls = self.config.app.state.calls  # type: ignore[union-attr]
+
+        def drain() -> None:
+            calls.draining = True
+            self.should_exit = True
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, drain)
+        yield
+
+
+def serve(app: Starlette, *, listener: socket.socket, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the accepted calls."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        # The load balancer closes idle connections first: otherwise it sends into closed ones and answers 502.
+        timeout_keep_alive=settings.idle_timeout_seconds + 5,
+        timeout_graceful_shutdown=settings.stop_timeout_seconds - 5,
+    )
+    Server(config).run(sockets=[listener])

@@ -1,0 +1,84 @@
+"""Transcribe files from the command line: transcripts on standard output, everything else on standard error."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from tqdm import tqdm
+
+from service.audio import Recording
+from service.engine import Progress
+from service.errors import InvalidField, ServiceError
+from service.transcript import Transcript, render
+
+
+class Transcriber(Protocol):
+    """What the command line needs of an engine."""
+
+    def transcribe(self, recording: Recording, *, language: str, words: bool, progress: Progress) -> Transcript:
+        """Transcribe every channel of a recording."""
+
+
+def output_paths(files: Sequence[Path], *, folder: Path, form: str) -> list[Path]:
+    """Where the transcript of each file goes: its name with the format as suffix.
+
+    Raises:
+        InvalidField: two files would write the same transcript.
+    """
+    suffix = ".txt" if form == "text" else f".{form}"
+    paths = [folder / file.with_suffix(suffix).name for file in files]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise InvalidField(
+                "two recordings would write the same transcript",
+                code="duplicate_output",
+                field="FILE",
+                value=path.name,
+                expected="recordings with different names",
+            )
+    return paths
+
+
+def transcribe_files(
+    files: Sequence[Path],
+    *,
+    engine: Transcriber,
+    decode: Callable[[Path], Recording],
+    form: str,
+    folder: Path | None,
+    language: str,
+    words: bool,
+) -> bool:
+    """Transcribe each file; one that fails is named on standard error and the others go on.
+
+    Returns:
+        Whether every file was transcribed.
+    """
+    outputs = output_paths(files, folder=folder, form=form) if folder else [None] * len(files)
+    complete = True
+    for file, output in zip(files, outputs, strict=True):
+        try:
+            transcript = _transcribe_file(file, engine=engine, decode=decode, language=language, words=words)
+        except (ServiceError, OSError) as error:
+            print(f"{file}: {error}", file=sys.stderr)  # noqa: T201 - a person called this
+            complete = False
+            continue
+        if transcript.partial:
+            print(f"{file}: partial, {transcript.missing_seconds:.1f} s are missing", file=sys.stderr)  # noqa: T201
+        if output:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_text(render(transcript, form) + "\n", encoding="utf-8")
+        else:
+            print(render(transcript, form))  # noqa: T201 - the transcript
+    return complete
+
+
+def _transcribe_file(
+    file: Path, *, engine: Transcriber, decode: Callable[[Path], Recording], language: str, words: bool
+) -> Transcript:
+    # `disable=None` shows the bar only where standard error is a terminal.
+    with tqdm(total=100, desc=file.name, unit="%", bar_format="{desc}: {bar} {n:.0f} %", disable=None) as bar:
+        return engine.transcribe(
+            decode(file), language=language, words=words, progress=lambda share: bar.update(100 * share - bar.n)
+        )

@@ -1,0 +1,103 @@
+"""Where the weights come from: a folder, or a name looked up in the cache and then on the model hub."""
+
+import os
+from pathlib import Path
+
+from faster_whisper import WhisperModel, available_models
+from faster_whisper.utils import download_model
+from huggingface_hub.errors import LocalEntryNotFoundError
+
+from service.errors import ModelError
+from service.settings import Settings
+
+REQUIRED_FILES = ("config.json", "model.bin", "tokenizer.json")
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def load(settings: Settings) -> WhisperModel:
+    """Load the model that the settings name, on as many threads as the container may use.
+
+    Raises:
+        ModelError: no such model, not reachable, or damaged.
+    """
+    folder = find(settings.model)
+    try:
+        model = WhisperModel(
+            str(folder),
+            device="cpu",
+            compute_type=settings.compute_type,
+            cpu_threads=settings.threads or available_cpus(),
+        )
+    # CTranslate2 and tokenizers raise whatever a damaged file makes of them.
+    except Exception as error:
+        raise _error("the model cannot be loaded", "model_damaged", settings.model, "undamaged model files") from error
+    if settings.language and settings.language not in model.supported_languages:
+        expected = f"one of {', '.join(model.supported_languages)}, or a multilingual model"
+        raise ModelError(
+            "the model does not know this language",
+            code="unknown_language",
+            field="WHISPER_LANGUAGE",
+            value=settings.language,
+            expected=expected,
+        )
+    return model
+
+
+def find(model: str) -> Path:
+    """The folder with the model's files; a name that is not in the cache is downloaded.
+
+    Raises:
+        ModelError: neither a folder nor a known name, incomplete, or not reachable.
+    """
+    folder = Path(model)
+    if folder.is_dir():
+        if absent := _absent(folder):
+            raise _error(f"the folder lacks {', '.join(absent)}", "model_incomplete", model, _FOLDER)
+        return folder
+    if model not in available_models():
+        expected = f"{_FOLDER}, or one of {', '.join(available_models())}"
+        raise _error("no such model", "unknown_model", model, expected)
+    try:
+        # The cache first: a service whose hub is out of reach starts all the same.
+        cached = Path(download_model(model, local_files_only=True))
+        if not _absent(cached):
+            return cached
+    except LocalEntryNotFoundError:
+        pass
+    try:
+        return Path(download_model(model))
+    # The hub's client raises its own, its transport's and the operating system's errors.
+    except Exception as error:
+        expected = f"a reachable model hub, or {_FOLDER}"
+        raise _error("the model cannot be downloaded", "model_unreachable", model, expected) from error
+
+
+def available_cpus() -> int:
+    """The whole CPUs this process may use: its affinity, cut by the container's quota."""
+    cpus = len(os.sched_getaffinity(0))
+    quota = cpu_quota(CGROUP)
+    return cpus if quota is None else max(1, min(cpus, int(quota)))
+
+
+def cpu_quota(cgroup: Path) -> float | None:
+    """The quota in CPUs, from cgroup v2's `cpu.max` or v1's `cpu.cfs_quota_us`; None where there is none."""
+    try:
+        if (v2 := cgroup / "cpu.max").exists():
+            limit, period = v2.read_text().split()
+        else:
+            limit = (cgroup / "cpu/cpu.cfs_quota_us").read_text().strip()
+            period = (cgroup / "cpu/cpu.cfs_period_us").read_text()
+    except OSError:
+        return None
+    return None if limit in {"max", "-1"} else int(limit) / int(period)
+
+
+_FOLDER = f"a folder with {', '.join(REQUIRED_FILES)}"
+
+
+def _absent(folder: Path) -> list[str]:
+    return [name for name in REQUIRED_FILES if not (folder / name).is_file()]
+
+
+def _error(message: str, code: str, model: str, expected: str) -> ModelError:
+    return ModelError(message, code=code, field="WHISPER_MODEL", value=model, expected=expected)
