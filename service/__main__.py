@@ -42,7 +42,7 @@ def _api(settings: Settings) -> int:
     telemetry.configure(sys.stdout)
     # The port first: a taken one is known in a moment, a model takes seconds to load.
     with _bind(settings) as listener:
-        from service import api, audio, engine
+        from service import api, audio, engine  # noqa: PLC0415 - see above
 
         loaded = engine.Engine.load(settings)
         app = api.create_app(engine=loaded, decode=partial(audio.decode, settings=settings), settings=settings)
@@ -53,7 +53,7 @@ def _api(settings: Settings) -> int:
 
 def _transcribe(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stderr)
-    from service import audio, cli, engine
+    from service import audio, cli, engine  # noqa: PLC0415 - `--help` and wrong options answer at once
 
     loaded = engine.Engine.load(settings)
     loaded.check_language(options.language)

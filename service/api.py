@@ -32,7 +32,7 @@ from service.audio import Recording
 from service.engine import Cancelled, Progress
 from service.errors import InvalidField, RequestError, RetryLater, ServiceError, TooLarge, UnsupportedAudio
 from service.settings import Settings
-from service.transcript import Transcript, segment_dict
+from service.transcript import Transcript
 
 AUDIO_FIELD = "audio_file"
 OPTIONAL_FIELDS = ("language", "words")
@@ -180,6 +180,7 @@ class RequestLog:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         identity = uuid4().hex
@@ -318,6 +319,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Install the handlers for as long as the server runs."""
         calls: Calls = self.config.app.state.calls  # type: ignore[union-attr]
 
         def drain() -> None:

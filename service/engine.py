@@ -35,7 +35,7 @@ SECONDS_PER_TIMESTAMP = 0.02
 WINDOW_FRAMES = 3000
 FRAMES_PER_SECOND = 100
 PREPENDED_PUNCTUATION = "\"'“¿([{-"
-APPENDED_PUNCTUATION = "\"'.。,，!！?？:：”)]}、"
+APPENDED_PUNCTUATION = "\"'.。,，!！?？:：”)]}、"  # noqa: RUF001 - full-width marks are meant
 # The most windows that vote on a call's language.
 LANGUAGE_WINDOWS = 4
 

@@ -16,12 +16,13 @@ MAX_STOP_TIMEOUT_SECONDS = 120
 MAX_IDLE_TIMEOUT_SECONDS = 4000
 
 # What Whisper's multilingual tokenizer knows, as ISO 639 codes.
-LANGUAGES = frozenset(
+_CODES = (
     "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi"
     " hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn"
     " no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi"
-    " yi yo yue zh".split()
+    " yi yo yue zh"
 )
+LANGUAGES = frozenset(_CODES.split())
 COMPUTE_TYPES = ("int8", "int8_float32", "float32")
 
 

@@ -16,6 +16,7 @@ class JsonFormatter(logging.Formatter):
     """A log record as one line of JSON; what `log` was given becomes its fields."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

@@ -4,7 +4,6 @@ A window holds the speech of one channel only: two speakers or two customers nev
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from faster_whisper.vad import VadOptions, get_speech_timestamps
@@ -30,6 +29,7 @@ class Span:
 
     @property
     def length(self) -> int:
+        """Samples in the span."""
         return self.end - self.start
 
 
@@ -79,16 +79,6 @@ class Window:
             skip -= span.length
         tail = Window(channel=self.channel, spans=tuple(rest))
         return tail if tail.duration * SAMPLE_RATE >= MIN_TAIL_SAMPLES else None
-
-    def pauses(self) -> tuple[float, ...]:
-        """Window times, in seconds, at which a silence was cut out."""
-        times: list[float] = []
-        position = 0
-        for span, following in pairwise(self.spans):
-            position += span.length
-            if following.start > span.end:
-                times.append(position / SAMPLE_RATE)
-        return tuple(times)
 
 
 def to_float(samples: NDArray[np.int16]) -> NDArray[np.float32]:
