@@ -1,0 +1,1 @@
+"""The infrastructure: one stack per part, one environment per value."""

@@ -1,0 +1,14 @@
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from stacks.constructs.image_repository import ImageRepository
+from stacks.environments import Environment
+
+
+class Registry(Stack):
+    """The repository of the service's images; deployed before the first image exists."""
+
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        super().__init__(scope, "Registry", termination_protection=environment.production)
+        self.repository = ImageRepository(self, "Images", keep=environment.images_kept, retain=environment.production)
+        CfnOutput(self, "RepositoryUri", value=self.repository.repository_uri)
