@@ -10,8 +10,8 @@ from dataclasses import dataclass
 # The fleet is sized to finish in this share of the window. The alarm on the oldest message sounds where it ends,
 # so that people have the rest. Tasks are billed by the second: a larger fleet for a shorter time costs the same.
 PLANNED_SHARE = 0.75
-# The backlog that one task may have before it gets company, as a share of the planned time.
-PATIENCE = 1 / 20
+# A message may wait this share of the planned time before the fleet grows: AWS calls it the acceptable latency.
+ACCEPTABLE_LATENCY_SHARE = 1 / 20
 # Whisper small in int8 per Fargate vCPU: faster-whisper's README has 13 min in 102 s on 8 threads of a Core i7-12700K,
 # 0.96 per thread. An x86 vCPU is half a core (0.48) at about two thirds of that clock (0.31): rounded down.
 ASSUMED_SPEED_PER_VCPU = 0.25
@@ -185,9 +185,9 @@ def plan(*, workload: Workload, speed: Speed, limits: Limits, api_speed: Speed |
     >>> account = Limits(spot_vcpus=1024, on_demand_vcpus=64, max_audio_seconds=5400, job_deadline_seconds=14400)
     >>> result = plan(workload=week, speed=Speed.assumed(cpu=2048), limits=account)
     >>> result.audio_hours, result.batch_max_tasks, round(result.hours_to_finish, 1)
-    (2000.0, 169, 45.0)
+    (2000.0, 176, 44.9)
     """
-    batch_max_tasks, patience_hours, hours_to_finish = _batch_fleet(workload, speed, limits)
+    batch_max_tasks, latency_hours, hours_to_finish = _batch_fleet(workload, speed, limits)
     hours_per_call = workload.talk_minutes_per_call / 60 / speed.audio_hours_per_hour
     api_max_tasks, api_requests = _api_fleet(workload, api_speed or speed, limits)
     return Plan(
@@ -195,7 +195,7 @@ def plan(*, workload: Workload, speed: Speed, limits: Limits, api_speed: Speed |
         task_hours=workload.audio_hours / speed.audio_hours_per_hour,
         processing_seconds_per_call=workload.talk_minutes_per_call * 60 / speed.audio_seconds_per_second,
         batch_max_tasks=batch_max_tasks,
-        backlog_per_task=patience_hours / hours_per_call,
+        backlog_per_task=latency_hours / hours_per_call,
         hours_to_finish=hours_to_finish,
         oldest_message_alarm_seconds=int(PLANNED_SHARE * workload.window_hours * 3600),
         api_min_tasks=limits.api_min_tasks,
@@ -216,15 +216,15 @@ def _batch_fleet(workload: Workload, speed: Speed, limits: Limits) -> tuple[int,
     task_hours = workload.audio_hours / speed.audio_hours_per_hour
     longest_hours = limits.max_audio_seconds / 3600 / speed.audio_hours_per_hour
     planned_hours = PLANNED_SHARE * workload.window_hours - longest_hours
-    patience_hours = max(PATIENCE * planned_hours, task_hours / workload.calls)
+    latency_hours = max(ACCEPTABLE_LATENCY_SHARE * planned_hours, task_hours / workload.calls)
 
     def hours(tasks: int) -> float:
-        # The full fleet works the backlog down to its own patience. From there the scaling policy takes tasks away
+        # The full fleet works the backlog down to its acceptable latency. From there the scaling policy takes tasks away
         # as the backlog falls, so that it decays like a logarithm. The longest call may start last.
-        return task_hours / tasks + patience_hours * math.log(tasks)
+        return task_hours / tasks + latency_hours * math.log(tasks)
 
     # More tasks than the whole backlog asks for are never started.
-    asked_for = math.ceil(task_hours / patience_hours)
+    asked_for = math.ceil(task_hours / latency_hours)
     tasks = next((n for n in range(1, asked_for + 1) if hours(n) <= planned_hours), None)
     if tasks is None:
         raise UnreachableDeadline(
@@ -234,7 +234,7 @@ def _batch_fleet(workload: Workload, speed: Speed, limits: Limits) -> tuple[int,
             f" the longest alone {longest_hours:.1f} h"
         )
     _within_quota("spot_vcpus", limits.spot_vcpus, tasks, speed, f"{task_hours:.1f} task-hours before the deadline")
-    return tasks, patience_hours, hours(tasks) + longest_hours
+    return tasks, latency_hours, hours(tasks) + longest_hours
 
 
 def _api_fleet(workload: Workload, speed: Speed, limits: Limits) -> tuple[int, float]:
@@ -260,7 +260,7 @@ def _invalid(name: str, value: object, expected: str) -> ValueError:
 
 
 def _whole(name: str, value: int, *, least: int) -> None:
-    if value != int(value) or value < least:
+    if not isinstance(value, int) or value < least:
         raise _invalid(name, value, f"a whole number, {least} or more")
 
 
