@@ -1,0 +1,16 @@
+"""The sample calls, decoded."""
+
+from functools import cache
+
+from demo.truth import MODEL, load_calls
+from service.audio import Recording, decode
+from service.settings import Settings
+
+CALLS = load_calls()
+SETTINGS = Settings(model=str(MODEL))
+
+
+@cache
+def recording(name: str) -> Recording:
+    """A sample call, decoded."""
+    return decode(CALLS[name].path, settings=SETTINGS)

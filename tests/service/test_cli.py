@@ -1,0 +1,111 @@
+"""`python -m service`, as a person calls it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo.server import ROOT
+from demo.truth import MODEL
+from tests.service.calls import CALLS
+
+# The hub's address is a closed port of this machine: nothing is reachable, as on a machine without internet.
+OFFLINE = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+
+
+def service(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the service's command line to its end."""
+    command = [sys.executable, "-m", "service", *map(str, arguments)]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WHISPER_")}
+    return subprocess.run(
+        command, cwd=ROOT, env=inherited | environ, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_transcribe_writes_json_lines_and_nothing_else() -> None:
+    """Standard output is the transcripts, a line each; a pipe sees no progress bar."""
+    files = [CALLS["billing.wav"].path, CALLS["voicemail.wav"].path]
+    done = service("transcribe", *files)
+    assert done.returncode == 0, done.stderr
+    transcripts = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [transcript["channels"] for transcript in transcripts] == [2, 1]
+    assert {"language", "duration", "partial", "segments"} <= set(transcripts[0])
+    assert done.stderr == ""
+
+
+def test_transcribe_writes_a_file_per_recording(tmp_path: Path) -> None:
+    """With an output folder, standard output stays empty."""
+    done = service("transcribe", CALLS["voicemail.wav"].path, "--format", "srt", "--output", tmp_path / "new")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (tmp_path / "new" / "voicemail.srt").read_text().startswith("1\n00:00:")
+
+
+def test_transcribe_goes_on_after_a_bad_file(tmp_path: Path) -> None:
+    """One line names the file and the fault, the others are transcribed, the exit code tells."""
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.mp3").write_text("hello")
+    missing = tmp_path / "missing.wav"
+    done = service("transcribe", tmp_path / "empty.wav", tmp_path / "text.mp3", missing, CALLS["voicemail.wav"].path)
+    assert done.returncode == 2
+    assert len(done.stdout.splitlines()) == 1
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == [
+        str(tmp_path / "empty.wav"),
+        str(tmp_path / "text.mp3"),
+        str(missing),
+    ]
+
+
+def test_two_recordings_of_one_name_are_refused_before_work(tmp_path: Path) -> None:
+    """No transcript is overwritten by another."""
+    done = service("transcribe", "a/call.wav", "b/call.wav", "--output", tmp_path)
+    assert done.returncode == 2
+    assert "FILE: two recordings would write the same transcript (got 'call.json')" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "told"),
+    [
+        (["transcribe", "x.wav"], {"WHISPER_PORT": "x"}, "WHISPER_PORT: got 'x', expected a whole number"),
+        (["transcribe", "x.wav"], {"WHISPER_MODEL": "smal"}, "WHISPER_MODEL: no such model (got 'smal'); expected"),
+        (
+            ["transcribe", "x.wav"],
+            {"WHISPER_MODEL": "base", **OFFLINE},
+            "WHISPER_MODEL: the model cannot be downloaded (got 'base'); expected a reachable model hub, or a folder",
+        ),
+        (["transcribe", "x.wav", "--language", "xx"], {}, "language: unknown language (got 'xx'); expected one of af"),
+        (["api"], {"WHISPER_HOST": "256.1.1.1"}, "WHISPER_HOST: got '256.1.1.1', expected an address"),
+    ],
+)
+def test_wrong_start_is_one_line_and_exit_2(
+    tmp_path: Path, arguments: list[str], environ: dict[str, str], told: str
+) -> None:
+    """A setting, a model or a language that does not exist is named with what was expected."""
+    done = service(*arguments, **environ, HF_HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert f"whisper-fargate: {told}" in done.stderr
+
+
+def test_taken_port_is_one_line_and_exit_2() -> None:
+    """Known before the model is loaded."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = service("api", WHISPER_PORT=str(port))
+    assert done.returncode == 2
+    assert f"WHISPER_PORT: got '{port}', expected a port free on 127.0.0.1" in done.stderr
+
+
+def test_model_in_the_cache_starts_without_the_hub(tmp_path: Path) -> None:
+    """A model by name that was downloaded once needs no network again."""
+    repository = tmp_path / "hub" / "models--Systran--faster-whisper-base"
+    (repository / "snapshots").mkdir(parents=True)
+    (repository / "snapshots" / ("0" * 40)).symlink_to(MODEL)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    done = service("transcribe", CALLS["voicemail.wav"].path, WHISPER_MODEL="base", HF_HOME=str(tmp_path), **OFFLINE)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["segments"]

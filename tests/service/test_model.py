@@ -1,0 +1,64 @@
+"""Where the weights come from."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from demo.truth import MODEL
+from service import model
+from service.errors import ModelError
+from service.settings import Settings
+
+
+def test_unknown_model_is_refused_with_the_valid_names() -> None:
+    """A typo is answered with what there is."""
+    with pytest.raises(ModelError, match=r"no such model \(got 'smal'\); expected a folder with .* or one of tiny.en"):
+        model.find("smal")
+
+
+def test_incomplete_folder_is_refused_with_what_it_lacks(tmp_path: Path) -> None:
+    """Half a copy never becomes ready."""
+    shutil.copy(MODEL / "config.json", tmp_path)
+    with pytest.raises(ModelError, match=r"the folder lacks model\.bin, tokenizer\.json"):
+        model.find(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", model.REQUIRED_FILES)
+def test_damaged_file_is_refused(tmp_path: Path, name: str) -> None:
+    """A file cut short stops the start instead of the first call."""
+    folder = shutil.copytree(MODEL, tmp_path / "model")
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(ModelError, match="the model cannot be loaded"):
+        model.load(Settings(model=str(folder)))
+
+
+def test_language_of_the_settings_is_checked_at_start() -> None:
+    """`WHISPER_LANGUAGE` of a language the model lacks is refused before the first call."""
+    assert model.load(Settings(model=str(MODEL), language="fr")).supported_languages
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({"cpu.max": "200000 100000\n"}, 2.0),
+        ({"cpu.max": "50000 100000\n"}, 0.5),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4.0),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({}, None),
+    ],
+)
+def test_cpu_quota_follows_the_control_group(tmp_path: Path, files: dict[str, str], quota: float | None) -> None:
+    """Version 2, version 1, no limit and no control group."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert model.cpu_quota(tmp_path) == quota
+
+
+def test_half_a_cpu_still_gives_one_thread(tmp_path: Path) -> None:
+    """A quota is cut to whole CPUs, at least one."""
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    assert model.available_cpus(tmp_path) == 1

@@ -1,0 +1,60 @@
+"""Settings: one variable each, read and validated in one place."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from service.settings import MAX_STOP_TIMEOUT_SECONDS, SettingError, Settings, variable
+
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "settings.md"
+
+
+def test_settings_survive_the_environment() -> None:
+    """What infrastructure writes is what the service reads."""
+    settings = Settings(model="small", language="fr", window_seconds=12.5, port=9000)
+    assert Settings.from_environ(settings.to_environ()) == settings
+
+
+def test_settings_ignore_foreign_variables() -> None:
+    """Only WHISPER_ variables are ours."""
+    assert Settings.from_environ({"PATH": "/bin", "PORT": "1"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("WHISPER_PORT", "eighty", "a whole number from 1 to 65535"),
+        ("WHISPER_PORT", "0", "a whole number from 1 to 65535"),
+        ("WHISPER_WINDOW_SECONDS", "nan", "a number from 5.0 to 30.0"),
+        ("WHISPER_MAX_AUDIO_SECONDS", "-1", "a whole number from 1 to 86400"),
+        ("WHISPER_LANGUAGE", "klingon", "an ISO 639 code"),
+        ("WHISPER_COMPUTE_TYPE", "int9", "one of int8, int8_float32, float32"),
+        ("WHISPER_MODEL", "", "a non-empty text"),
+        ("WHISPER_MODLE", "base", "one of the known settings: WHISPER_BATCH_SIZE"),
+    ],
+)
+def test_setting_refused_names_variable_value_and_expectation(name: str, value: str, expected: str) -> None:
+    """A setting that does not parse, does not fit or does not exist is refused by name."""
+    with pytest.raises(SettingError) as refusal:
+        Settings.from_environ({name: value})
+    assert str(refusal.value).startswith(f"{name}: got {value!r}, expected {expected}")
+
+
+@pytest.mark.parametrize("deadline", [60, 600, 3600, 14_400])
+def test_limits_follow_the_job_deadline(deadline: int) -> None:
+    """Two heartbeats may be lost, a task is never killed later than Fargate allows, no connection idles out first."""
+    settings = Settings(job_deadline_seconds=deadline)
+    assert 3 * settings.heartbeat_seconds <= settings.visibility_timeout_seconds
+    assert settings.stop_timeout_seconds <= MAX_STOP_TIMEOUT_SECONDS
+    assert settings.idle_timeout_seconds > deadline or settings.idle_timeout_seconds == 4000
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    """The table in the docs and the code say the same."""
+    rows = re.findall(r"^\| `(WHISPER_\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", DOCUMENT.read_text(), re.MULTILINE)
+    documented = {name: (default.strip("`"), expected, text) for name, default, expected, text in rows}
+    assert documented == {
+        variable(f.name): (str(f.default), f.metadata["expected"], f.metadata["doc"]) for f in fields(Settings)
+    }
