@@ -6,6 +6,7 @@ whatever its channels: the two sides of a call take turns, and silence is skippe
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 # The fleet is sized to finish in this share of the window. The alarm on the oldest message sounds where it ends,
 # so that people have the rest. Tasks are billed by the second: a larger fleet for a shorter time costs the same.
@@ -31,6 +32,7 @@ class Workload:
         talk_minutes_per_call: average length of a recording, without after-call work, which is not recorded.
         days_per_batch: working days whose recordings land together.
         window_hours: from a batch landing to its transcripts being due; Friday 20:00 to Monday 08:00 is 60.
+        days_per_week: working days in a week.
         api_audio_hours_in_busy_hour: audio hours that internal tools send to the API in its busiest hour.
     """
 
@@ -39,6 +41,7 @@ class Workload:
     talk_minutes_per_call: float
     days_per_batch: int
     window_hours: float
+    days_per_week: int = 5
     api_audio_hours_in_busy_hour: float = 0.0
 
     def __post_init__(self) -> None:
@@ -46,6 +49,8 @@ class Workload:
         _above_zero("workload.calls_per_agent_per_day", self.calls_per_agent_per_day)
         _above_zero("workload.talk_minutes_per_call", self.talk_minutes_per_call)
         _whole("workload.days_per_batch", self.days_per_batch, least=1)
+        if self.days_per_week not in range(1, 8):
+            raise _invalid("workload.days_per_week", self.days_per_week, "a whole number from 1 to 7")
         most = 24 * self.days_per_batch
         if not 0 < self.window_hours <= most:
             expected = f"more than 0 and at most {most}, or the next batch lands before this one is due"
@@ -54,14 +59,19 @@ class Workload:
             raise _invalid("workload.api_audio_hours_in_busy_hour", self.api_audio_hours_in_busy_hour, "0 or more")
 
     @property
-    def calls(self) -> int:
+    def calls(self) -> float:
         """Recordings in a batch."""
-        return math.ceil(self.agents * self.calls_per_agent_per_day * self.days_per_batch)
+        return self.agents * self.calls_per_agent_per_day * self.days_per_batch
 
     @property
     def audio_hours(self) -> float:
         """Hours of recording in a batch."""
         return self.calls * self.talk_minutes_per_call / 60
+
+    @property
+    def audio_hours_per_month(self) -> float:
+        """Hours of recording in a twelfth of a year, for budgets."""
+        return self.audio_hours / self.days_per_batch * self.days_per_week * 52 / 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +101,7 @@ class Speed:
             raise _invalid("speed.busy_share", self.busy_share, "a share above 0, 1 at most")
 
     @classmethod
-    def assumed(cls, *, cpu: int) -> "Speed":
+    def assumed(cls, *, cpu: int) -> Self:
         """A cautious stand-in until the benchmark has run on a task of this size."""
         return cls(
             audio_seconds_per_second=ASSUMED_SPEED_PER_VCPU * cpu / 1024,
@@ -100,10 +110,9 @@ class Speed:
             measured=False,
         )
 
-    @property
-    def audio_hours_per_hour(self) -> float:
-        """Audio hours that a task finishes in an hour of its life."""
-        return self.audio_seconds_per_second * self.busy_share
+    def task_time(self, audio_time: float) -> float:
+        """How much of a task's life a recording takes, in the unit in which its length is given."""
+        return audio_time / (self.audio_seconds_per_second * self.busy_share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +138,8 @@ class Limits:
     def __post_init__(self) -> None:
         _above_zero("limits.spot_vcpus", self.spot_vcpus)
         _above_zero("limits.on_demand_vcpus", self.on_demand_vcpus)
-        _whole("limits.max_audio_seconds", self.max_audio_seconds, least=1)
-        _whole("limits.job_deadline_seconds", self.job_deadline_seconds, least=1)
+        _above_zero("limits.max_audio_seconds", self.max_audio_seconds)
+        _above_zero("limits.job_deadline_seconds", self.job_deadline_seconds)
         _whole("limits.api_min_tasks", self.api_min_tasks, least=0)
         if not 0 <= self.api_headroom < math.inf:
             raise _invalid("limits.api_headroom", self.api_headroom, "0 or more")
@@ -176,6 +185,7 @@ def plan(*, workload: Workload, speed: Speed, limits: Limits, api_speed: Speed |
 
     Raises:
         UnreachableDeadline: the window is too short for any fleet, or for one within the limits.
+        ValueError: the average call is longer than the longest that the service accepts.
 
     A hundred agents, a week of calls of six minutes, transcripts due on Monday morning:
 
@@ -187,15 +197,26 @@ def plan(*, workload: Workload, speed: Speed, limits: Limits, api_speed: Speed |
     >>> result.audio_hours, result.batch_max_tasks, round(result.hours_to_finish, 1)
     (2000.0, 176, 44.9)
     """
+    longest_minutes = limits.max_audio_seconds / 60
+    if workload.talk_minutes_per_call > longest_minutes:
+        expected = f"at most {longest_minutes:g}, the longest recording accepted"
+        raise _invalid("workload.talk_minutes_per_call", workload.talk_minutes_per_call, expected)
+    api_speed = api_speed or speed
+    slower = min(speed.audio_seconds_per_second, api_speed.audio_seconds_per_second)
+    longest_seconds = math.ceil(limits.max_audio_seconds / slower)
+    if longest_seconds > limits.job_deadline_seconds:
+        raise UnreachableDeadline(
+            f"limits.job_deadline_seconds: got {limits.job_deadline_seconds}, expected {longest_seconds} or more,"
+            f" which a recording of {limits.max_audio_seconds} s takes at {slower:g} times real time"
+        )
     batch_max_tasks, latency_hours, hours_to_finish = _batch_fleet(workload, speed, limits)
-    hours_per_call = workload.talk_minutes_per_call / 60 / speed.audio_hours_per_hour
-    api_max_tasks, api_requests = _api_fleet(workload, api_speed or speed, limits)
+    api_max_tasks, api_requests = _api_fleet(workload, api_speed, limits)
     return Plan(
         audio_hours=workload.audio_hours,
-        task_hours=workload.audio_hours / speed.audio_hours_per_hour,
+        task_hours=speed.task_time(workload.audio_hours),
         processing_seconds_per_call=workload.talk_minutes_per_call * 60 / speed.audio_seconds_per_second,
         batch_max_tasks=batch_max_tasks,
-        backlog_per_task=latency_hours / hours_per_call,
+        backlog_per_task=latency_hours / speed.task_time(workload.talk_minutes_per_call / 60),
         hours_to_finish=hours_to_finish,
         oldest_message_alarm_seconds=int(PLANNED_SHARE * workload.window_hours * 3600),
         api_min_tasks=limits.api_min_tasks,
@@ -205,45 +226,38 @@ def plan(*, workload: Workload, speed: Speed, limits: Limits, api_speed: Speed |
 
 
 def _batch_fleet(workload: Workload, speed: Speed, limits: Limits) -> tuple[int, float, float]:
-    """Tasks at most, hours of backlog each may have, hours to finish."""
-    longest_seconds = limits.max_audio_seconds / speed.audio_seconds_per_second
-    if longest_seconds > limits.job_deadline_seconds:
-        raise UnreachableDeadline(
-            f"limits.job_deadline_seconds: got {limits.job_deadline_seconds}, expected {math.ceil(longest_seconds)}"
-            f" or more, which a recording of {limits.max_audio_seconds} s takes"
-            f" at {speed.audio_seconds_per_second:g} audio seconds per second"
-        )
-    task_hours = workload.audio_hours / speed.audio_hours_per_hour
-    longest_hours = limits.max_audio_seconds / 3600 / speed.audio_hours_per_hour
+    """Tasks at most, acceptable latency in hours, hours to finish."""
+    task_hours = speed.task_time(workload.audio_hours)
+    longest_hours = speed.task_time(limits.max_audio_seconds / 3600)
     planned_hours = PLANNED_SHARE * workload.window_hours - longest_hours
-    latency_hours = max(ACCEPTABLE_LATENCY_SHARE * planned_hours, task_hours / workload.calls)
+    # A task cannot have less backlog than the call it works on.
+    latency_hours = max(ACCEPTABLE_LATENCY_SHARE * planned_hours, speed.task_time(workload.talk_minutes_per_call / 60))
 
     def hours(tasks: int) -> float:
-        # The full fleet works the backlog down to its acceptable latency. From there the scaling policy takes tasks away
-        # as the backlog falls, so that it decays like a logarithm. The longest call may start last.
+        # The full fleet works until the backlog is down to the acceptable latency. From there the scaling policy
+        # takes tasks away as the backlog falls, so that it decays instead of ending: a logarithm of the fleet.
         return task_hours / tasks + latency_hours * math.log(tasks)
 
-    # More tasks than the whole backlog asks for are never started.
-    asked_for = math.ceil(task_hours / latency_hours)
-    tasks = next((n for n in range(1, asked_for + 1) if hours(n) <= planned_hours), None)
+    # The policy never asks for more tasks than the whole batch over the target.
+    most = math.ceil(task_hours / latency_hours)
+    tasks = next((n for n in range(1, most + 1) if hours(n) <= planned_hours), None)
     if tasks is None:
         raise UnreachableDeadline(
-            f"workload.window_hours: got {workload.window_hours:g}, too short for any fleet:"
-            f" {workload.calls} calls, {workload.talk_minutes_per_call:g} min on average and"
-            f" {limits.max_audio_seconds / 60:g} min at most, take a task {task_hours:.1f} h,"
-            f" the longest alone {longest_hours:.1f} h"
+            f"workload.window_hours: got {workload.window_hours:g}, too short for any fleet: {workload.calls:g} calls"
+            f" take {task_hours:.1f} task-hours, and one of {limits.max_audio_seconds} s alone {longest_hours:.1f} h"
         )
     _within_quota("spot_vcpus", limits.spot_vcpus, tasks, speed, f"{task_hours:.1f} task-hours before the deadline")
+    # The longest call may be the last to start.
     return tasks, latency_hours, hours(tasks) + longest_hours
 
 
 def _api_fleet(workload: Workload, speed: Speed, limits: Limits) -> tuple[int, float]:
     """Tasks at most, and requests that each takes in a minute while it keeps its headroom."""
-    requests = speed.audio_hours_per_hour / workload.talk_minutes_per_call / (1 + limits.api_headroom)
+    spare = 1 + limits.api_headroom
     peak = workload.api_audio_hours_in_busy_hour
-    tasks = max(1, limits.api_min_tasks, math.ceil(peak * (1 + limits.api_headroom) / speed.audio_hours_per_hour))
+    tasks = max(1, limits.api_min_tasks, math.ceil(speed.task_time(peak) * spare))
     _within_quota("on_demand_vcpus", limits.on_demand_vcpus, tasks, speed, f"{peak:g} audio hours in the busy hour")
-    return tasks, requests
+    return tasks, 1 / speed.task_time(workload.talk_minutes_per_call) / spare
 
 
 def _within_quota(name: str, vcpus: float, tasks: int, speed: Speed, purpose: str) -> None:
