@@ -14,6 +14,12 @@ PREFIX = "WHISPER_"
 MAX_STOP_TIMEOUT_SECONDS = 120
 # An Application Load Balancer accepts no longer idle timeout.
 MAX_IDLE_TIMEOUT_SECONDS = 4000
+# … and waits no longer for a target that leaves to finish its requests.
+MAX_DRAIN_SECONDS = 3600
+
+# What load balancers and container health checks ask for.
+LIVE_PATH = "/healthz"
+READY_PATH = "/readyz"
 
 # What Whisper's multilingual tokenizer knows, as ISO 639 codes.
 _CODES = (
@@ -44,6 +50,10 @@ def setting(default: Any, doc: str, *, expected: str, check: Check) -> Any:
 
 def _text(default: str, doc: str, *, expected: str = "a non-empty text", check: Check = bool) -> Any:
     return setting(default, doc, expected=expected, check=check)
+
+
+def _anything(default: str, doc: str) -> Any:
+    return setting(default, doc, expected="any text, or nothing", check=lambda _: True)
 
 
 def _between(default: float, low: float, high: float, doc: str) -> Any:
@@ -99,6 +109,9 @@ class Settings:
     )
     host: str = _text("127.0.0.1", "Address the HTTP server binds.")
     port: int = _between(8000, 1, 65_535, "Port the HTTP server binds.")
+    # At synth these two are placeholders that CloudFormation fills, so that nothing is known of their form.
+    queue_url: str = _anything("", "URL of the queue that announces recordings; the worker's.")
+    transcripts_bucket: str = _anything("", "Bucket that takes the transcripts; the worker's.")
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -147,6 +160,11 @@ class Settings:
     def idle_timeout_seconds(self) -> int:
         """How long the load balancer keeps a connection on which nothing was sent yet."""
         return min(MAX_IDLE_TIMEOUT_SECONDS, self.job_deadline_seconds + 60)
+
+    @property
+    def drain_seconds(self) -> int:
+        """How long a task that is replaced may finish the requests it has."""
+        return min(MAX_DRAIN_SECONDS, self.job_deadline_seconds)
 
 
 def variable(field_name: str) -> str:

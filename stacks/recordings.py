@@ -22,4 +22,4 @@ class Recordings(Stack):
         CfnOutput(self, "RecordingsBucket", value=self.store.recordings.bucket_name)
         CfnOutput(self, "TranscriptsBucket", value=self.store.transcripts.bucket_name)
         CfnOutput(self, "QueueUrl", value=self.store.queue.queue_url)
-        CfnOutput(self, "DeadLettersUrl", value=self.store.dead_letters.queue_url)
+        CfnOutput(self, "DeadLetterQueueUrl", value=self.store.dead_letters.queue_url)

@@ -6,7 +6,7 @@ from constructs import Construct
 class PrivateBucket(s3.Bucket):
     """A bucket that is private, encrypted, versioned and TLS-only, whose objects age out.
 
-    `retain` keeps the bucket when its stack is deleted; otherwise it goes with everything in it.
+    `retain` keeps the bucket when its stack is deleted; otherwise it goes too, once somebody emptied it.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, expire_days: int, retain: bool) -> None:
@@ -27,5 +27,4 @@ class PrivateBucket(s3.Bucket):
                 )
             ],
             removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
-            auto_delete_objects=not retain,
         )
