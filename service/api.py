@@ -31,7 +31,7 @@ from service import telemetry
 from service.audio import Recording
 from service.engine import Cancelled, Progress
 from service.errors import InvalidField, RequestError, RetryLater, ServiceError, TooLarge, UnsupportedAudio
-from service.settings import Settings
+from service.settings import LIVE_PATH, READY_PATH, Settings
 from service.transcript import Transcript
 
 AUDIO_FIELD = "audio_file"
@@ -116,8 +116,8 @@ def create_app(*, engine: Transcriber, decode: Decode, settings: Settings) -> St
     app = Starlette(
         routes=[
             Route("/transcribe", transcribe, methods=["POST"]),
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
+            Route(LIVE_PATH, healthz),
+            Route(READY_PATH, readyz),
         ],
         exception_handlers={ServiceError: _service_error, HTTPException: _http_error, Exception: _unexpected_error},
     )
@@ -199,7 +199,7 @@ class RequestLog:
             await self.app(scope, receive, send_with_id)
         finally:
             # Health checks come every few seconds and tell nothing while they succeed.
-            if status >= 400 or scope["path"] not in {"/healthz", "/readyz"}:
+            if status >= 400 or scope["path"] not in {LIVE_PATH, READY_PATH}:
                 telemetry.log(
                     "answered", method=scope["method"], status=status, seconds=round(time.monotonic() - started, 3)
                 )
