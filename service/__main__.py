@@ -19,7 +19,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = Settings.from_environ(environ)
-        return _api(settings) if options.verb == "api" else _transcribe(settings, options)
+        return _api(settings, options) if options.verb == "api" else _transcribe(settings, options)
     except (SettingError, ServiceError) as error:
         print(f"whisper-fargate: {error}", file=sys.stderr)  # noqa: T201 - the one line that a person reads
         return 2
@@ -38,14 +38,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _api(settings: Settings) -> int:
+def _api(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stdout)
     # The port first: a taken one is known in a moment, a model takes seconds to load.
     with _bind(settings) as listener:
         from service import api, audio, engine  # noqa: PLC0415 - see above
 
         loaded = engine.Engine.load(settings)
-        app = api.create_app(engine=loaded, decode=partial(audio.decode, settings=settings), settings=settings)
+        meter = telemetry.Meter(
+            environment=settings.environment, service=options.verb, dollars_per_hour=settings.dollars_per_hour
+        )
+        decode = partial(audio.decode, settings=settings)
+        app = api.create_app(engine=loaded, decode=decode, meter=meter, settings=settings)
         telemetry.log("ready", host=settings.host, port=settings.port, model=settings.model)
         api.serve(app, listener=listener, settings=settings)
     return 0

@@ -9,9 +9,10 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -22,7 +23,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import FormData, MutableHeaders, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,10 +33,12 @@ from service.audio import Recording
 from service.engine import Cancelled, Progress
 from service.errors import InvalidField, RequestError, RetryLater, ServiceError, TooLarge, UnsupportedAudio
 from service.settings import LIVE_PATH, READY_PATH, Settings
+from service.telemetry import Measures, Meter, Outcome, SharedClock
 from service.transcript import Transcript
 
 AUDIO_FIELD = "audio_file"
 OPTIONAL_FIELDS = ("language", "words")
+EXPECTED_FORM = f"a multipart form with the recording as its file field {AUDIO_FIELD}"
 # How often a running call looks whether its caller is still there.
 DISCONNECT_POLL_SECONDS = 1.0
 
@@ -56,14 +59,16 @@ Decode = Callable[[Path], Recording]
 class Calls:
     """The calls that were accepted: they run on threads of their own, a bounded number at once."""
 
-    def __init__(self, *, engine: Transcriber, decode: Decode, settings: Settings) -> None:
+    def __init__(self, *, engine: Transcriber, decode: Decode, meter: Meter, settings: Settings) -> None:
         self.engine = engine
+        self.meter = meter
         self.draining = False
         self._decode = decode
         self._running = settings.max_running
         self._places = settings.max_running + settings.max_waiting
         self._accepted = 0
         self._mean_seconds = 1.0
+        self._clock = SharedClock()
         self._threads = ThreadPoolExecutor(settings.max_running, thread_name_prefix="call")
 
     @contextmanager
@@ -82,12 +87,10 @@ class Calls:
         finally:
             self._accepted -= 1
 
-    async def run(
-        self, upload: BinaryIO, *, language: str, words: bool, abandoned: Callable[[], Awaitable[bool]]
-    ) -> Transcript:
+    async def run(self, order: "Order", measures: Measures, *, abandoned: Callable[[], Awaitable[bool]]) -> Transcript:
         """Decode and transcribe on a call's thread; give up between two batches once the caller has gone."""
         gone = Event()
-        work = partial(self._work, upload, language=language, words=words, gone=gone)
+        work = partial(self._work, order, measures, gone=gone, accepted=time.monotonic())
         call = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
             while not (await asyncio.wait([call], timeout=DISCONNECT_POLL_SECONDS))[0]:
@@ -97,21 +100,33 @@ class Calls:
         finally:
             gone.set()
 
-    def _work(self, upload: BinaryIO, *, language: str, words: bool, gone: Event) -> Transcript:
+    def _work(self, order: "Order", measures: Measures, *, gone: Event, accepted: float) -> Transcript:
         def progress(_: float) -> None:
             if gone.is_set():
                 raise Cancelled
 
+        measures.queue_wait = time.monotonic() - accepted
         progress(0)
-        with tempfile.NamedTemporaryFile() as file:
-            shutil.copyfileobj(upload, file)
-            file.flush()
-            recording = self._decode(Path(file.name))
-        progress(0)
-        return self.engine.transcribe(recording, language=language, words=words, progress=progress)
+        with self._clock.running(measures):
+            with tempfile.NamedTemporaryFile() as file:
+                shutil.copyfileobj(order.recording, file)
+                file.flush()
+                recording = self._decode(Path(file.name))
+            measures.audio = recording.duration
+            progress(0)
+            return self.engine.transcribe(recording, language=order.language, words=order.words, progress=progress)
 
 
-def create_app(*, engine: Transcriber, decode: Decode, settings: Settings) -> Starlette:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a caller asks for: a recording, and how to transcribe it."""
+
+    recording: BinaryIO
+    language: str
+    words: bool
+
+
+def create_app(*, engine: Transcriber, decode: Decode, meter: Meter, settings: Settings) -> Starlette:
     """The application; `engine` is loaded already, so that the first answer of `/readyz` is the truth."""
     app = Starlette(
         routes=[
@@ -122,7 +137,7 @@ def create_app(*, engine: Transcriber, decode: Decode, settings: Settings) -> St
         exception_handlers={ServiceError: _service_error, HTTPException: _http_error, Exception: _unexpected_error},
     )
     app.add_middleware(RequestLog)
-    app.state.calls = Calls(engine=engine, decode=decode, settings=settings)
+    app.state.calls = Calls(engine=engine, decode=decode, meter=meter, settings=settings)
     app.state.max_upload_bytes = settings.max_upload_bytes
     return app
 
@@ -130,27 +145,18 @@ def create_app(*, engine: Transcriber, decode: Decode, settings: Settings) -> St
 async def transcribe(request: Request) -> Response:
     """`POST /transcribe`: the original service's contract, with added keys."""
     calls: Calls = request.app.state.calls
-    with calls.place():
-        request = _bounded(request, request.app.state.max_upload_bytes)
-        async with request.form(max_files=1, max_fields=len(OPTIONAL_FIELDS)) as form:
-            upload = _upload(form)
-            language = str(form.get("language", ""))
-            calls.engine.check_language(language)
-            words = _flag("words", str(form.get("words", "false")))
-            try:
-                transcript = await calls.run(
-                    upload.file, language=language, words=words, abandoned=request.is_disconnected
-                )
-            except Cancelled:
-                return Response(status_code=499)  # nobody reads it; the log does
-    telemetry.log(
-        "transcribed",
-        audio_seconds=round(transcript.duration, 3),
-        channels=transcript.channels,
-        language=transcript.language,
-        partial=transcript.partial,
-        segments=len(transcript.segments),
-    )
+    with calls.meter.call() as measures:
+        try:
+            with calls.place():
+                async with _form(request, request.app.state.max_upload_bytes) as form:
+                    order = _order(form)
+                    calls.engine.check_language(order.language)
+                    transcript = await calls.run(order, measures, abandoned=request.is_disconnected)
+        except (Cancelled, ClientDisconnect):
+            measures.outcome = Outcome.CANCELLED
+            return Response(status_code=499)  # nobody reads it; the log does
+        if transcript.partial:
+            measures.outcome = Outcome.PARTIAL
     return JSONResponse(answer(transcript))
 
 
@@ -207,17 +213,13 @@ class RequestLog:
         return None
 
 
-def _bounded(request: Request, limit: int) -> Request:
-    """The request, whose body ends in `TooLarge` past `limit` bytes."""
+@asynccontextmanager
+async def _form(request: Request, limit: int) -> AsyncIterator[FormData]:
+    """The request's form, read while it fits into `limit` bytes; its files are gone at the end of the block."""
 
     def refuse(size: str) -> TooLarge:
-        return TooLarge(
-            "the upload is too large",
-            code="upload_too_large",
-            field="body",
-            value=size,
-            expected=f"at most {limit} bytes",
-        )
+        expected = f"at most {limit} bytes"
+        return TooLarge("the upload is too large", code="upload_too_large", field="body", value=size, expected=expected)
 
     if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
         raise UnsupportedAudio(
@@ -239,35 +241,37 @@ def _bounded(request: Request, limit: int) -> Request:
             raise refuse(f"more than {limit} bytes")
         return message
 
-    return Request(request.scope, receive)
+    try:
+        form = await Request(request.scope, receive).form(max_files=1, max_fields=len(OPTIONAL_FIELDS))
+    except HTTPException as error:
+        raise InvalidField(
+            "the form cannot be read", code="bad_form", field="body", value=error.detail, expected=EXPECTED_FORM
+        ) from error
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
-def _upload(form: FormData) -> UploadFile:
-    names = sorted(set(form))
+def _order(form: FormData) -> Order:
+    names = ", ".join(sorted(set(form))) or "none"
     upload = form.get(AUDIO_FIELD)
     if not isinstance(upload, UploadFile):
         raise InvalidField(
             "no recording in the form",
             code="missing_file",
             field=AUDIO_FIELD,
-            value=f"form fields: {', '.join(names) or 'none'}",
-            expected=f"a multipart form with the recording as the file field {AUDIO_FIELD}",
+            value=f"form fields: {names}",
+            expected=EXPECTED_FORM,
         )
-    for name in names:
+    for name in form:
         if name not in (AUDIO_FIELD, *OPTIONAL_FIELDS):
-            raise InvalidField(
-                "unknown form field",
-                code="unknown_field",
-                field=name,
-                expected=f"one of {AUDIO_FIELD}, {', '.join(OPTIONAL_FIELDS)}",
-            )
-    return upload
-
-
-def _flag(name: str, text: str) -> bool:
-    if text not in {"true", "false"}:
-        raise InvalidField("not a flag", code="invalid_value", field=name, value=text, expected="true or false")
-    return text == "true"
+            expected = f"one of {AUDIO_FIELD}, {', '.join(OPTIONAL_FIELDS)}"
+            raise InvalidField("unknown form field", code="unknown_field", field=name, expected=expected)
+    words = str(form.get("words", "false"))
+    if words not in {"true", "false"}:
+        raise InvalidField("not a flag", code="invalid_value", field="words", value=words, expected="true or false")
+    return Order(recording=upload.file, language=str(form.get("language", "")), words=words == "true")
 
 
 async def _service_error(_: Request, error: Exception) -> Response:

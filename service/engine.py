@@ -42,7 +42,7 @@ LANGUAGE_WINDOWS = 4
 Progress = Callable[[float], None]
 
 
-class Cancelled(Exception):  # noqa: N818 - not an error: the way out that the caller asked for
+class Cancelled(Exception):
     """Raised by a progress callback to stop a call between two batches."""
 
 

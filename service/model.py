@@ -72,10 +72,10 @@ def find(model: str) -> Path:
         raise _error("the model cannot be downloaded", "model_unreachable", model, expected) from error
 
 
-def available_cpus() -> int:
+def available_cpus(cgroup: Path = CGROUP) -> int:
     """The whole CPUs this process may use: its affinity, cut by the container's quota."""
     cpus = len(os.sched_getaffinity(0))
-    quota = cpu_quota(CGROUP)
+    quota = cpu_quota(cgroup)
     return cpus if quota is None else max(1, min(cpus, int(quota)))
 
 

@@ -109,6 +109,10 @@ class Settings:
     )
     host: str = _text("127.0.0.1", "Address the HTTP server binds.")
     port: int = _between(8000, 1, 65_535, "Port the HTTP server binds.")
+    environment: str = _text("local", "Name of the environment, as a dimension of every metric.")
+    dollars_per_hour: float = _between(
+        0.0, 0.0, 1000.0, "Price of the task in US dollars an hour, for the cost metric."
+    )
     # At synth these two are placeholders that CloudFormation fills, so that nothing is known of their form.
     queue_url: str = _anything("", "URL of the queue that announces recordings; the worker's.")
     transcripts_bucket: str = _anything("", "Bucket that takes the transcripts; the worker's.")

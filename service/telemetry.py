@@ -1,11 +1,36 @@
-"""Structured logs: one JSON object a line, with the request's id and never a word of what was said."""
+"""Structured logs and embedded metrics: one JSON object a line, and never a word of what was said.
+
+CloudWatch reads the metrics out of the log lines themselves (embedded metric format); dashboards and alarms
+read them by the names below.
+"""
 
 import json
 import logging
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
+from threading import Lock
 from typing import Any, TextIO
+
+from service.errors import RequestError, RetryLater
+
+NAMESPACE = "WhisperFargate"
+# Units are CloudWatch's. A real-time factor is processing time over audio time; costs are in US dollars.
+UNITS = {
+    "Latency": "Seconds",
+    "QueueWait": "Seconds",
+    "AudioSeconds": "Seconds",
+    "RealTimeFactor": "None",
+    "Cost": "None",
+}
+CALLS = "Calls"
+DIMENSIONS = ("Environment", "Service")
+OUTCOME = "Outcome"
 
 logger = logging.getLogger("service")
 
@@ -43,3 +68,111 @@ def configure(stream: TextIO = sys.stdout) -> None:
 def log(message: str, **facts: object) -> None:
     """Log what happened, with facts that hold nothing private: no text, no file name, no key."""
     logger.info(message, extra={"facts": facts})
+
+
+class Outcome(StrEnum):
+    """How a call ended."""
+
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"  # transcribed, but some of the recording was missing
+    REFUSED = "refused"  # the caller's mistake
+    BUSY = "busy"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(slots=True, kw_only=True)
+class Measures:
+    """What is known of a call when it ends, in seconds; `processing` is its share of the process's time."""
+
+    outcome: Outcome = Outcome.SUCCEEDED
+    queue_wait: float | None = None
+    processing: float | None = None
+    audio: float | None = None
+
+
+class SharedClock:
+    """Divides the process's time among the calls that share it.
+
+    While n calls run, each is charged a second per n seconds: what they are charged adds up to the time in which
+    any call ran, so that real-time factors and costs stay true with any number of calls at once.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._running = 0
+        self._charged = 0.0
+        self._since = 0.0
+
+    @contextmanager
+    def running(self, measures: "Measures") -> Iterator[None]:
+        """Charge the block's share of time to `measures.processing`."""
+        before = self._turn(1)
+        try:
+            yield
+        finally:
+            measures.processing = self._turn(-1) - before
+
+    def _turn(self, change: int) -> float:
+        with self._lock:
+            now = time.monotonic()
+            if self._running:
+                self._charged += (now - self._since) / self._running
+            self._since = now
+            self._running += change
+            return self._charged
+
+
+class Meter:
+    """Writes the metrics of each call as one line of CloudWatch's embedded metric format."""
+
+    def __init__(
+        self, *, environment: str, service: str, dollars_per_hour: float = 0.0, stream: TextIO = sys.stdout
+    ) -> None:
+        self._dimensions = dict(zip(DIMENSIONS, (environment, service), strict=True))
+        self._dollars_per_second = dollars_per_hour / 3600
+        self._stream = stream
+
+    @contextmanager
+    def call(self) -> Iterator[Measures]:
+        """Measure a call from here to the end of the block; an exception decides its outcome."""
+        measures, started = Measures(), time.monotonic()
+        try:
+            yield measures
+        except RequestError:
+            measures.outcome = Outcome.REFUSED
+            raise
+        except RetryLater:
+            measures.outcome = Outcome.BUSY
+            raise
+        except Exception:
+            measures.outcome = Outcome.FAILED
+            raise
+        finally:
+            self._write(measures, latency=time.monotonic() - started)
+
+    def _write(self, measures: Measures, *, latency: float) -> None:
+        known = {"Latency": latency, "QueueWait": measures.queue_wait, "AudioSeconds": measures.audio}
+        if measures.processing is not None:
+            known["Cost"] = measures.processing * self._dollars_per_second
+            if measures.audio:
+                known["RealTimeFactor"] = measures.processing / measures.audio
+        values = {name: round(value, 6) for name, value in known.items() if value is not None}
+        directives = [
+            _directive(DIMENSIONS, {name: UNITS[name] for name in values}),
+            _directive((*DIMENSIONS, OUTCOME), {CALLS: "Count"}),
+        ]
+        line = {
+            "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": directives},
+            "request_id": request_id.get(),
+            **self._dimensions,
+            OUTCOME: measures.outcome,
+            CALLS: 1,
+            **values,
+        }
+        print(json.dumps(line), file=self._stream, flush=True)
+
+
+def _directive(dimensions: tuple[str, ...], units: dict[str, str]) -> dict[str, object]:
+    metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
+    return {"Namespace": NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": metrics}

@@ -83,7 +83,7 @@ class Window:
 
 def to_float(samples: NDArray[np.int16]) -> NDArray[np.float32]:
     """16-bit samples scaled to -1…1."""
-    return samples.astype(np.float32) / 32768
+    return samples.astype(np.float32) / np.float32(32768)
 
 
 def find_speech(samples: NDArray[np.int16], *, max_seconds: float) -> list[Span]:

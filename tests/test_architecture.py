@@ -16,7 +16,7 @@ FLOORS = (
     {"engine"},
     {"model", "transcript", "windows"},
     {"audio"},
-    {"telemetry"},
+    {"guard", "telemetry"},
     {"errors", "settings"},
 )
 # Work that takes more than a moment, by the name it is called with.

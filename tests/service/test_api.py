@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from threading import Event
 
@@ -14,12 +15,14 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from service.api import create_app
 from service.audio import Recording
 from service.engine import Progress
 from service.errors import InvalidField, UnusableAudio
 from service.settings import Settings
+from service.telemetry import Meter
 from service.transcript import Segment, Transcript
 
 SETTINGS = Settings(max_running=2, max_waiting=1, max_upload_bytes=10_000)
@@ -76,10 +79,15 @@ def engine() -> FakeEngine:
 
 
 def application(
-    engine: FakeEngine, *, decode: Callable[[Path], Recording] = lambda _: RECORDING, settings: Settings = SETTINGS
+    engine: FakeEngine,
+    *,
+    decode: Callable[[Path], Recording] = lambda _: RECORDING,
+    settings: Settings = SETTINGS,
+    metrics: StringIO | None = None,
 ) -> Starlette:
     """The application around the fake engine."""
-    return create_app(engine=engine, decode=decode, settings=settings)
+    meter = Meter(environment="test", service="api", stream=metrics or StringIO())
+    return create_app(engine=engine, decode=decode, meter=meter, settings=settings)
 
 
 @pytest.fixture
@@ -258,14 +266,32 @@ def test_every_answer_carries_a_request_id_of_its_own(client: TestClient) -> Non
     assert len(identities) == 3
 
 
-def test_logs_hold_no_words_and_no_file_name(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_hold_no_words_and_no_file_name(engine: FakeEngine, caplog: pytest.LogCaptureFixture) -> None:
     """What was said, and how the file is called, stays private."""
+    metrics = StringIO()
     with caplog.at_level(logging.DEBUG, "service"):
-        client.post("/transcribe", files={"audio_file": ("0612345678.wav", b"RIFF")})
-    logged = json.dumps([vars(record) for record in caplog.records], default=str)
-    assert "audio_seconds" in logged
+        files = {"audio_file": ("0612345678.wav", b"RIFF")}
+        TestClient(application(engine, metrics=metrics)).post("/transcribe", files=files)
+    logged = json.dumps([vars(record) for record in caplog.records], default=str) + metrics.getvalue()
+    assert "answered" in logged
     assert "hello" not in logged
     assert "0612345678" not in logged
+
+
+@pytest.mark.parametrize(
+    ("request_form", "outcome"),
+    [({"files": AUDIO}, "succeeded"), ({"data": {"words": "x"}}, "refused"), ({"content": b"x"}, "refused")],
+)
+def test_every_call_is_measured_with_its_outcome(
+    engine: FakeEngine, request_form: dict[str, object], outcome: str
+) -> None:
+    """One line of metrics a call, whether it was transcribed or refused, under the id of its answer."""
+    metrics = StringIO()
+    response = TestClient(application(engine, metrics=metrics)).post("/transcribe", **request_form)  # type: ignore[arg-type]
+    (line,) = map(json.loads, metrics.getvalue().splitlines())
+    assert (line["Outcome"], line["Environment"], line["Service"]) == (outcome, "test", "api")
+    assert line["request_id"] == response.headers["x-request-id"]
+    assert ("AudioSeconds" in line) == (outcome == "succeeded")
 
 
 def test_full_service_asks_to_come_back_later(engine: FakeEngine) -> None:
@@ -293,18 +319,21 @@ def test_caller_that_hangs_up_stops_the_work(engine: FakeEngine) -> None:
 
     async def scenario() -> None:
         body = b'--x\r\nContent-Disposition: form-data; name="audio_file"; filename="a"\r\n\r\nRIFF\r\n--x--\r\n'
-        messages = [{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}]
+        messages: list[Message] = [
+            {"type": "http.request", "body": body, "more_body": False},
+            {"type": "http.disconnect"},
+        ]
 
-        async def receive() -> dict[str, object]:
+        async def receive() -> Message:
             return messages.pop(0) if len(messages) > 1 else messages[0]
 
-        async def send(_: object) -> None:
+        async def send(_: Message) -> None:
             """Nobody reads it."""
 
         headers = [(b"content-type", b"multipart/form-data; boundary=x")]
         scope = {"type": "http", "method": "POST", "path": "/transcribe", "headers": headers, "query_string": b""}
         engine.free.clear()
-        await app(scope, receive, send)  # type: ignore[arg-type]
+        await app(scope, receive, send)
         assert await asyncio.to_thread(engine.cancelled.wait, 5)
 
     asyncio.run(asyncio.wait_for(scenario(), 10))

@@ -1,0 +1,84 @@
+"""Logs and metrics: what CloudWatch reads out of standard output."""
+
+import json
+import logging
+import time
+from io import StringIO
+
+import pytest
+
+from service.errors import InvalidField, RetryLater
+from service.telemetry import CALLS, DIMENSIONS, NAMESPACE, OUTCOME, UNITS, JsonFormatter, Measures, Meter, SharedClock
+
+
+def measured(**measures: float) -> dict[str, object]:
+    """The line that a call with these measures writes."""
+    stream = StringIO()
+    with Meter(environment="dev", service="api", dollars_per_hour=3.6, stream=stream).call() as call:
+        for name, value in measures.items():
+            setattr(call, name, value)
+    line: dict[str, object] = json.loads(stream.getvalue())
+    return line
+
+
+def test_metrics_are_embedded_with_units_and_dimensions() -> None:
+    """CloudWatch finds a value in the line for each metric and dimension that the directives name."""
+    line = measured(queue_wait=0.5, processing=10.0, audio=100.0)
+    directives = line["_aws"]["CloudWatchMetrics"]  # type: ignore[index]
+    assert {directive["Namespace"] for directive in directives} == {NAMESPACE}
+    named = {metric["Name"]: metric["Unit"] for directive in directives for metric in directive["Metrics"]}
+    assert named == {**UNITS, CALLS: "Count"}
+    assert set(named) | {*DIMENSIONS, OUTCOME} <= set(line)
+    assert [directive["Dimensions"] for directive in directives] == [[[*DIMENSIONS]], [[*DIMENSIONS, OUTCOME]]]
+
+
+def test_factor_and_cost_follow_from_processing() -> None:
+    """Ten seconds for a hundred are a tenth of real time, and cost ten seconds of the task."""
+    line = measured(processing=10.0, audio=100.0)
+    assert line["RealTimeFactor"] == pytest.approx(0.1)
+    assert line["Cost"] == pytest.approx(0.01)
+
+
+def test_unknown_measures_are_left_out() -> None:
+    """A refused call has no audio; a zero would drag averages down."""
+    assert not {"AudioSeconds", "RealTimeFactor", "Cost", "QueueWait"} & set(measured())
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (InvalidField("no", code="x"), "refused"),
+        (RetryLater("no", code="busy", retry_after_seconds=1), "busy"),
+        (KeyError("x"), "failed"),
+    ],
+)
+def test_exception_decides_the_outcome(error: Exception, outcome: str) -> None:
+    """Alarms tell the caller's mistakes from the service's."""
+    stream = StringIO()
+    with pytest.raises(type(error)), Meter(environment="dev", service="api", stream=stream).call():
+        raise error
+    assert json.loads(stream.getvalue())[OUTCOME] == outcome
+
+
+def test_shared_clock_charges_no_more_than_the_time_that_passed() -> None:
+    """Two calls at once are charged half each: cost does not double because they wait for each other."""
+    clock, first, second = SharedClock(), Measures(), Measures()
+    started = time.monotonic()
+    with clock.running(first), clock.running(second):
+        time.sleep(0.05)
+    passed = time.monotonic() - started
+    assert first.processing is not None
+    assert second.processing is not None
+    assert 0.02 < second.processing < 0.9 * passed
+    assert first.processing + second.processing == pytest.approx(passed, rel=0.1)
+
+
+def test_log_line_is_json_with_its_facts() -> None:
+    """Time, level, message, facts, and the exception where there is one."""
+    error = KeyError("x")
+    record = logging.getLogger("service").makeRecord(
+        "service", logging.INFO, "", 0, "hello", (), (KeyError, error, None), extra={"facts": {"status": 200}}
+    )
+    line = json.loads(JsonFormatter().format(record))
+    assert line.items() >= {"level": "info", "message": "hello", "status": 200}.items()
+    assert "KeyError" in line["exception"]
