@@ -5,7 +5,7 @@ A new environment is one more value in `environments()`; docs/environments.md sh
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from ipaddress import IPv4Network
@@ -15,7 +15,8 @@ import aws_cdk as cdk
 from aws_cdk.aws_logs import RetentionDays
 from aws_cdk.region_info import RegionInfo
 
-from service.settings import Settings
+from service.settings import MAX_DRAIN_SECONDS, Settings
+from stacks.capacity import Limits, Plan, Speed, Workload, plan
 
 # Memory that Fargate offers for each CPU size, in MiB.
 FARGATE_MEMORY_MIB: dict[int, Sequence[int]] = {
@@ -27,6 +28,8 @@ FARGATE_MEMORY_MIB: dict[int, Sequence[int]] = {
     8192: range(16_384, 61_440 + 1, 4096),
     16_384: range(32_768, 122_880 + 1, 8192),
 }
+
+ZONES = frozenset("abcdef")
 
 
 class InvalidEnvironment(ValueError):
@@ -47,10 +50,17 @@ class Egress(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkPlan:
-    """Addresses of an environment: its own network, its two or more zones, and who else may call."""
+    """Addresses of an environment.
+
+    Attributes:
+        cidr: its own network.
+        zones: letters of the region's zones that it spans, two or more.
+        egress: how its tasks reach AWS.
+        clients: other networks that may call the API, such as the office's.
+    """
 
     cidr: str
-    zones: tuple[str, ...]
+    zones: tuple[str, ...] = ("a", "b")
     egress: Egress = Egress.NAT
     clients: tuple[str, ...] = ()
 
@@ -59,8 +69,8 @@ class NetworkPlan:
         # A VPC takes /16 to /28; two subnets in each of up to four zones need at least a /24.
         if not 16 <= own.prefixlen <= 24:
             raise InvalidEnvironment("network.cidr", self.cidr, "an IPv4 network from /16 to /24")
-        if len(set(self.zones)) < max(2, len(self.zones)):
-            raise InvalidEnvironment("network.zones", ", ".join(self.zones), "two or more different zones")
+        if not (2 <= len(self.zones) <= 4 and len(set(self.zones)) == len(self.zones) and set(self.zones) <= ZONES):
+            raise InvalidEnvironment("network.zones", _listed(self.zones), "two to four different letters from a to f")
         _apart([("network.cidr", self.cidr), *(("network.clients", client) for client in self.clients)])
 
 
@@ -82,46 +92,93 @@ class TaskSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """One deployment of everything. `production` keeps data when its stacks are deleted and insists on TLS."""
+    """One deployment of everything: the stacks of two environments differ by these values only.
+
+    Attributes:
+        name: names the environment's stacks and its SSM parameters.
+        region: where it is deployed.
+        network: its addresses.
+        workload: what it is sized for; derives how far its fleets may grow.
+        account: twelve digits, or None for the account of the credentials at deploy time.
+        production: keeps its data when its stacks are deleted, and insists on TLS.
+        tls: HTTPS with the account's certificate, or plain HTTP.
+        settings: of the service.
+        size: of every task.
+        speed: of one task; assumed until it is measured.
+        spot_vcpus: the account's quota of Fargate Spot, in vCPU.
+        on_demand_vcpus: its quota of Fargate on demand, in vCPU.
+        api_min_tasks: API tasks that run without load.
+        max_receives: attempts at a recording before it waits in the dead-letter queue.
+        recording_days: how long recordings are kept.
+        transcript_days: how long transcripts are kept.
+        images_kept: newest images kept in the registry.
+        log_retention: how long logs are kept.
+        branch: what the delivery pipeline follows.
+    """
 
     name: str
     region: str
     network: NetworkPlan
+    workload: Workload
     account: str | None = None
     production: bool = False
     tls: bool = True
     settings: Settings = field(default_factory=Settings)
-    api_size: TaskSize = field(default_factory=lambda: TaskSize(cpu=2048, memory_mib=4096))
-    worker_size: TaskSize = field(default_factory=lambda: TaskSize(cpu=2048, memory_mib=4096))
+    size: TaskSize
+    speed: Speed | None = None
+    spot_vcpus: int
+    on_demand_vcpus: int
     api_min_tasks: int = 1
     max_receives: int = 5
     recording_days: int = 90
     transcript_days: int = 365
-    log_retention: RetentionDays = RetentionDays.ONE_MONTH
     images_kept: int = 20
+    log_retention: RetentionDays = RetentionDays.ONE_MONTH
     branch: str = "main"
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9]{1,11}", self.name):
             raise InvalidEnvironment("name", self.name, "2 to 12 lower-case letters and digits, a letter first")
         if self.region not in _regions():
-            raise self._invalid("region", self.region, f"one of {_listed(_regions())}")
-        for zone in self.network.zones:
-            if not re.fullmatch(rf"{self.region}[a-f]", zone):
-                raise self._invalid("network.zones", zone, f"a zone of the region, such as {self.region}a")
+            raise self._invalid("region", f"one of {_listed(_regions())}")
         if self.account is not None and not re.fullmatch(r"\d{12}", self.account):
-            raise self._invalid("account", self.account, "12 digits, or None for the account deployed to")
+            raise self._invalid("account", "12 digits, or None for the account deployed to")
         if self.production and not self.tls:
-            raise self._invalid("tls", self.tls, "True where production is True")
-        for name, least in (
-            ("api_min_tasks", 0),
-            ("max_receives", 1),
-            ("images_kept", 1),
-            ("recording_days", 1),
-            ("transcript_days", 1),
-        ):
-            if getattr(self, name) < least:
-                raise self._invalid(name, getattr(self, name), f"a whole number, {least} or more")
+            raise self._invalid("tls", "True where production is True")
+        for name in ("max_receives", "recording_days", "transcript_days", "images_kept"):
+            if getattr(self, name) < 1:
+                raise self._invalid(name, "a whole number, 1 or more")
+        try:
+            self.plan  # noqa: B018 -- a workload that no fleet masters is refused here, not when a stack asks
+        except ValueError as error:
+            raise type(error)(f"{self.name}.{error}") from None
+
+    @property
+    def plan(self) -> Plan:
+        """Fleet limits, scaling targets and alarm thresholds."""
+        return plan(
+            workload=self.workload,
+            speed=self._speed,
+            limits=Limits(
+                spot_vcpus=self.spot_vcpus,
+                on_demand_vcpus=self.on_demand_vcpus,
+                max_audio_seconds=self.settings.max_audio_seconds,
+                job_deadline_seconds=self.settings.job_deadline_seconds,
+                api_min_tasks=self.api_min_tasks,
+            ),
+        )
+
+    @property
+    def api_settings(self) -> Settings:
+        """Settings of the API: it refuses what it could not answer before the load balancer gives up."""
+        deadline = min(self.settings.job_deadline_seconds, MAX_DRAIN_SECONDS)
+        answerable = int(deadline * self._speed.audio_seconds_per_second)
+        return replace(
+            self.settings,
+            host="0.0.0.0",  # noqa: S104 -- inside the container, whose firewall lets in the load balancer only
+            job_deadline_seconds=deadline,
+            max_audio_seconds=min(self.settings.max_audio_seconds, answerable),
+        )
 
     @property
     def target(self) -> cdk.Environment:
@@ -132,19 +189,29 @@ class Environment:
         """Name of the SSM parameter that holds what only the account knows."""
         return f"/whisper/{self.name}/{name}"
 
-    def _invalid(self, name: str, value: object, expected: str) -> InvalidEnvironment:
-        return InvalidEnvironment(f"{self.name}.{name}", value, expected)
+    @property
+    def _speed(self) -> Speed:
+        return self.speed or Speed.assumed(cpu=self.size.cpu)
+
+    def _invalid(self, name: str, expected: str) -> InvalidEnvironment:
+        return InvalidEnvironment(f"{self.name}.{name}", getattr(self, name), expected)
 
 
 def environments() -> tuple[Environment, ...]:
     """Every environment. A function, so that a wrong value is reported by the program that asks."""
-    zones = ("eu-west-1a", "eu-west-1b")
+    team = Workload(agents=5, calls_per_agent_per_day=40, talk_minutes_per_call=6, days_per_batch=1, window_hours=12)
+    small = TaskSize(cpu=2048, memory_mib=4096)
     return (
         Environment(
             name="dev",
             region="eu-west-1",
-            network=NetworkPlan(cidr="10.64.0.0/20", zones=zones, egress=Egress.PUBLIC),
+            network=NetworkPlan(cidr="10.64.0.0/20", egress=Egress.PUBLIC),
+            workload=team,
             tls=False,
+            settings=Settings(model="small", max_audio_seconds=1800),
+            size=small,
+            spot_vcpus=64,
+            on_demand_vcpus=8,
             recording_days=7,
             transcript_days=30,
             log_retention=RetentionDays.ONE_WEEK,
@@ -152,23 +219,45 @@ def environments() -> tuple[Environment, ...]:
         Environment(
             name="stage",
             region="eu-west-1",
-            network=NetworkPlan(cidr="10.64.16.0/20", zones=zones),
+            network=NetworkPlan(cidr="10.64.16.0/20"),
+            workload=team,
+            settings=Settings(model="small", job_deadline_seconds=5400),
+            size=TaskSize(cpu=4096, memory_mib=8192),
+            spot_vcpus=64,
+            on_demand_vcpus=16,
             recording_days=30,
             transcript_days=90,
         ),
         Environment(
             name="prod",
             region="eu-west-1",
-            network=NetworkPlan(cidr="10.64.32.0/20", zones=zones),
+            network=NetworkPlan(cidr="10.64.32.0/20"),
+            workload=Workload(
+                agents=100,
+                calls_per_agent_per_day=40,
+                talk_minutes_per_call=6,
+                days_per_batch=5,
+                window_hours=60,
+                api_audio_hours_in_busy_hour=4,
+            ),
             production=True,
+            settings=Settings(model="small", job_deadline_seconds=5400),
+            size=TaskSize(cpu=4096, memory_mib=8192),
+            spot_vcpus=512,
+            on_demand_vcpus=64,
             api_min_tasks=2,
             log_retention=RetentionDays.ONE_YEAR,
         ),
         Environment(
             name="local",
             region="eu-west-1",
-            network=NetworkPlan(cidr="10.64.48.0/20", zones=zones, egress=Egress.PUBLIC),
+            network=NetworkPlan(cidr="10.64.48.0/20", egress=Egress.PUBLIC),
+            workload=team,
             tls=False,
+            settings=Settings(max_audio_seconds=1800),
+            size=small,
+            spot_vcpus=64,
+            on_demand_vcpus=8,
             log_retention=RetentionDays.ONE_DAY,
         ),
     )

@@ -1,5 +1,6 @@
-from collections.abc import Sequence
+from collections.abc import Iterable
 
+from aws_cdk import Aws
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
@@ -23,7 +24,7 @@ class PrivateNetwork(Construct):
         inner_subnets: where internal load balancers stand.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, cidr: str, zones: Sequence[str], egress: Egress) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, cidr: str, zones: Iterable[str], egress: Egress) -> None:
         super().__init__(scope, construct_id)
         inner = ec2.SubnetType.PRIVATE_WITH_EGRESS if egress is Egress.NAT else ec2.SubnetType.PRIVATE_ISOLATED
         subnets = [ec2.SubnetConfiguration(name="Inner", subnet_type=inner)]
@@ -33,7 +34,7 @@ class PrivateNetwork(Construct):
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(cidr),
-            availability_zones=list(zones),
+            availability_zones=[f"{Aws.REGION}{zone}" for zone in zones],
             nat_gateways=1 if egress is Egress.NAT else 0,
             subnet_configuration=subnets,
         )
@@ -45,3 +46,11 @@ class PrivateNetwork(Construct):
         self.public_tasks = egress is Egress.PUBLIC
         self.inner_subnets = ec2.SubnetSelection(subnet_group_name="Inner")
         self.task_subnets = ec2.SubnetSelection(subnet_group_name="Outer" if self.public_tasks else "Inner")
+
+
+class HttpsOutOnly(ec2.SecurityGroup):
+    """Lets nothing in, and nothing out but HTTPS: what a task needs to reach AWS."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, vpc: ec2.IVpc) -> None:
+        super().__init__(scope, construct_id, vpc=vpc, allow_all_outbound=False)
+        self.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.HTTPS, "AWS")

@@ -1,0 +1,59 @@
+from dataclasses import replace
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecs as ecs
+from constructs import Construct
+
+from stacks.constructs.image_digest import ImageDigest
+from stacks.constructs.private_network import PrivateNetwork
+from stacks.constructs.queue_workers import QueueWorkers
+from stacks.constructs.recordings_store import RecordingsStore
+from stacks.constructs.service_task import ServiceTask
+from stacks.environments import Environment
+
+
+class Batch(Stack):
+    """Transcription of what lands in the recordings bucket."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        environment: Environment,
+        network: PrivateNetwork,
+        cluster: ecs.Cluster,
+        repository: ecr.IRepository,
+        store: RecordingsStore,
+    ) -> None:
+        super().__init__(scope, "Batch", termination_protection=environment.production)
+        task = ServiceTask(
+            self,
+            "Task",
+            verb="worker",
+            settings=replace(
+                environment.settings,
+                queue_url=store.queue.queue_url,
+                transcripts_bucket=store.transcripts.bucket_name,
+            ),
+            size=environment.size,
+            repository=repository,
+            digest=ImageDigest(self),
+            log_retention=environment.log_retention,
+        )
+        self.workers = QueueWorkers(
+            self,
+            "Workers",
+            network=network,
+            cluster=cluster,
+            task=task,
+            queue=store.queue,
+            arrivals=store.arrivals,
+            plan=environment.plan,
+        )
+        store.queue.grant_consume_messages(task.task_role)
+        store.recordings.grant_read(task.task_role)
+        store.transcripts.grant_read_write(task.task_role)
+        # A worker with a recording in hand asks not to be the one that scaling in stops.
+        cluster.grant_task_protection(task.task_role)
+        CfnOutput(self, "ServiceName", value=self.workers.service.service_name)

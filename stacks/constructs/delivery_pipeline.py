@@ -1,0 +1,145 @@
+from aws_cdk import Aws, Duration, Fn, RemovalPolicy
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_codepipeline_actions as actions
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stacks.constructs.private_bucket import PrivateBucket
+from stacks.environments import Environment
+
+# The roles that `cdk bootstrap` made for deploying; they, not the pipeline, hold the permissions.
+BOOTSTRAP_ROLES = ("deploy", "file-publishing", "lookup")
+
+
+class DeliveryPipeline(Construct):
+    """From a commit to a deployed environment: build the image, push it, deploy its digest.
+
+    Args:
+        connection_arn: the account's connection to where the source is kept.
+        source: the source repository as `owner/name`.
+        repository: takes the image.
+        environment: what is deployed, from every commit on its branch.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        connection_arn: str,
+        source: str,
+        repository: ecr.IRepository,
+        environment: Environment,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._logs = logs.LogGroup(
+            self, "Logs", retention=environment.log_retention, removal_policy=RemovalPolicy.DESTROY
+        )
+        self.build = self._project("Build", _build_steps(repository, environment.settings.model), privileged=True)
+        repository.grant_pull_push(self.build)
+        repository.grant(self.build, "ecr:DescribeImages")
+        self.deploy = self._project("Deploy", _deploy_steps(environment.name), privileged=False)
+        self.deploy.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["sts:AssumeRole"],
+                resources=[
+                    f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/cdk-hnb659fds-{role}-role-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+                    for role in BOOTSTRAP_ROLES
+                ],
+            )
+        )
+        commit = codepipeline.Artifact("Source")
+        built = actions.CodeBuildAction(
+            action_name="Build", project=self.build, input=commit, variables_namespace="Built"
+        )
+        self.pipeline = codepipeline.Pipeline(
+            self,
+            "Pipeline",
+            pipeline_type=codepipeline.PipelineType.V2,
+            # A commit that waits while another is deployed gives way to a newer one.
+            execution_mode=codepipeline.ExecutionMode.SUPERSEDED,
+            artifact_bucket=PrivateBucket(self, "Artifacts", expire_days=30, retain=False),
+            stages=[
+                codepipeline.StageProps(
+                    stage_name="Source",
+                    actions=[
+                        actions.CodeStarConnectionsSourceAction(
+                            action_name="Source",
+                            connection_arn=connection_arn,
+                            owner=Fn.select(0, Fn.split("/", source)),
+                            repo=Fn.select(1, Fn.split("/", source)),
+                            branch=environment.branch,
+                            output=commit,
+                        )
+                    ],
+                ),
+                codepipeline.StageProps(stage_name="Build", actions=[built]),
+                codepipeline.StageProps(
+                    stage_name="Deploy",
+                    actions=[
+                        actions.CodeBuildAction(
+                            action_name="Deploy",
+                            project=self.deploy,
+                            input=commit,
+                            environment_variables={
+                                "IMAGE_DIGEST": codebuild.BuildEnvironmentVariable(value=built.variable("IMAGE_DIGEST"))
+                            },
+                        )
+                    ],
+                ),
+            ],
+        )
+
+    def _project(self, construct_id: str, steps: dict[str, object], *, privileged: bool) -> codebuild.PipelineProject:
+        return codebuild.PipelineProject(
+            self,
+            construct_id,
+            build_spec=codebuild.BuildSpec.from_object_to_yaml(steps),
+            environment=codebuild.BuildEnvironment(
+                build_image=codebuild.LinuxBuildImage.STANDARD_7_0,
+                # Docker needs it; nothing else does.
+                privileged=privileged,
+            ),
+            logging=codebuild.LoggingOptions(
+                cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=self._logs, prefix=construct_id.lower())
+            ),
+            timeout=Duration.hours(1),
+        )
+
+
+def _build_steps(repository: ecr.IRepository, model: str) -> dict[str, object]:
+    """Build and push the commit's image unless it is there already, and hand its digest on."""
+    image = f"{repository.repository_uri}:$CODEBUILD_RESOLVED_SOURCE_VERSION"
+    registry = Fn.select(0, Fn.split("/", repository.repository_uri))
+    log_in = f"aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"
+    build = f"docker build --file service/Dockerfile --build-arg MODEL={model} --tag {image} . && docker push {image}"
+    digest = (
+        f"aws ecr describe-images --repository-name {repository.repository_name}"
+        " --image-ids imageTag=$CODEBUILD_RESOLVED_SOURCE_VERSION"
+        " --query 'imageDetails[0].imageDigest' --output text"
+    )
+    return {
+        "version": "0.2",
+        "env": {"exported-variables": ["IMAGE_DIGEST"]},
+        "phases": {
+            "pre_build": {"commands": [log_in]},
+            "build": {"commands": [f"{digest} || ({build})", f"export IMAGE_DIGEST=$({digest})"]},
+        },
+    }
+
+
+def _deploy_steps(environment: str) -> dict[str, object]:
+    deploy = (
+        f".venv/bin/cdk deploy '{environment}/*' --context environment={environment}"
+        " --require-approval never --parameters ImageDigest=$IMAGE_DIGEST"
+    )
+    return {
+        "version": "0.2",
+        "phases": {
+            "install": {"runtime-versions": {"python": "3.12"}, "commands": ["make install"]},
+            "build": {"commands": [deploy]},
+        },
+    }

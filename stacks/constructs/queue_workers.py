@@ -1,0 +1,51 @@
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.capacity import Plan
+from stacks.constructs.backlog_scaling import BacklogScaling
+from stacks.constructs.private_network import HttpsOutOnly, PrivateNetwork
+from stacks.constructs.service_task import ServiceTask
+
+
+class QueueWorkers(Construct):
+    """Spot tasks that work through a queue: none while it is empty, as many as `plan` allows as it fills."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        network: PrivateNetwork,
+        cluster: ecs.ICluster,
+        task: ServiceTask,
+        queue: sqs.IQueue,
+        arrivals: cloudwatch.Metric,
+        plan: Plan,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.service = ecs.FargateService(
+            self,
+            "Service",
+            cluster=cluster,
+            task_definition=task,
+            capacity_provider_strategies=[ecs.CapacityProviderStrategy(capacity_provider="FARGATE_SPOT", weight=1)],
+            vpc_subnets=network.task_subnets,
+            assign_public_ip=network.public_tasks,
+            security_groups=[HttpsOutOnly(self, "Firewall", vpc=network.vpc)],
+            circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
+            # Nobody waits on a worker: a deploy may stop the idle ones before the new ones run.
+            min_healthy_percent=0,
+            max_healthy_percent=200,
+            propagate_tags=ecs.PropagatedTagSource.SERVICE,
+        )
+        self.scaling = BacklogScaling(
+            self,
+            "Scaling",
+            service=self.service,
+            queue=queue,
+            arrivals=arrivals,
+            max_tasks=plan.batch_max_tasks,
+            backlog_per_task=plan.backlog_per_task,
+        )

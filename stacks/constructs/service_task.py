@@ -1,0 +1,65 @@
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from service.settings import Settings
+from stacks.constructs.image_digest import ImageDigest
+from stacks.environments import TaskSize
+
+# Nobody in particular: what the service reads is readable for all, what it writes is in /tmp.
+NOBODY = "65534:65534"
+
+
+class ServiceTask(ecs.FargateTaskDefinition):
+    """One container that runs a verb of the service: not as root, on a root it cannot write, with no capabilities."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        verb: str,
+        settings: Settings,
+        size: TaskSize,
+        repository: ecr.IRepository,
+        digest: ImageDigest,
+        log_retention: logs.RetentionDays,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            cpu=size.cpu,
+            memory_limit_mib=size.memory_mib,
+            runtime_platform=ecs.RuntimePlatform(
+                cpu_architecture=ecs.CpuArchitecture.X86_64,
+                operating_system_family=ecs.OperatingSystemFamily.LINUX,
+            ),
+            # Fargate has no tmpfs: the writable /tmp is a volume, which takes its owner and mode from the image's.
+            volumes=[ecs.Volume(name="tmp")],
+        )
+        self.settings = settings
+        self.log_group = logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
+        linux = ecs.LinuxParameters(self, "Linux", init_process_enabled=True)
+        linux.drop_capabilities(ecs.Capability.ALL)
+        # From the digest and not from the repository's own helper, which takes a value unknown at synth for a tag.
+        image = ecs.ContainerImage.from_registry(repository.repository_uri_for_digest(digest.value_as_string))
+        repository.grant_pull(self.obtain_execution_role())
+        container = self.add_container(
+            "Service",
+            image=image,
+            command=[verb],
+            environment=settings.to_environ(),
+            user=NOBODY,
+            readonly_root_filesystem=True,
+            linux_parameters=linux,
+            stop_timeout=Duration.seconds(settings.stop_timeout_seconds),
+            logging=ecs.LogDrivers.aws_logs(
+                stream_prefix=verb,
+                log_group=self.log_group,
+                # A log that cannot be delivered must not stop a transcription.
+                mode=ecs.AwsLogDriverMode.NON_BLOCKING,
+            ),
+        )
+        container.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))  # noqa: S108 -- the mount itself
