@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := app.py stacks service demo local tests
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install synth deploy-local stop-local demo run test check format verify lock clean
+.PHONY: help install synth cost deploy-local stop-local demo run test check format verify lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ node_modules/.package-lock.json: package-lock.json .npmrc .venv/.installed
 
 synth: install  ## Synthesize every environment's stacks into cdk.out, offline and without credentials
 	$(BIN)/cdk synth --quiet
+
+cost: install  ## Print what each environment costs and how far its fleets grow
+	$(BIN)/python -m stacks
 
 deploy-local: install  ## Start the AWS emulator, bootstrap it and deploy the data stacks to it
 	$(BIN)/python -m local start

@@ -150,6 +150,7 @@ class Plan:
     """What the stacks set, and the numbers behind it.
 
     Attributes:
+        speed: of a task, which everything rests on.
         audio_hours: hours of recording in a batch.
         task_hours: hours of task life that they take.
         processing_seconds_per_call: time an average call takes on one task.
@@ -162,6 +163,7 @@ class Plan:
         api_requests_per_task_per_minute: target of its scaling policy; below 1 where a request takes minutes.
     """
 
+    speed: Speed
     audio_hours: float
     task_hours: float
     processing_seconds_per_call: float
@@ -174,14 +176,13 @@ class Plan:
     api_requests_per_task_per_minute: float
 
 
-def plan(*, workload: Workload, speed: Speed, limits: Limits, api_speed: Speed | None = None) -> Plan:
+def plan(*, workload: Workload, speed: Speed, limits: Limits) -> Plan:
     """The smallest fleet that keeps the deadline, and the targets and thresholds that go with it.
 
     Args:
         workload: what is recorded, and when it is due.
-        speed: of a batch task.
+        speed: of a task.
         limits: of the account and the service.
-        api_speed: of an API task, where it has another size.
 
     Raises:
         UnreachableDeadline: the window is too short for any fleet, or for one within the limits.
@@ -201,22 +202,21 @@ def plan(*, workload: Workload, speed: Speed, limits: Limits, api_speed: Speed |
     if workload.talk_minutes_per_call > longest_minutes:
         expected = f"at most {longest_minutes:g}, the longest recording accepted"
         raise _invalid("workload.talk_minutes_per_call", workload.talk_minutes_per_call, expected)
-    api_speed = api_speed or speed
-    slower = min(speed.audio_seconds_per_second, api_speed.audio_seconds_per_second)
-    longest_seconds = math.ceil(limits.max_audio_seconds / slower)
+    longest_seconds = math.ceil(limits.max_audio_seconds / speed.audio_seconds_per_second)
     if longest_seconds > limits.job_deadline_seconds:
         raise UnreachableDeadline(
-            f"limits.job_deadline_seconds: got {limits.job_deadline_seconds}, expected {longest_seconds} or more,"
-            f" which a recording of {limits.max_audio_seconds} s takes at {slower:g} times real time"
+            f"limits.job_deadline_seconds: got {limits.job_deadline_seconds}, expected {longest_seconds} or more, for"
+            f" a call of {limits.max_audio_seconds} s at {speed.audio_seconds_per_second:g} times real time"
         )
-    batch_max_tasks, latency_hours, hours_to_finish = _batch_fleet(workload, speed, limits)
-    api_max_tasks, api_requests = _api_fleet(workload, api_speed, limits)
+    batch_max_tasks, backlog_per_task, hours_to_finish = _batch_fleet(workload, speed, limits)
+    api_max_tasks, api_requests = _api_fleet(workload, speed, limits)
     return Plan(
+        speed=speed,
         audio_hours=workload.audio_hours,
         task_hours=speed.task_time(workload.audio_hours),
         processing_seconds_per_call=workload.talk_minutes_per_call * 60 / speed.audio_seconds_per_second,
         batch_max_tasks=batch_max_tasks,
-        backlog_per_task=latency_hours / speed.task_time(workload.talk_minutes_per_call / 60),
+        backlog_per_task=backlog_per_task,
         hours_to_finish=hours_to_finish,
         oldest_message_alarm_seconds=int(PLANNED_SHARE * workload.window_hours * 3600),
         api_min_tasks=limits.api_min_tasks,
@@ -226,29 +226,30 @@ def plan(*, workload: Workload, speed: Speed, limits: Limits, api_speed: Speed |
 
 
 def _batch_fleet(workload: Workload, speed: Speed, limits: Limits) -> tuple[int, float, float]:
-    """Tasks at most, acceptable latency in hours, hours to finish."""
+    """Tasks at most, messages for each of them, hours to finish."""
     task_hours = speed.task_time(workload.audio_hours)
     longest_hours = speed.task_time(limits.max_audio_seconds / 3600)
     planned_hours = PLANNED_SHARE * workload.window_hours - longest_hours
+    latency_hours = ACCEPTABLE_LATENCY_SHARE * planned_hours
     # A task cannot have less backlog than the call it works on.
-    latency_hours = max(ACCEPTABLE_LATENCY_SHARE * planned_hours, speed.task_time(workload.talk_minutes_per_call / 60))
+    backlog = max(1.0, latency_hours / speed.task_time(workload.talk_minutes_per_call / 60))
 
     def hours(tasks: int) -> float:
         # The full fleet works until the backlog is down to the acceptable latency. From there the scaling policy
         # takes tasks away as the backlog falls, so that it decays instead of ending: a logarithm of the fleet.
         return task_hours / tasks + latency_hours * math.log(tasks)
 
-    # The policy never asks for more tasks than the whole batch over the target.
-    most = math.ceil(task_hours / latency_hours)
+    # The policy never asks for more tasks than the whole batch has backlogs.
+    most = math.ceil(workload.calls / backlog)
     tasks = next((n for n in range(1, most + 1) if hours(n) <= planned_hours), None)
     if tasks is None:
         raise UnreachableDeadline(
-            f"workload.window_hours: got {workload.window_hours:g}, too short for any fleet: {workload.calls:g} calls"
-            f" take {task_hours:.1f} task-hours, and one of {limits.max_audio_seconds} s alone {longest_hours:.1f} h"
+            f"workload.window_hours: got {workload.window_hours:g}, too short for any fleet:"
+            f" {task_hours:.1f} task-hours, {longest_hours:.1f} of them for the longest call"
         )
-    _within_quota("spot_vcpus", limits.spot_vcpus, tasks, speed, f"{task_hours:.1f} task-hours before the deadline")
+    _within_quota("spot_vcpus", limits.spot_vcpus, tasks, speed, f"{task_hours:.1f} task-hours in time")
     # The longest call may be the last to start.
-    return tasks, latency_hours, hours(tasks) + longest_hours
+    return tasks, backlog, hours(tasks) + longest_hours
 
 
 def _api_fleet(workload: Workload, speed: Speed, limits: Limits) -> tuple[int, float]:
@@ -256,7 +257,7 @@ def _api_fleet(workload: Workload, speed: Speed, limits: Limits) -> tuple[int, f
     spare = 1 + limits.api_headroom
     peak = workload.api_audio_hours_in_busy_hour
     tasks = max(1, limits.api_min_tasks, math.ceil(speed.task_time(peak) * spare))
-    _within_quota("on_demand_vcpus", limits.on_demand_vcpus, tasks, speed, f"{peak:g} audio hours in the busy hour")
+    _within_quota("on_demand_vcpus", limits.on_demand_vcpus, tasks, speed, f"{peak:g} API audio hours an hour")
     return tasks, 1 / speed.task_time(workload.talk_minutes_per_call) / spare
 
 

@@ -1,0 +1,76 @@
+"""`python -m stacks` prints what each environment costs, how far its fleets grow, and what other egress would cost."""
+
+import sys
+from collections.abc import Sequence
+
+from stacks.constructs.private_network import INTERFACE_ENDPOINTS
+from stacks.costs import Prices, Task, idle_per_month, network_per_month
+from stacks.environments import Egress, Environment, select
+
+FLEETS = ("", "egress", "idle $/month", "Spot $/audio h", "on demand", "API tasks", "batch tasks", "hours to finish")
+CHOICE = ("idle $/month", *Egress)
+
+
+def idle(environment: Environment, egress: Egress, prices: Prices) -> float:
+    """Dollars a month that an environment costs without a call, were its egress this one."""
+    network = network_per_month(prices, endpoints=len(INTERFACE_ENDPOINTS), zones=len(environment.network.zones))
+    task = billed(environment, egress)
+    return idle_per_month(prices, network=network[egress], task=task, tasks=environment.api_min_tasks)
+
+
+def billed(environment: Environment, egress: Egress) -> Task:
+    """A task of the environment as the bill sees it."""
+    size = environment.size
+    return Task(cpu=size.cpu, memory_mib=size.memory_mib, public=egress is Egress.PUBLIC)
+
+
+def fleets(environment: Environment, prices: Prices) -> tuple[str, ...]:
+    """One environment in the columns of `FLEETS`."""
+    plan, egress = environment.plan, environment.network.egress
+    task = billed(environment, egress)
+    return (
+        environment.name,
+        egress,
+        f"{idle(environment, egress, prices):.0f}",
+        f"{task.per_audio_hour(prices, speed=plan.speed, spot=True):.3f}",
+        f"{task.per_audio_hour(prices, speed=plan.speed, spot=False):.3f}",
+        f"{plan.api_min_tasks} to {plan.api_max_tasks}",
+        f"0 to {plan.batch_max_tasks}",
+        f"{plan.hours_to_finish:.1f} of {environment.workload.window_hours:g}",
+    )
+
+
+def choice(environment: Environment, prices: Prices) -> tuple[str, ...]:
+    """One environment in the columns of `CHOICE`."""
+    return (environment.name, *(f"{idle(environment, egress, prices):.0f}" for egress in Egress))
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows in columns, the first to the left, the others to the right."""
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return "".join(
+        f"{name:{first}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(cells, others, strict=True)) + "\n"
+        for name, *cells in rows
+    )
+
+
+def report() -> str:
+    """Both tables, and where their numbers come from."""
+    prices, environments = Prices.read(), select(None)
+    speeds = {
+        f"{speed.audio_seconds_per_second:g} times real time on {speed.cpu / 1024:g} vCPU, {speed.source}"
+        for speed in (environment.plan.speed for environment in environments)
+    }
+    return "\n".join(
+        (
+            table([FLEETS, *(fleets(environment, prices) for environment in environments)]),
+            table([CHOICE, *(choice(environment, prices) for environment in environments)]),
+            f"Prices: {prices.region}, {prices.dated}, before usage of logs, metrics and storage.",
+            *(f"Speed: {speed}." for speed in sorted(speeds)),
+            "",
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(report())
