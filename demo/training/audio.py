@@ -38,7 +38,9 @@ def write(path: Path, samples: Samples, rate: int, codec: str, options: dict[str
     pcm = np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16)
     # Bit-exact muxing leaves out the library's version: the same samples give the same file.
     with av.open(path, "w", container_options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream(codec, rate=rate, layout=layout, options={"flags": "+bitexact", **(options or {})})
+        stream = container.add_stream(
+            codec, rate=rate, layout=layout, options={"flags": "+bitexact", **(options or {})}
+        )
         frame = av.AudioFrame.from_ndarray(pcm.T.reshape(1, -1), format="s16", layout=layout)
         frame.sample_rate = rate
         for part in (frame, None):

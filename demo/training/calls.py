@@ -75,9 +75,7 @@ def script(
         yield speaker, text
 
 
-def perform(
-    language: str, lines: Sequence[tuple[str, str]], voices: Mapping[str, Voice], rng: random.Random
-) -> Call:
+def perform(language: str, lines: Sequence[tuple[str, str]], voices: Mapping[str, Voice], rng: random.Random) -> Call:
     """Speak the lines in turn: short pauses within a turn, longer ones or a slight overlap between two speakers."""
     manners = {speaker: voice.draw_manner(rng) for speaker, voice in voices.items()}
     levels = {speaker: rng.uniform(0.25, 0.6) for speaker in voices}
@@ -112,7 +110,8 @@ def sample_calls() -> Iterator[tuple[str, Call]]:
         speakers = sorted({speaker for step in flow["steps"] for speaker in step})
         programs = [voice.split(":") for voice in recipe["voices"]]
         voices = {
-            speaker: Voice(program=program, name=name) for speaker, (program, name) in zip(speakers, programs, strict=True)
+            speaker: Voice(program=program, name=name)
+            for speaker, (program, name) in zip(speakers, programs, strict=True)
         }
         lines = list(script(flow, recipe["slots"], taught, rng))
         yield recipe["file"], perform(flow["language"], lines, voices, rng)
