@@ -1,0 +1,60 @@
+"""The cloud on one machine: `python -m local start|deploy|stop`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from local import emulator
+from local.deploy import ROOT, Deployment, deploy
+from local.emulator import Emulator, LocalError
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one verb; a failure ends with one line and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m local", description="The cloud on one machine.")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build/local", help="where the emulator's files are kept")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    start = verbs.add_parser("start", help="start the AWS emulator; it keeps running")
+    start.add_argument("--port", type=_port, default=0, help="port on the loopback interface (default: a free one)")
+    verbs.add_parser("deploy", help="bootstrap the emulator and deploy the data stacks to it")
+    verbs.add_parser("stop", help="stop the emulator; everything deployed to it is gone")
+    asked = parser.parse_args(arguments)
+    folder = asked.folder.resolve()
+    try:
+        match asked.verb:
+            case "start":
+                print(f"The emulator answers at {emulator.start(folder, port=asked.port).url}.", flush=True)
+            case "deploy":
+                _deploy(folder)
+            case "stop":
+                print("The emulator is stopped." if emulator.stop(folder) else "No emulator was running.")
+    except LocalError as error:
+        sys.exit(f"local: {error}")
+
+
+def _deploy(folder: Path) -> None:
+    running = emulator.find(folder)
+    if running is None:
+        raise LocalError(f"no emulator runs in {folder}; `python -m local start` starts one")
+    _print(running, deploy(running))
+
+
+def _print(running: Emulator, deployment: Deployment) -> None:
+    width = max(map(len, deployment.outputs))
+    print(f"\nDeployed to {running.url}, which keeps running until `make stop-local`:\n")
+    for name, value in sorted(deployment.outputs.items()):
+        print(f"  {name:<{width}}  {value}")
+    print("\nAny AWS client reaches it with:\n")
+    for name, value in (running.credentials | {"AWS_REGION": deployment.region}).items():
+        print(f"  export {name}={value}")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 0 to 65535")
+    return int(text)
+
+
+if __name__ == "__main__":
+    main()

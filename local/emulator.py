@@ -1,0 +1,189 @@
+"""The AWS emulator: one `ministack` process on the loopback interface, found again through the files in its folder.
+
+    emulator.json   process and port
+    emulator.log    what it says; the process holds a lock on it for as long as it lives
+    tmp/            its own temporary files
+
+What is deployed to it lives in its memory and ends with it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+HOST = "127.0.0.1"
+# The emulator takes twelve digits in place of an access key as the account: no real key looks like this.
+ACCOUNT = "000000000000"
+START_SECONDS = 30
+STOP_SECONDS = 10
+
+
+class LocalError(Exception):
+    """The local cloud cannot do what was asked; says why in one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emulator:
+    """A started emulator, its files in an absolute `folder`; whether it still answers is another question."""
+
+    folder: Path
+    pid: int
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Endpoint of every AWS service."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The variables that lead an AWS client here."""
+        return {"AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "local"}
+
+    def environ(self) -> dict[str, str]:
+        """An environment for AWS clients that leads here and nowhere else."""
+        # A real account's variables, profiles or instance role must not slip in, nor a proxy in between.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
+        elsewhere = {
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": HOST,
+            "no_proxy": HOST,
+        }
+        return inherited | elsewhere | self.credentials
+
+    def answers(self) -> bool:
+        """Whether it takes requests."""
+        connection = HTTPConnection(HOST, self.port, timeout=2)
+        try:
+            connection.request("GET", "/_ministack/ready")
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def start(folder: Path, *, port: int = 0) -> Emulator:
+    """Start an emulator and wait until it answers; the one that already runs in `folder` where there is one.
+
+    Raises:
+        LocalError: `port` is taken (0 takes a free one), or the emulator does not come up.
+    """
+    if running := find(folder):
+        if port not in (0, running.port):
+            raise LocalError(
+                f"port: got '{port}', expected {running.port}, where the emulator of {folder} runs already"
+            )
+        return running
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
+    port = _free_port(port)
+    with (folder / "emulator.log").open("ab") as log:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        log.truncate(0)
+        # Spawned rather than opened as a Popen, which would complain that the process outlives it. Its standard output
+        # shares the lock. A group of its own, so that its children end with it.
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", "ministack"],
+            {
+                "PATH": os.environ.get("PATH", os.defpath),
+                "TMPDIR": str(folder / "tmp"),
+                "BIND_HOST": HOST,
+                "MINISTACK_HOST": HOST,
+                "MINISTACK_ACCOUNT_ID": ACCOUNT,
+                "GATEWAY_PORT": str(port),
+                "IOT_MTLS_ENABLED": "0",  # it would listen on every interface
+            },
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
+            ],
+            setpgroup=0,
+        )
+    emulator = Emulator(folder=folder, pid=pid, port=port)
+    try:
+        (folder / "emulator.json").write_text(json.dumps({"pid": pid, "port": port}))
+        _wait_until_it_answers(emulator)
+    except BaseException:
+        _end(emulator)
+        raise
+    return emulator
+
+
+def find(folder: Path) -> Emulator | None:
+    """The emulator that runs in `folder`."""
+    if not _alive(folder):
+        return None
+    return Emulator(folder=folder, **json.loads((folder / "emulator.json").read_text()))
+
+
+def stop(folder: Path) -> bool:
+    """Stop the emulator that runs in `folder` with all its children; False where none runs."""
+    emulator = find(folder)
+    if emulator is None:
+        return False
+    _end(emulator)
+    return True
+
+
+def _end(emulator: Emulator) -> None:
+    # It keeps nothing, so there is nothing to ask it to finish; asked, it waits for its open requests.
+    with contextlib.suppress(ProcessLookupError):  # where it did not come up
+        os.killpg(emulator.pid, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):  # where another process started it
+        os.waitpid(emulator.pid, 0)
+    if not _wait_for(lambda: not _alive(emulator.folder), seconds=STOP_SECONDS):
+        raise LocalError(f"process {emulator.pid} does not end")
+    (emulator.folder / "emulator.json").unlink(missing_ok=True)
+    shutil.rmtree(emulator.folder / "tmp")
+
+
+def _wait_until_it_answers(emulator: Emulator) -> None:
+    _wait_for(lambda: emulator.answers() or not _alive(emulator.folder), seconds=START_SECONDS)
+    if not emulator.answers():
+        raise LocalError(
+            f"the emulator did not come up on port {emulator.port}; {emulator.folder}/emulator.log says why"
+        )
+
+
+def _alive(folder: Path) -> bool:
+    """Whether a process holds the log: unlike a process id, a lock is never another program's."""
+    try:
+        with (folder / "emulator.log").open("rb") as log:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _free_port(wanted: int) -> int:
+    try:
+        with socket.create_server((HOST, wanted)) as listener:
+            port: int = listener.getsockname()[1]
+    except OSError:
+        raise LocalError(f"port: got '{wanted}', expected a port of {HOST} that is free (0 takes any)") from None
+    return port
+
+
+def _wait_for(condition: Callable[[], bool], *, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
