@@ -58,7 +58,8 @@ def report() -> str:
     """Both tables, and where their numbers come from."""
     prices, environments = Prices.read(), select(None)
     speeds = {
-        f"{speed.audio_seconds_per_second:g} times real time on {speed.cpu / 1024:g} vCPU, {speed.source}"
+        f"Speed, {'measured' if speed.measured else 'assumed'}: {speed.audio_seconds_per_second:g} times real time"
+        f" on {speed.cpu / 1024:g} vCPU; {speed.source}."
         for speed in (environment.plan.speed for environment in environments)
     }
     return "\n".join(
@@ -66,7 +67,7 @@ def report() -> str:
             table([FLEETS, *(fleets(environment, prices) for environment in environments)]),
             table([CHOICE, *(choice(environment, prices) for environment in environments)]),
             f"Prices: {prices.region}, {prices.dated}, before usage of logs, metrics and storage.",
-            *(f"Speed: {speed}." for speed in sorted(speeds)),
+            *sorted(speeds),
             "",
         )
     )

@@ -81,7 +81,7 @@ class Speed:
     Attributes:
         audio_seconds_per_second: seconds of recording transcribed per second of wall clock; 1 is real time.
         cpu: CPU units of the task it was measured on; 1024 is one vCPU.
-        source: the benchmark run, or the assumption.
+        source: the benchmark run, or what the assumption rests on.
         measured: False while the number is an assumption.
         busy_share: part of a task's life spent transcribing; the rest starts up, waits and repeats interrupted calls.
     """
@@ -106,7 +106,7 @@ class Speed:
         return cls(
             audio_seconds_per_second=ASSUMED_SPEED_PER_VCPU * cpu / 1024,
             cpu=cpu,
-            source="assumption: faster-whisper's published small int8, scaled down to a vCPU",
+            source="faster-whisper's published small int8, scaled down to a vCPU",
             measured=False,
         )
 

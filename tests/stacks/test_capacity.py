@@ -145,7 +145,6 @@ def test_month_has_the_working_days_of_a_twelfth_of_a_year() -> None:
 def test_assumed_speed_says_that_it_is_one() -> None:
     """Nobody takes the stand-in for a measurement."""
     assert not SPEED.measured
-    assert SPEED.source.startswith("assumption")
     assert SPEED.audio_seconds_per_second == 0.5
 
 

@@ -62,4 +62,4 @@ def test_report_has_every_environment_and_says_where_numbers_come_from() -> None
         assert f"0 to {environment.plan.batch_max_tasks} " in fleets
         assert len(choice.split()) == 1 + len(Egress)
     assert PRICES.dated in text
-    assert "assumption" in text
+    assert "Speed, assumed: " in text
