@@ -1,10 +1,10 @@
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk.aws_ssm import StringParameter
 from constructs import Construct
 
 from stacks.constructs.image_digest import ImageDigest
+from stacks.constructs.image_repository import ImageRepository
 from stacks.constructs.inference_api import InferenceApi
 from stacks.constructs.private_network import PrivateNetwork
 from stacks.constructs.service_task import ServiceTask
@@ -21,7 +21,7 @@ class Api(Stack):
         environment: Environment,
         network: PrivateNetwork,
         cluster: ecs.ICluster,
-        repository: ecr.IRepository,
+        repository: ImageRepository,
     ) -> None:
         super().__init__(scope, "Api", termination_protection=environment.production)
         certificate = environment.parameter("certificate-arn")

@@ -1,11 +1,9 @@
-from dataclasses import replace
-
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from stacks.constructs.image_digest import ImageDigest
+from stacks.constructs.image_repository import ImageRepository
 from stacks.constructs.private_network import PrivateNetwork
 from stacks.constructs.queue_workers import QueueWorkers
 from stacks.constructs.recordings_store import RecordingsStore
@@ -23,7 +21,7 @@ class Batch(Stack):
         environment: Environment,
         network: PrivateNetwork,
         cluster: ecs.Cluster,
-        repository: ecr.IRepository,
+        repository: ImageRepository,
         store: RecordingsStore,
     ) -> None:
         super().__init__(scope, "Batch", termination_protection=environment.production)
@@ -31,10 +29,8 @@ class Batch(Stack):
             self,
             "Task",
             verb="worker",
-            settings=replace(
-                environment.settings,
-                queue_url=store.queue.queue_url,
-                transcripts_bucket=store.transcripts.bucket_name,
+            settings=environment.worker_settings(
+                queue_url=store.queue.queue_url, transcripts_bucket=store.transcripts.bucket_name
             ),
             size=environment.size,
             repository=repository,

@@ -1,16 +1,16 @@
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_ecr as ecr
 from aws_cdk.aws_ssm import StringParameter
 from constructs import Construct
 
 from stacks.constructs.delivery_pipeline import DeliveryPipeline
+from stacks.constructs.image_repository import ImageRepository
 from stacks.environments import Environment
 
 
 class Delivery(Stack):
     """From a commit on the environment's branch to the environment."""
 
-    def __init__(self, scope: Construct, *, environment: Environment, repository: ecr.IRepository) -> None:
+    def __init__(self, scope: Construct, *, environment: Environment, repository: ImageRepository) -> None:
         super().__init__(scope, "Delivery", termination_protection=environment.production)
         connection = environment.parameter("source-connection-arn")
         source = environment.parameter("source-repository")

@@ -17,6 +17,7 @@ from aws_cdk.region_info import RegionInfo
 
 from service.settings import MAX_DRAIN_SECONDS, Settings
 from stacks.capacity import Limits, Plan, Speed, Workload, plan
+from stacks.costs import Prices, Task
 
 # Memory that Fargate offers for each CPU size, in MiB.
 FARGATE_MEMORY_MIB: dict[int, Sequence[int]] = {
@@ -158,7 +159,7 @@ class Environment:
         """Fleet limits, scaling targets and alarm thresholds."""
         return plan(
             workload=self.workload,
-            speed=self._speed,
+            speed=self.speed or Speed.assumed(cpu=self.size.cpu),
             limits=Limits(
                 spot_vcpus=self.spot_vcpus,
                 on_demand_vcpus=self.on_demand_vcpus,
@@ -172,13 +173,17 @@ class Environment:
     def api_settings(self) -> Settings:
         """Settings of the API: it refuses what it could not answer before the load balancer gives up."""
         deadline = min(self.settings.job_deadline_seconds, MAX_DRAIN_SECONDS)
-        answerable = int(deadline * self._speed.audio_seconds_per_second)
+        answerable = int(deadline * self.plan.speed.audio_seconds_per_second)
         return replace(
-            self.settings,
+            self._priced(spot=False),
             host="0.0.0.0",  # noqa: S104 -- inside the container, whose firewall lets in the load balancer only
             job_deadline_seconds=deadline,
             max_audio_seconds=min(self.settings.max_audio_seconds, answerable),
         )
+
+    def worker_settings(self, *, queue_url: str, transcripts_bucket: str) -> Settings:
+        """Settings of the workers of a queue."""
+        return replace(self._priced(spot=True), queue_url=queue_url, transcripts_bucket=transcripts_bucket)
 
     @property
     def target(self) -> cdk.Environment:
@@ -189,9 +194,12 @@ class Environment:
         """Name of the SSM parameter that holds what only the account knows."""
         return f"/whisper/{self.name}/{name}"
 
-    @property
-    def _speed(self) -> Speed:
-        return self.speed or Speed.assumed(cpu=self.size.cpu)
+    def _priced(self, *, spot: bool) -> Settings:
+        """The service's settings with what its metrics need: where it runs, and what a task costs there."""
+        public = self.network.egress is Egress.PUBLIC
+        task = Task(cpu=self.size.cpu, memory_mib=self.size.memory_mib, public=public)
+        dollars = round(task.per_hour(Prices.read(), spot=spot), 4)
+        return replace(self.settings, environment=self.name, dollars_per_hour=dollars)
 
     def _invalid(self, name: str, expected: str) -> InvalidEnvironment:
         return InvalidEnvironment(f"{self.name}.{name}", getattr(self, name), expected)

@@ -1,6 +1,4 @@
 from aws_cdk import CfnOutput, Duration, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk.aws_ssm import StringParameter
 from constructs import Construct
 
@@ -36,22 +34,14 @@ class Monitoring(Stack):
         )
         alarms.watch(
             "Errors",
-            metric=cloudwatch.MathExpression(
-                expression="FILL(tasks, 0) + FILL(balancer, 0)",
-                using_metrics={
-                    "tasks": api.target_group.metrics.http_code_target(elb.HttpCodeTarget.TARGET_5XX_COUNT),
-                    "balancer": api.load_balancer.metrics.http_code_elb(elb.HttpCodeElb.ELB_5XX_COUNT),
-                },
-                period=minute,
-                label="5xx answers",
-            ),
+            metric=api.errors,
             threshold=1,
             minutes=5,
             meaning="The API has answered requests with 5xx for five minutes.",
         )
         alarms.watch(
             "UnhealthyHosts",
-            metric=api.target_group.metrics.unhealthy_host_count(period=minute),
+            metric=api.unhealthy_hosts,
             threshold=1,
             minutes=5,
             meaning="A task of the API has not been ready for five minutes.",

@@ -2,11 +2,12 @@ from aws_cdk import Aws, Duration, Fn, RemovalPolicy
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
-from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stacks.constructs.image_repository import ImageRepository
+from stacks.constructs.lint import tolerate
 from stacks.constructs.private_bucket import PrivateBucket
 from stacks.environments import Environment
 
@@ -31,7 +32,7 @@ class DeliveryPipeline(Construct):
         *,
         connection_arn: str,
         source: str,
-        repository: ecr.IRepository,
+        repository: ImageRepository,
         environment: Environment,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -93,6 +94,8 @@ class DeliveryPipeline(Construct):
             ],
         )
 
+        tolerate(self.pipeline, rule="W3005", reason="the library names the role as a dependency, too")
+
     def _project(self, construct_id: str, steps: dict[str, object], *, privileged: bool) -> codebuild.PipelineProject:
         return codebuild.PipelineProject(
             self,
@@ -110,11 +113,10 @@ class DeliveryPipeline(Construct):
         )
 
 
-def _build_steps(repository: ecr.IRepository, model: str) -> dict[str, object]:
+def _build_steps(repository: ImageRepository, model: str) -> dict[str, object]:
     """Build and push the commit's image unless it is there already, and hand its digest on."""
-    image = f"{repository.repository_uri}:$CODEBUILD_RESOLVED_SOURCE_VERSION"
-    registry = Fn.select(0, Fn.split("/", repository.repository_uri))
-    log_in = f"aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"
+    image = f"{repository.uri}:$CODEBUILD_RESOLVED_SOURCE_VERSION"
+    log_in = f"aws ecr get-login-password | docker login --username AWS --password-stdin {repository.host}"
     build = f"docker build --file service/Dockerfile --build-arg MODEL={model} --tag {image} . && docker push {image}"
     digest = (
         f"aws ecr describe-images --repository-name {repository.repository_name}"

@@ -1,4 +1,4 @@
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_ecr as ecr
 from constructs import Construct
 
@@ -20,3 +20,16 @@ class ImageRepository(ecr.Repository):
             removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
             empty_on_delete=not retain,
         )
+
+    @property
+    def host(self) -> str:
+        """The registry that the repository is in."""
+        return f"{Aws.ACCOUNT_ID}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}"
+
+    @property
+    def uri(self) -> str:
+        """Where images are pulled from, for stacks of the same account and region.
+
+        The library's own cuts the repository's ARN into pieces, which cfn-lint refuses across stacks.
+        """
+        return f"{self.host}/{self.repository_name}"

@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 
 from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elb
@@ -23,7 +24,6 @@ class InferenceApi(Construct):
     Attributes:
         service: the tasks, as many as `plan` allows and the load asks for.
         load_balancer: internal; HTTPS where a `certificate_arn` is given, plain HTTP otherwise.
-        target_group: the tasks as the load balancer sees them.
         url: where the API answers.
     """
 
@@ -53,7 +53,7 @@ class InferenceApi(Construct):
         self.service = self._service(network, cluster, task)
         scaling = self.service.auto_scale_task_count(min_capacity=plan.api_min_tasks, max_capacity=plan.api_max_tasks)
         scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=TARGET_CPU_PERCENT)
-        self.target_group = elb.ApplicationTargetGroup(
+        self._target_group = elb.ApplicationTargetGroup(
             self,
             "Tasks",
             vpc=network.vpc,
@@ -95,9 +95,39 @@ class InferenceApi(Construct):
             protocol=elb.ApplicationProtocol.HTTPS if certificate_arn else elb.ApplicationProtocol.HTTP,
             certificates=[elb.ListenerCertificate.from_arn(certificate_arn)] if certificate_arn else None,
             ssl_policy=elb.SslPolicy.RECOMMENDED_TLS if certificate_arn else None,
-            default_target_groups=[self.target_group],
+            default_target_groups=[self._target_group],
             # The default lets everybody in who reaches the load balancer.
             open=False,
         )
         for cidr in networks:
             listener.connections.allow_default_port_from(ec2.Peer.ipv4(cidr))
+
+    @property
+    def errors(self) -> cloudwatch.MathExpression:
+        """Answers with a status of 500 and above in a minute, from the tasks and from the load balancer itself."""
+        return cloudwatch.MathExpression(
+            expression="FILL(tasks, 0) + FILL(balancer, 0)",
+            using_metrics={
+                "tasks": self._metric("HTTPCode_Target_5XX_Count", cloudwatch.Stats.SUM),
+                "balancer": self._metric("HTTPCode_ELB_5XX_Count", cloudwatch.Stats.SUM),
+            },
+            period=Duration.minutes(1),
+            label="5xx",
+        )
+
+    @property
+    def unhealthy_hosts(self) -> cloudwatch.Metric:
+        """Tasks that are registered but not ready."""
+        return self._metric(
+            "UnHealthyHostCount", cloudwatch.Stats.MAXIMUM, TargetGroup=self._target_group.target_group_full_name
+        )
+
+    def _metric(self, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
+        # The library's own metrics cut the listener's ARN into pieces, which cfn-lint refuses across stacks.
+        return cloudwatch.Metric(
+            namespace="AWS/ApplicationELB",
+            metric_name=name,
+            dimensions_map={"LoadBalancer": self.load_balancer.load_balancer_full_name, **dimensions},
+            statistic=statistic,
+            period=Duration.minutes(1),
+        )

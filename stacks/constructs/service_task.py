@@ -1,11 +1,11 @@
 from aws_cdk import Duration, RemovalPolicy
-from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from service.settings import Settings
 from stacks.constructs.image_digest import ImageDigest
+from stacks.constructs.image_repository import ImageRepository
 from stacks.environments import TaskSize
 
 # Nobody in particular: what the service reads is readable for all, what it writes is in /tmp.
@@ -23,7 +23,7 @@ class ServiceTask(ecs.FargateTaskDefinition):
         verb: str,
         settings: Settings,
         size: TaskSize,
-        repository: ecr.IRepository,
+        repository: ImageRepository,
         digest: ImageDigest,
         log_retention: logs.RetentionDays,
     ) -> None:
@@ -43,8 +43,8 @@ class ServiceTask(ecs.FargateTaskDefinition):
         self.log_group = logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
         linux = ecs.LinuxParameters(self, "Linux", init_process_enabled=True)
         linux.drop_capabilities(ecs.Capability.ALL)
-        # From the digest and not from the repository's own helper, which takes a value unknown at synth for a tag.
-        image = ecs.ContainerImage.from_registry(repository.repository_uri_for_digest(digest.value_as_string))
+        # Not the library's own image of a repository: that takes a digest which is unknown at synth for a tag.
+        image = ecs.ContainerImage.from_registry(f"{repository.uri}@{digest.value_as_string}")
         repository.grant_pull(self.obtain_execution_role())
         container = self.add_container(
             "Service",
