@@ -46,7 +46,9 @@ def _print(running: Emulator, deployment: Deployment) -> None:
     for name, value in sorted(deployment.outputs.items()):
         print(f"  {name:<{width}}  {value}")
     print("\nAny AWS client reaches it with:\n")
-    for name, value in (running.credentials | {"AWS_REGION": deployment.region}).items():
+    # Most clients read the first name of the region, boto3 the second.
+    region = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), deployment.region)
+    for name, value in (running.credentials | region).items():
         print(f"  export {name}={value}")
 
 

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parent.parent
 ENVIRONMENT = "local"
 # The emulator knows every type of these stacks' resources; docs/local.md says what it refuses of the others.
 STACKS = ("Registry", "Recordings")
+# The CDK adds outputs of its own where another stack refers to a resource.
+GENERATED = ("ExportsOutput", "PublishOutput")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +43,9 @@ def deploy(emulator: Emulator) -> Deployment:
     options = ["--exclusively", "--require-approval", "never", "--outputs-file", str(outputs)]
     _cdk("deploy", *stacks, "--app", str(assembly), *options, environ=environ)
     by_stack: dict[str, dict[str, str]] = json.loads(outputs.read_text())
+    named = {name: value for stack in by_stack.values() for name, value in stack.items()}
     return Deployment(
-        region=region, outputs={name: value for stack in by_stack.values() for name, value in stack.items()}
+        region=region, outputs={name: value for name, value in named.items() if not name.startswith(GENERATED)}
     )
 
 

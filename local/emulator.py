@@ -76,7 +76,7 @@ class Emulator:
 
 
 def start(folder: Path, *, port: int = 0) -> Emulator:
-    """Start an emulator and wait until it answers; the one that already runs in `folder` where there is one.
+    """Start an emulator and wait until it answers; the one that already runs in `folder`, an absolute path, if any.
 
     Raises:
         LocalError: `port` is taken (0 takes a free one), or the emulator does not come up.
@@ -88,34 +88,9 @@ def start(folder: Path, *, port: int = 0) -> Emulator:
             )
         return running
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    port = _free_port(port)
-    with (folder / "emulator.log").open("ab") as log:
-        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        log.truncate(0)
-        # Spawned rather than opened as a Popen, which would complain that the process outlives it. Its standard output
-        # shares the lock. A group of its own, so that its children end with it.
-        pid = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-m", "ministack"],
-            {
-                "PATH": os.environ.get("PATH", os.defpath),
-                "TMPDIR": str(folder / "tmp"),
-                "BIND_HOST": HOST,
-                "MINISTACK_HOST": HOST,
-                "MINISTACK_ACCOUNT_ID": ACCOUNT,
-                "GATEWAY_PORT": str(port),
-                "IOT_MTLS_ENABLED": "0",  # it would listen on every interface
-            },
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
-                (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
-            ],
-            setpgroup=0,
-        )
-    emulator = Emulator(folder=folder, pid=pid, port=port)
+    emulator = _spawn(folder, port=_free_port(port))
     try:
-        (folder / "emulator.json").write_text(json.dumps({"pid": pid, "port": port}))
+        (folder / "emulator.json").write_text(json.dumps({"pid": emulator.pid, "port": emulator.port}))
         _wait_until_it_answers(emulator)
     except BaseException:
         _end(emulator)
@@ -137,6 +112,35 @@ def stop(folder: Path) -> bool:
         return False
     _end(emulator)
     return True
+
+
+def _spawn(folder: Path, *, port: int) -> Emulator:
+    environ = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "TMPDIR": str(folder / "tmp"),
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",  # it would listen on every interface
+    }
+    with (folder / "emulator.log").open("ab") as log:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        log.truncate(0)
+        # Spawned rather than opened as a Popen, which would complain that the process outlives it. Its output shares
+        # the lock. A group of its own, so that its children end with it.
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", "ministack"],
+            environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
+            ],
+            setpgroup=0,
+        )
+    return Emulator(folder=folder, pid=pid, port=port)
 
 
 def _end(emulator: Emulator) -> None:

@@ -1,5 +1,4 @@
 import os
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,7 +78,10 @@ def test_emulator_stop_is_idempotent(folder: Path, capsys: pytest.CaptureFixture
 
 def test_emulator_that_does_not_come_up_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A start that fails says where to look, and leaves no process."""
-    monkeypatch.setattr("sys.executable", shutil.which("false"))
+    broken = folder / "python"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(broken))
     with pytest.raises(LocalError, match=r"did not come up on port \d+; .*emulator.log says why"):
         emulator.start(folder)
     assert emulator.find(folder) is None
