@@ -1,6 +1,7 @@
 """Samples: resampling, the telephone's band, encoded files."""
 
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -32,15 +33,15 @@ def telephone_band(samples: Samples, rate: int) -> Samples:
     return np.fft.irfft(spectrum * gain, samples.shape[-1]).astype(np.float32)
 
 
-def write(path: Path, samples: Samples, rate: int, codec: str, options: dict[str, str] | None = None) -> None:
-    """Encode samples of shape (channels, frames), -1…1, into a file whose suffix names the container."""
+def write(path: Path, samples: Samples, rate: int) -> None:
+    """Encode samples of shape (channels, frames), -1…1, as µ-law WAV or as MP3, by the path's suffix."""
+    codec: Literal["pcm_mulaw", "libmp3lame"] = "libmp3lame" if path.suffix == ".mp3" else "pcm_mulaw"
     layout = {1: "mono", 2: "stereo"}[len(samples)]
     pcm = np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16)
-    # Bit-exact muxing leaves out the library's version: the same samples give the same file.
+    # Bit-exact muxing leaves out the library's version; joint stereo would mix the speakers.
+    options = {"flags": "+bitexact"} | ({"b": "48k", "joint_stereo": "0"} if codec == "libmp3lame" else {})
     with av.open(path, "w", container_options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream(
-            codec, rate=rate, layout=layout, options={"flags": "+bitexact", **(options or {})}
-        )
+        stream = container.add_stream(codec, rate=rate, layout=layout, options=options)
         frame = av.AudioFrame.from_ndarray(pcm.T.reshape(1, -1), format="s16", layout=layout)
         frame.sample_rate = rate
         for part in (frame, None):

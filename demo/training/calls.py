@@ -17,30 +17,20 @@ from typing import Any
 import numpy as np
 
 from demo.training.audio import SAMPLE_RATE, Samples, resample, telephone_band, write
-from demo.training.corpus import TRAINING_SEED, TRAINING_UTTERANCES, plan
+from demo.training.corpus import plan
 from demo.training.grammar import Grammar
 from demo.training.voices import TAUGHT, UNTAUGHT, Voice, require_synthesisers, speak
+from demo.truth import DEMO, Turn
 
 RATE = 8000
 CHANNELS = {"agent": 0, "customer": 1}
-CODECS = {".wav": ("pcm_mulaw", {}), ".mp3": ("libmp3lame", {"b": "48k", "joint_stereo": "0"})}
 # Numbers differ from sentence to sentence; the name, the product, the problem are the call's.
 FREE_SLOTS = frozenset({"digit", "number", "tens", "day", "month"})
 SAMPLE_SEED = 7_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """One sentence: who says it, from when to when (seconds of the file, first to last sound), and its words."""
-
-    channel: int
-    start: float
-    end: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Performance:
     """Samples of shape (channels, frames) at 8 kHz, and what is said in them, by start."""
 
     language: str
@@ -49,15 +39,14 @@ class Call:
 
     def save(self, path: Path) -> None:
         """Write the audio (µ-law WAV or MP3, by suffix) and its truth beside it as JSON."""
-        codec, options = CODECS[path.suffix]
-        write(path, self.samples, RATE, codec, options)
+        write(path, self.samples, RATE)
         truth = {"language": self.language, "turns": [asdict(turn) for turn in self.turns]}
         path.with_suffix(".json").write_text(json.dumps(truth, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
 def taught_sentences() -> frozenset[str]:
     """Every text of the training corpus."""
-    return frozenset(utterance.text for utterance in plan(TRAINING_SEED, TRAINING_UTTERANCES))
+    return frozenset(utterance.text for utterance in plan())
 
 
 def script(
@@ -75,7 +64,9 @@ def script(
         yield speaker, text
 
 
-def perform(language: str, lines: Sequence[tuple[str, str]], voices: Mapping[str, Voice], rng: random.Random) -> Call:
+def perform(
+    language: str, lines: Sequence[tuple[str, str]], voices: Mapping[str, Voice], rng: random.Random
+) -> Performance:
     """Speak the lines in turn: short pauses within a turn, longer ones or a slight overlap between two speakers."""
     manners = {speaker: voice.draw_manner(rng) for speaker, voice in voices.items()}
     levels = {speaker: rng.uniform(0.25, 0.6) for speaker in voices}
@@ -97,10 +88,10 @@ def perform(language: str, lines: Sequence[tuple[str, str]], voices: Mapping[str
     for channel, first, speech in placed:
         samples[channel, first : first + len(speech)] += speech
     noise = np.random.default_rng(rng.randrange(2**32)).standard_normal(samples.shape, np.float32)
-    return Call(language=language, samples=telephone_band(samples, RATE) + 0.0008 * noise, turns=tuple(turns))
+    return Performance(language=language, samples=telephone_band(samples, RATE) + 0.0008 * noise, turns=tuple(turns))
 
 
-def sample_calls() -> Iterator[tuple[str, Call]]:
+def sample_calls() -> Iterator[tuple[str, Performance]]:
     """The calls of `demo/calls`: file name and call."""
     recipes, flows = _load()
     taught = taught_sentences()
@@ -117,7 +108,7 @@ def sample_calls() -> Iterator[tuple[str, Call]]:
         yield recipe["file"], perform(flow["language"], lines, voices, rng)
 
 
-def evaluation_calls(seed: int, count: int) -> Iterator[tuple[str, Call]]:
+def evaluation_calls(seed: int, count: int) -> Iterator[tuple[str, Performance]]:
     """Calls of random content and voices, the same for the same seed: file name and call."""
     _, flows = _load()
     taught = taught_sentences()
@@ -140,7 +131,7 @@ def _load() -> tuple[dict[str, Any], dict[str, Any]]:
 def main(arguments: Sequence[str]) -> None:
     """Write the calls into a folder."""
     parser = argparse.ArgumentParser(description="Make telephone calls of unseen sentences, with their truth.")
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("demo/calls"))
+    parser.add_argument("folder", type=Path, nargs="?", default=DEMO / "calls")
     parser.add_argument("--seed", type=int, help="make an evaluation set from this seed instead of the sample calls")
     parser.add_argument("--count", type=int, default=12, help="calls of the evaluation set (default 12)")
     options = parser.parse_args(arguments)

@@ -19,8 +19,8 @@ from tokenizers import Tokenizer as TokenizerFile
 
 from demo.training.checkpoint import CHECKPOINT, HEAD_FEATURES, Checkpoint, Weights
 from demo.training.widen import VOCABULARY_SIZE, expand_vocabulary, widen
+from demo.truth import MODEL
 
-MODEL = Path(__file__).parents[1] / "model"
 COPIED = ("tokenizer.json", "preprocessor_config.json")
 BUILT = ("config.json", "model.bin", "vocabulary.json")
 # Training guides the cross-attention of the upper half to where the word is spoken: these layers give word times.

@@ -74,7 +74,7 @@ def speak(text: str, voice: Voice, manner: tuple[str, ...]) -> Samples:
             sound = path.read_bytes()
     with wave.open(BytesIO(sound)) as file:
         pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
-        samples = resample(pcm.astype(np.float32) / 32768, file.getframerate(), SAMPLE_RATE)
+        samples = resample(np.divide(pcm, 32768, dtype=np.float32), file.getframerate(), SAMPLE_RATE)
     samples /= np.abs(samples).max()
     voiced = np.flatnonzero(np.abs(samples) > SILENCE)
     return samples[voiced[0] : voiced[-1] + 1]

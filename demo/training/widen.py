@@ -45,10 +45,10 @@ def widen(weights: Weights, *, repeat: int, layers: int) -> Weights:
 def _repeat(name: str, array: NDArray[np.float32], repeat: int) -> NDArray[np.float32]:
     if name.endswith(("positional_embedding", "token_embedding.weight")):
         return np.tile(array, (1, repeat))
-    outputs = np.concatenate([array] * repeat)
+    outputs, share = np.concatenate([array] * repeat), np.float32(1 / repeat)
     if name.startswith("decoder.ln."):
         # The logits are the product with the repeated embeddings, which read features too.
-        return outputs / np.float32(repeat)
+        return outputs * share
     if array.ndim == 1 or name == FIRST_WEIGHT:
         return outputs
-    return np.concatenate([outputs] * repeat, axis=1) / np.float32(repeat)
+    return np.concatenate([outputs] * repeat, axis=1) * share
