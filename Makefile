@@ -5,10 +5,10 @@ BIN := .venv/bin
 SOURCES := app.py stacks service demo local tests
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install synth cost deploy-local stop-local demo run test check format verify lock clean
+.PHONY: help install synth snapshots cost deploy-local stop-local demo demo-model demo-evaluate demo-model-train run test check format verify lock clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/.installed node_modules/.package-lock.json  ## Set up Python, Node and the CDK command line from their locks
 
@@ -32,6 +32,9 @@ node_modules/.package-lock.json: package-lock.json .npmrc .venv/.installed
 synth: install  ## Synthesize every environment's stacks into cdk.out, offline and without credentials
 	$(BIN)/cdk synth --quiet
 
+snapshots: install  ## Accept the templates as they are now; review the diff
+	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/stacks/test_snapshots.py
+
 cost: install  ## Print what each environment costs and how far its fleets grow
 	$(BIN)/python -m stacks
 
@@ -44,6 +47,27 @@ stop-local: install  ## Stop the emulator; everything deployed to it is gone
 
 demo: install  ## Serve the demo model, transcribe the sample calls over HTTP, print words and error rate
 	$(BIN)/python -m demo
+
+demo-model: install  ## Rebuild the demo model from its checkpoint and compare it with its recorded hashes
+	$(BIN)/python -m demo.training.export
+
+demo-evaluate: install  ## Measure the demo model on unseen calls (needs espeak-ng and flite)
+	$(BIN)/python -m demo.training.evaluate
+
+# PyTorch is large and needed by nobody else: it has an environment of its own.
+TRAINING := build/training-venv
+
+$(TRAINING)/.installed: demo/training/requirements.txt
+	$(PYTHON) -m venv $(TRAINING)
+	$(TRAINING)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r demo/training/requirements.txt
+	@touch $@
+
+build/corpus/ends.npy: demo/training/phrases.toml demo/training/corpus.py | install
+	$(BIN)/python -m demo.training.corpus
+
+demo-model-train: install build/corpus/ends.npy $(TRAINING)/.installed  ## Train the demo model further (ARGS=--from-scratch: anew) and record its hashes
+	$(TRAINING)/bin/python -m demo.training.train $(ARGS)
+	$(BIN)/python -m demo.training.export --record
 
 run: install  ## Serve the demo model on http://127.0.0.1:8000 until interrupted
 	$(BIN)/python -m service api
@@ -69,6 +93,7 @@ lock: install  ## Resolve the dependencies of pyproject.toml into the hash-locke
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev -o requirements-dev.txt
 	$(UV_COMPILE) --group cdk -c requirements-dev.txt -o requirements.txt
 	$(UV_COMPILE) --group service -c requirements-dev.txt -o service/requirements.txt
+	$(UV_COMPILE) --group training -c requirements-dev.txt -o demo/training/requirements.txt
 	$(NPM) install --package-lock-only
 
 clean:  ## Remove what the targets made

@@ -1,41 +1,23 @@
-"""The application: every environment, and the stacks it consists of."""
+"""The application: every environment with all of its stacks, or one of them with `-c environment=prod`."""
 
 import sys
 
-from aws_cdk import App, Stage
-from constructs import Construct
+from aws_cdk import App
 
-from stacks.api import Api
-from stacks.batch import Batch
-from stacks.cluster import Cluster
-from stacks.delivery import Delivery
-from stacks.environments import Environment, select
-from stacks.monitoring import Monitoring
-from stacks.network import Network
-from stacks.recordings import Recordings
-from stacks.registry import Registry
+from stacks.environments import select
+from stacks.stage import Whisper
 
 
-class Whisper(Stage):
-    """One environment. Its stacks are `dev/Network`, … here and `whisper-dev-Network`, … in CloudFormation."""
-
-    def __init__(self, scope: Construct, *, environment: Environment) -> None:
-        super().__init__(scope, environment.name, env=environment.target, stage_name=f"whisper-{environment.name}")
-        network = Network(self, environment=environment).network
-        repository = Registry(self, environment=environment).repository
-        store = Recordings(self, environment=environment).store
-        cluster = Cluster(self, environment=environment, network=network).cluster
-        api = Api(self, environment=environment, network=network, cluster=cluster, repository=repository).api
-        Batch(self, environment=environment, network=network, cluster=cluster, repository=repository, store=store)
-        Delivery(self, environment=environment, repository=repository)
-        Monitoring(self, environment=environment, api=api, store=store)
+def main() -> None:
+    """Synthesize what the command line asks for."""
+    app = App()
+    for environment in select(app.node.try_get_context("environment")):
+        Whisper(app, environment=environment)
+    app.synth()
 
 
 if __name__ == "__main__":
-    app = App()
     try:
-        for environment in select(app.node.try_get_context("environment")):
-            Whisper(app, environment=environment)
+        main()
     except ValueError as error:
         sys.exit(str(error))
-    app.synth()

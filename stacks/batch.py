@@ -49,7 +49,8 @@ class Batch(Stack):
         )
         store.queue.grant_consume_messages(task.task_role)
         store.recordings.grant_read(task.task_role)
-        store.transcripts.grant_read_write(task.task_role)
+        store.transcripts.grant_read(task.task_role)
+        store.transcripts.grant_put(task.task_role)
         # A worker with a recording in hand asks not to be the one that scaling in stops.
         cluster.grant_task_protection(task.task_role)
         CfnOutput(self, "ServiceName", value=self.workers.service.service_name)

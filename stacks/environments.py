@@ -149,6 +149,8 @@ class Environment:
         for name in ("max_receives", "recording_days", "transcript_days", "images_kept"):
             if getattr(self, name) < 1:
                 raise self._invalid(name, "a whole number, 1 or more")
+        if self.speed is not None and self.speed.cpu != self.size.cpu:
+            raise InvalidEnvironment(f"{self.name}.speed.cpu", self.speed.cpu, f"{self.size.cpu}, which a task has")
         try:
             self.plan  # noqa: B018 -- a workload that no fleet masters is refused here, not when a stack asks
         except ValueError as error:

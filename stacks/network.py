@@ -9,7 +9,13 @@ class Network(Stack):
     """The environment's own network."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        self._zones = [f"{environment.region}{letter}" for letter in environment.network.zones]
         super().__init__(scope, "Network", termination_protection=environment.production)
         plan = environment.network
         self.network = PrivateNetwork(self, "Private", cidr=plan.cidr, zones=plan.zones, egress=plan.egress)
         CfnOutput(self, "VpcId", value=self.network.vpc.vpc_id)
+
+    @property
+    def availability_zones(self) -> list[str]:
+        """The zones of the environment: the library would look an account's up, and synth with made-up ones till then."""
+        return self._zones

@@ -96,7 +96,7 @@ class BacklogScaling(Construct):
             policy_type="TargetTrackingScaling",
             scaling_target_id=self._target.scalable_target_ref.resource_id,
             target_tracking_scaling_policy_configuration=autoscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
-                target_value=backlog_per_task,
+                target_value=round(backlog_per_task, 2),
                 customized_metric_specification=autoscaling.CfnScalingPolicy.CustomizedMetricSpecificationProperty(
                     metrics=queries
                 ),

@@ -134,14 +134,13 @@ def _build_steps(repository: ImageRepository, model: str) -> dict[str, object]:
 
 
 def _deploy_steps(environment: str) -> dict[str, object]:
-    deploy = (
-        f".venv/bin/cdk deploy '{environment}/*' --context environment={environment}"
-        " --require-approval never --parameters ImageDigest=$IMAGE_DIGEST"
-    )
+    # CloudFormation refuses a parameter that a stack does not have, so each stack with tasks is named.
+    digests = [f"--parameters whisper-{environment}-{stack}:ImageDigest=$IMAGE_DIGEST" for stack in ("Api", "Batch")]
+    deploy = [f".venv/bin/cdk deploy '{environment}/*' -c environment={environment} --require-approval never", *digests]
     return {
         "version": "0.2",
         "phases": {
             "install": {"runtime-versions": {"python": "3.12"}, "commands": ["make install"]},
-            "build": {"commands": [deploy]},
+            "build": {"commands": [" ".join(deploy)]},
         },
     }

@@ -1,0 +1,70 @@
+"""What the stacks tests look at: templates as CloudFormation gets them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App
+
+from stacks.environments import Environment
+from stacks.stage import Whisper
+
+ROOT = Path(__file__).parent.parent.parent
+STACKS = ("Network", "Registry", "Recordings", "Cluster", "Api", "Batch", "Delivery", "Monitoring")
+POLICIES = ("AWS::IAM::Policy", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """One stack's template, and where it was written."""
+
+    path: Path
+    body: Mapping[str, Any]
+
+    def resources(self, kind: str) -> list[dict[str, Any]]:
+        """Every resource of a type, such as `AWS::S3::Bucket`, with its policies and metadata."""
+        return [resource for resource in self.body["Resources"].values() if resource["Type"] == kind]
+
+    def properties(self, kind: str) -> list[dict[str, Any]]:
+        """The properties of every resource of a type."""
+        return [resource.get("Properties", {}) for resource in self.resources(kind)]
+
+    def only(self, kind: str) -> dict[str, Any]:
+        """The properties of the one resource of a type."""
+        (properties,) = self.properties(kind)
+        return properties
+
+    def kinds(self) -> list[str]:
+        """Type of every resource, sorted."""
+        return sorted(resource["Type"] for resource in self.body["Resources"].values())
+
+
+def synthesize(environments: Iterable[Environment], outdir: Path) -> dict[str, Template]:
+    """Templates by name, such as `dev/Network`, synthesized with the feature flags of cdk.json."""
+    app = App(context=json.loads((ROOT / "cdk.json").read_text())["context"], outdir=str(outdir))
+    for environment in environments:
+        Whisper(app, environment=environment)
+    stages = app.synth().nested_assemblies
+    paths = {
+        stack.hierarchical_id: Path(stack.template_full_path)
+        for stage in stages
+        for stack in stage.nested_assembly.stacks
+    }
+    return {name: Template(path=path, body=json.loads(path.read_text())) for name, path in paths.items()}
+
+
+def statements(template: Template) -> list[dict[str, Any]]:
+    """Every statement of every identity and resource policy in a template."""
+    return [
+        statement
+        for kind in POLICIES
+        for properties in template.properties(kind)
+        for statement in properties["PolicyDocument"]["Statement"]
+    ]
+
+
+def listed(value: Any) -> list[Any]:
+    """IAM writes one of something without its list."""
+    return value if isinstance(value, list) else [value]

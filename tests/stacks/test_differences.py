@@ -1,0 +1,56 @@
+"""Environments compared with each other: dev, stage and prod differ by values only."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import pytest
+
+from tests.stacks.synthesis import STACKS, Template
+
+# What a NAT gateway brings, which dev does without.
+NAT = {"AWS::EC2::EIP": 1, "AWS::EC2::NatGateway": 1, "AWS::EC2::Route": 2}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_stage_and_prod_are_made_of_the_same_resources(templates: Mapping[str, Template], stack: str) -> None:
+    """What was tried in stage is what runs in prod."""
+    assert templates[f"stage/{stack}"].kinds() == templates[f"prod/{stack}"].kinds()
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_dev_and_prod_are_made_of_the_same_resources_but_the_way_out(
+    templates: Mapping[str, Template], stack: str
+) -> None:
+    """Dev saves the NAT gateway; everything else is there."""
+    difference = Counter(templates[f"prod/{stack}"].kinds())
+    difference.subtract(templates[f"dev/{stack}"].kinds())
+    assert {kind: count for kind, count in difference.items() if count} == (NAT if stack == "Network" else {})
+
+
+def test_production_alone_is_protected_from_deletion(templates: Mapping[str, Template]) -> None:
+    """A stack of prod is deleted only by somebody who first lifts its protection."""
+    protected = {name: '"terminationProtection": true' in text for name, text in manifests(templates).items()}
+    assert protected == {"dev": False, "stage": False, "prod": True, "local": False}
+
+
+def manifests(templates: Mapping[str, Template]) -> dict[str, str]:
+    """The cloud assembly's manifest of each environment."""
+    return {name.split("/")[0]: t.path.with_name("manifest.json").read_text() for name, t in templates.items()}
+
+
+def test_production_serves_without_a_gap(templates: Mapping[str, Template]) -> None:
+    """Prod always runs a task in each of two zones; dev saves the second."""
+    minimum = {
+        name: templates[f"{name}/Api"].only("AWS::ApplicationAutoScaling::ScalableTarget")["MinCapacity"]
+        for name in ("dev", "prod")
+    }
+    assert minimum == {"dev": 1, "prod": 2}
+
+
+def test_every_environment_runs_the_same_model(templates: Mapping[str, Template]) -> None:
+    """One image goes from dev to prod, so all three name the model that is in it."""
+    models = set()
+    for name in ("dev", "stage", "prod"):
+        (container,) = templates[f"{name}/Batch"].only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+        models |= {pair["Value"] for pair in container["Environment"] if pair["Name"] == "WHISPER_MODEL"}
+    assert models == {"small"}

@@ -1,0 +1,155 @@
+"""Environments: valid values, or one line that says what is wrong."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.settings import SettingError, Settings
+from stacks.capacity import Speed, Workload
+from stacks.environments import Egress, Environment, InvalidEnvironment, NetworkPlan, TaskSize, environments, select
+
+DEV, STAGE, PROD, LOCAL = environments()
+
+
+def test_every_environment_but_the_emulators_is_selected_by_default() -> None:
+    """Without a name, everything that is deployed to AWS."""
+    assert [environment.name for environment in select(None)] == ["dev", "stage", "prod"]
+
+
+@pytest.mark.parametrize("name", ["dev", "stage", "prod", "local"])
+def test_environment_is_selected_by_name(name: str) -> None:
+    """A name narrows to one environment."""
+    assert [environment.name for environment in select(name)] == [name]
+
+
+def test_new_environment_is_one_more_value() -> None:
+    """Another customer or region needs no code: a value with its own name and addresses."""
+    sydney = replace(PROD, name="sydney", region="ap-southeast-2", network=NetworkPlan(cidr="10.65.0.0/20"))
+    assert select("sydney", (*environments(), sydney)) == (sydney,)
+
+
+def test_name_unknown_lists_the_valid_ones() -> None:
+    """A typo is answered with the choice."""
+    with pytest.raises(InvalidEnvironment) as refusal:
+        select("staging")
+    assert str(refusal.value) == "environment: got 'staging', expected one of dev, stage, prod, local"
+
+
+REFUSALS: list[tuple[Callable[[], Any], str]] = [
+    (
+        lambda: replace(DEV, name="Dev"),
+        "name: got 'Dev', expected 2 to 12 lower-case letters and digits, a letter first",
+    ),
+    (lambda: replace(DEV, region="eu-west-9"), "dev.region: got 'eu-west-9', expected one of af-south-1, "),
+    (
+        lambda: replace(DEV, account="1234"),
+        "dev.account: got '1234', expected 12 digits, or None for the account deployed to",
+    ),
+    (lambda: replace(PROD, tls=False), "prod.tls: got 'False', expected True where production is True"),
+    (lambda: replace(DEV, max_receives=-1), "dev.max_receives: got '-1', expected a whole number, 1 or more"),
+    (lambda: replace(DEV, recording_days=0), "dev.recording_days: got '0', expected a whole number, 1 or more"),
+    (lambda: replace(DEV, api_min_tasks=-2), "dev.limits.api_min_tasks: got '-2', expected a whole number, 0 or more"),
+    (lambda: replace(DEV, spot_vcpus=-64), "dev.limits.spot_vcpus: got '-64', expected a number above 0"),
+    (
+        lambda: replace(PROD, workload=replace(PROD.workload, window_hours=2)),
+        "prod.workload.window_hours: got 2, too short for any fleet",
+    ),
+    (
+        lambda: replace(PROD, spot_vcpus=16),
+        "prod.limits.spot_vcpus: got 16, expected ",
+    ),
+    (
+        lambda: replace(DEV, speed=Speed(audio_seconds_per_second=1, cpu=4096, source="a benchmark", measured=True)),
+        "dev.speed.cpu: got '4096', expected 2048, which a task has",
+    ),
+    (lambda: TaskSize(cpu=3000, memory_mib=8192), "size.cpu: got '3000', expected one of 256, 512, 1024, 2048, "),
+    (
+        lambda: TaskSize(cpu=2048, memory_mib=2048),
+        "size.memory_mib: got '2048', expected one of 4096, 5120, 6144, 7168, 8192, 9216, 10240, 11264, 12288, 13312,",
+    ),
+    (
+        lambda: NetworkPlan(cidr="10.0.0.0/8"),
+        "network.cidr: got '10.0.0.0/8', expected an IPv4 network from /16 to /24",
+    ),
+    (
+        lambda: NetworkPlan(cidr="10.0.0.1/20"),
+        "network.cidr: got '10.0.0.1/20', expected an IPv4 network such as 10.64.0.0/20",
+    ),
+    (
+        lambda: NetworkPlan(cidr="10.0.0.0/20", zones=("a",)),
+        "network.zones: got 'a', expected two to four different letters from a to f",
+    ),
+    (
+        lambda: NetworkPlan(cidr="10.0.0.0/20", clients=("10.0.8.0/24",)),
+        "network.clients: got '10.0.8.0/24', expected addresses apart from network.cidr 10.0.0.0/20",
+    ),
+    (
+        lambda: NetworkPlan(cidr="10.0.0.0/20", clients=("everywhere",)),
+        "network.clients: got 'everywhere', expected an IPv4 network such as 10.64.0.0/20",
+    ),
+    (
+        lambda: NetworkPlan(cidr="10.0.0.0/20", clients=("0.0.0.0/0",)),
+        "network.clients: got '0.0.0.0/0', expected addresses apart from network.cidr 10.0.0.0/20",
+    ),
+    (
+        lambda: select(None, (DEV, replace(STAGE, network=replace(STAGE.network, cidr="10.64.8.0/21")))),
+        "stage.network.cidr: got '10.64.8.0/21', expected addresses apart from dev.network.cidr 10.64.0.0/20",
+    ),
+    (
+        lambda: select(None, (DEV, replace(STAGE, name="dev"))),
+        "name: got 'dev, dev', expected a different name for each environment",
+    ),
+    (
+        lambda: replace(DEV, workload=replace(DEV.workload, agents=0)),
+        "workload.agents: got '0', expected a whole number, 1 or more",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), REFUSALS, ids=[message.split(":")[0] for _, message in REFUSALS])
+def test_value_that_does_not_fit_is_refused_with_field_value_and_expectation(
+    make: Callable[[], Any], message: str
+) -> None:
+    """Each wrong value is refused before anything is synthesized, in one line."""
+    with pytest.raises(ValueError, match=r"^[^\n]+$") as refusal:
+        make()
+    assert str(refusal.value).startswith(message)
+
+
+def test_setting_that_does_not_fit_is_refused() -> None:
+    """The service's settings validate themselves, at synth as in the container."""
+    with pytest.raises(SettingError, match="WHISPER_PORT"):
+        replace(DEV, settings=Settings(port=0))
+
+
+def test_environments_cannot_be_changed() -> None:
+    """A value is what its definition says, wherever it is used."""
+    with pytest.raises(AttributeError):
+        DEV.name = "prod"  # type: ignore[misc]
+    assert not hasattr(DEV, "__dict__")
+
+
+def test_workload_decides_how_far_the_fleet_grows() -> None:
+    """Twice the agents, at least twice the fleet; nobody types its limit."""
+    twice = replace(PROD, workload=replace(PROD.workload, agents=2 * PROD.workload.agents), spot_vcpus=4096)
+    assert twice.plan.batch_max_tasks >= 2 * PROD.plan.batch_max_tasks
+
+
+def test_parameters_are_named_after_the_environment() -> None:
+    """What only an account knows is found under one documented prefix."""
+    assert PROD.parameter("certificate-arn") == "/whisper/prod/certificate-arn"
+
+
+def test_environment_needs_keywords() -> None:
+    """Every value stands beside its name."""
+    with pytest.raises(TypeError):
+        Environment("dev", "eu-west-1")  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Workload(1, 2, 3, 4, 5)  # type: ignore[call-arg]
+
+
+def test_egress_is_typed() -> None:
+    """Three ways out, and no fourth."""
+    assert [str(egress) for egress in Egress] == ["public-egress", "nat", "endpoints"]
