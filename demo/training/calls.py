@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,113 +20,126 @@ import numpy as np
 from demo.training.audio import SAMPLE_RATE, Samples, resample, telephone_band, write
 from demo.training.corpus import plan
 from demo.training.grammar import Grammar
-from demo.training.voices import TAUGHT, UNTAUGHT, Voice, require_synthesisers, speak
+from demo.training.voices import TAUGHT, UNTAUGHT, Voice, require_synthesisers, speak, trim
 from demo.truth import DEMO, Turn
 
 RATE = 8000
-CHANNELS = {"agent": 0, "customer": 1}
+SAMPLE_SEED = 7_000_000
 # Numbers differ from sentence to sentence; the name, the product, the problem are the call's.
 FREE_SLOTS = frozenset({"digit", "number", "tens", "day", "month"})
-SAMPLE_SEED = 7_000_000
+LINE_NOISE = 0.0008
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Performance:
-    """Samples of shape (channels, frames) at 8 kHz, and what is said in them, by start."""
+class Script:
+    """What is said in a call: speaker and sentence of each step, and the speakers' voices."""
 
+    name: str
     language: str
-    samples: Samples
-    turns: tuple[Turn, ...]
+    voices: Mapping[str, Voice]
+    lines: tuple[tuple[str, str], ...]
+    seed: int
 
-    def save(self, path: Path) -> None:
-        """Write the audio (µ-law WAV or MP3, by suffix) and its truth beside it as JSON."""
-        write(path, self.samples, RATE)
-        truth = {"language": self.language, "turns": [asdict(turn) for turn in self.turns]}
-        path.with_suffix(".json").write_text(json.dumps(truth, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    def channel(self, speaker: str) -> int:
+        """The agent is on channel 0, the customer on 1; who speaks alone is on 0."""
+        return sorted(self.voices).index(speaker)
 
 
+@cache
 def taught_sentences() -> frozenset[str]:
     """Every text of the training corpus."""
     return frozenset(utterance.text for utterance in plan())
 
 
-def script(
-    flow: Mapping[str, Any], slots: Mapping[str, str], taught: frozenset[str], rng: random.Random
-) -> Iterator[tuple[str, str]]:
-    """Speaker and sentence of each step; sentences are drawn until they are not `taught`, where there are others."""
+def load_recipes() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The sample calls and the flows of `calls.toml`."""
+    content = tomllib.loads(Path(__file__).with_name("calls.toml").read_text("utf-8"))
+    return content["samples"], content["flows"]
+
+
+def draw_lines(flow: Mapping[str, Any], slots: Mapping[str, str], rng: random.Random) -> Iterator[tuple[str, str]]:
+    """Speaker and sentence of each step; a sentence of the training corpus is drawn again where there are others."""
     grammar = Grammar.load(flow["language"])
     drawn = {name: rng.choice(words) for name, words in grammar.slots.items() if name not in FREE_SLOTS}
     for step in flow["steps"]:
         [(speaker, templates)] = step.items()
         for _ in range(50):
             text = grammar.fill(rng.choice(templates), rng, {**drawn, **slots})
-            if text not in taught:
+            if text not in taught_sentences():
                 break
         yield speaker, text
 
 
-def perform(
-    language: str, lines: Sequence[tuple[str, str]], voices: Mapping[str, Voice], rng: random.Random
-) -> Performance:
-    """Speak the lines in turn: short pauses within a turn, longer ones or a slight overlap between two speakers."""
-    manners = {speaker: voice.draw_manner(rng) for speaker, voice in voices.items()}
-    levels = {speaker: rng.uniform(0.25, 0.6) for speaker in voices}
-    channels = CHANNELS if len(voices) == 2 else dict.fromkeys(voices, 0)
-    placed: list[tuple[int, int, Samples]] = []
-    turns: list[Turn] = []
-    clock, last_speaker = 0.6, ""
-    for speaker, text in lines:
-        if last_speaker:
-            overlaps = speaker != last_speaker and rng.random() < 0.15
-            clock += -0.25 if overlaps else rng.uniform(0.3, 0.7) if speaker == last_speaker else rng.uniform(0.4, 1.1)
-        speech = resample(speak(text, voices[speaker], manners[speaker]), SAMPLE_RATE, RATE) * levels[speaker]
-        first = round(clock * RATE)
-        placed.append((channels[speaker], first, speech))
-        clock = (first + len(speech)) / RATE
-        turns.append(Turn(channel=channels[speaker], start=round(first / RATE, 3), end=round(clock, 3), text=text))
-        last_speaker = speaker
-    samples = np.zeros((len(voices), round((clock + 0.8) * RATE)), np.float32)
-    for channel, first, speech in placed:
-        samples[channel, first : first + len(speech)] += speech
-    noise = np.random.default_rng(rng.randrange(2**32)).standard_normal(samples.shape, np.float32)
-    return Performance(language=language, samples=telephone_band(samples, RATE) + 0.0008 * noise, turns=tuple(turns))
-
-
-def sample_calls() -> Iterator[tuple[str, Performance]]:
-    """The calls of `demo/calls`: file name and call."""
-    recipes, flows = _load()
-    taught = taught_sentences()
-    for number, recipe in enumerate(recipes.values()):
-        rng = random.Random(SAMPLE_SEED + number)
+def sample_scripts() -> Iterator[Script]:
+    """The scripts of `demo/calls`."""
+    recipes, flows = load_recipes()
+    for seed, recipe in enumerate(recipes.values(), SAMPLE_SEED):
         flow = flows[recipe["flow"]]
-        speakers = sorted({speaker for step in flow["steps"] for speaker in step})
-        programs = [voice.split(":") for voice in recipe["voices"]]
-        voices = {
-            speaker: Voice(program=program, name=name)
-            for speaker, (program, name) in zip(speakers, programs, strict=True)
-        }
-        lines = list(script(flow, recipe["slots"], taught, rng))
-        yield recipe["file"], perform(flow["language"], lines, voices, rng)
+        yield Script(
+            name=recipe["file"],
+            language=flow["language"],
+            voices={speaker: Voice(**voice) for speaker, voice in recipe["voices"].items()},
+            lines=tuple(draw_lines(flow, recipe["slots"], random.Random(seed))),
+            seed=seed,
+        )
 
 
-def evaluation_calls(seed: int, count: int) -> Iterator[tuple[str, Performance]]:
-    """Calls of random content and voices, the same for the same seed: file name and call."""
-    _, flows = _load()
-    taught = taught_sentences()
+def evaluation_scripts(first_seed: int, count: int) -> Iterator[Script]:
+    """Scripts of random content and voices, the same for the same seed."""
+    _, flows = load_recipes()
     for number in range(count):
-        rng = random.Random(seed + number)
+        rng = random.Random(first_seed + number)
         flow = flows["fr" if number % 3 == 2 else "en"]
-        language = flow["language"]
-        kind, pool = ("untaught", UNTAUGHT) if number % 2 else ("taught", TAUGHT)
-        agent, customer = rng.sample(sorted(set(pool[language]), key=str), 2)
-        lines = list(script(flow, {}, taught, rng))
-        call = perform(language, lines, {"agent": agent, "customer": customer}, rng)
-        yield f"{number:02}-{language}-{kind}.wav", call
+        group, pool = ("untaught", UNTAUGHT) if number % 2 else ("taught", TAUGHT)
+        agent, customer = rng.sample(sorted(set(pool[flow["language"]]), key=str), 2)
+        yield Script(
+            name=f"{number:02}-{flow['language']}-{group}.wav",
+            language=flow["language"],
+            voices={"agent": agent, "customer": customer},
+            lines=tuple(draw_lines(flow, {}, rng)),
+            seed=first_seed + number,
+        )
 
 
-def _load() -> tuple[dict[str, Any], dict[str, Any]]:
-    content = tomllib.loads(Path(__file__).with_name("calls.toml").read_text("utf-8"))
-    return content["samples"], content["flows"]
+def perform(script: Script) -> tuple[Samples, tuple[Turn, ...]]:
+    """Speak a script: samples of shape (channels, frames) at 8 kHz, and when each sentence sounds in them."""
+    rng = random.Random(script.seed)
+    manners = {speaker: voice.draw_manner(rng) for speaker, voice in script.voices.items()}
+    levels = {speaker: np.float32(rng.uniform(0.25, 0.6)) for speaker in script.voices}
+    placed: list[tuple[int, int, Samples]] = []
+    end, last_speaker = 0, ""
+    for speaker, text in script.lines:
+        start = end + round(_draw_pause(rng, same_speaker=speaker == last_speaker) * RATE)
+        spoken = resample(speak(text, script.voices[speaker], manners[speaker]), SAMPLE_RATE, RATE)
+        speech = trim(telephone_band(spoken, RATE)) * levels[speaker]
+        placed.append((script.channel(speaker), max(start, 0), speech))
+        end, last_speaker = placed[-1][1] + len(speech), speaker
+    samples = np.zeros((len(script.voices), end + RATE), np.float32)
+    for channel, start, speech in placed:
+        samples[channel, start : start + len(speech)] += speech
+    noise = np.random.default_rng(script.seed).standard_normal(samples.shape, np.float32)
+    turns = tuple(
+        Turn(channel=channel, start=round(start / RATE, 3), end=round((start + len(speech)) / RATE, 3), text=text)
+        for (channel, start, speech), (_, text) in zip(placed, script.lines, strict=True)
+    )
+    return samples + np.float32(LINE_NOISE) * noise, turns
+
+
+def _draw_pause(rng: random.Random, *, same_speaker: bool) -> float:
+    """Seconds before the next sentence; now and then the other speaker begins too early."""
+    if same_speaker:
+        return rng.uniform(0.3, 0.7)
+    return -0.25 if rng.random() < 0.15 else rng.uniform(0.4, 1.1)
+
+
+def make(script: Script, folder: Path) -> Path:
+    """Write a call into a folder, with its truth beside it as JSON."""
+    samples, turns = perform(script)
+    path = folder / script.name
+    write(path, samples, RATE)
+    truth = {"language": script.language, "turns": [asdict(turn) for turn in turns]}
+    path.with_suffix(".json").write_text(json.dumps(truth, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    return path
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -137,10 +151,9 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     require_synthesisers()
     options.folder.mkdir(parents=True, exist_ok=True)
-    calls = sample_calls() if options.seed is None else evaluation_calls(options.seed, options.count)
-    for name, call in calls:
-        call.save(options.folder / name)
-        print(f"{options.folder / name}: {len(call.turns)} sentences, {call.samples.shape[1] / RATE:.1f} s")
+    for script in sample_scripts() if options.seed is None else evaluation_scripts(options.seed, options.count):
+        unseen = sum(text not in taught_sentences() for _, text in script.lines)
+        print(f"{make(script, options.folder)}: {len(script.lines)} sentences, {unseen} of them not in the corpus")
 
 
 if __name__ == "__main__":

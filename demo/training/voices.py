@@ -15,7 +15,7 @@ import numpy as np
 
 from demo.training.audio import SAMPLE_RATE, Samples, resample
 
-# Of the peak; what is below it before the first and after the last word is silence.
+# Of the peak: what is below it before the first and after the last word is silence.
 SILENCE = 0.01
 
 
@@ -75,6 +75,11 @@ def speak(text: str, voice: Voice, manner: tuple[str, ...]) -> Samples:
     with wave.open(BytesIO(sound)) as file:
         pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
         samples = resample(np.divide(pcm, 32768, dtype=np.float32), file.getframerate(), SAMPLE_RATE)
-    samples /= np.abs(samples).max()
-    voiced = np.flatnonzero(np.abs(samples) > SILENCE)
+    return trim(samples / np.abs(samples).max())
+
+
+def trim(samples: Samples) -> Samples:
+    """The samples, shape (frames,), without silence before and after."""
+    loudness = np.abs(samples)
+    voiced = np.flatnonzero(loudness > SILENCE * loudness.max())
     return samples[voiced[0] : voiced[-1] + 1]
