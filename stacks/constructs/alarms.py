@@ -1,5 +1,7 @@
+from aws_cdk import Aws
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
@@ -11,6 +13,11 @@ class Alarms(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, address: str) -> None:
         super().__init__(scope, construct_id)
         self.topic = sns.Topic(self, "Topic", enforce_ssl=True)
+        # A topic with a policy of its own, here the one that insists on TLS, no longer takes its account's alarms.
+        alarms = iam.ServicePrincipal("cloudwatch.amazonaws.com").with_conditions(
+            {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        )
+        self.topic.grant_publish(alarms)
         self.topic.add_subscription(subscriptions.EmailSubscription(address))
 
     def watch(

@@ -53,6 +53,14 @@ class DeliveryPipeline(Construct):
             )
         )
         commit = codepipeline.Artifact("Source")
+        fetch = actions.CodeStarConnectionsSourceAction(
+            action_name="Source",
+            connection_arn=connection_arn,
+            owner=Fn.select(0, Fn.split("/", source)),
+            repo=Fn.select(1, Fn.split("/", source)),
+            branch=environment.branch,
+            output=commit,
+        )
         built = actions.CodeBuildAction(
             action_name="Build", project=self.build, input=commit, variables_namespace="Built"
         )
@@ -62,21 +70,10 @@ class DeliveryPipeline(Construct):
             pipeline_type=codepipeline.PipelineType.V2,
             # A commit that waits while another is deployed gives way to a newer one.
             execution_mode=codepipeline.ExecutionMode.SUPERSEDED,
+            use_pipeline_role_for_actions=True,
             artifact_bucket=PrivateBucket(self, "Artifacts", expire_days=30, retain=False),
             stages=[
-                codepipeline.StageProps(
-                    stage_name="Source",
-                    actions=[
-                        actions.CodeStarConnectionsSourceAction(
-                            action_name="Source",
-                            connection_arn=connection_arn,
-                            owner=Fn.select(0, Fn.split("/", source)),
-                            repo=Fn.select(1, Fn.split("/", source)),
-                            branch=environment.branch,
-                            output=commit,
-                        )
-                    ],
-                ),
+                codepipeline.StageProps(stage_name="Source", actions=[fetch]),
                 codepipeline.StageProps(stage_name="Build", actions=[built]),
                 codepipeline.StageProps(
                     stage_name="Deploy",
@@ -94,6 +91,10 @@ class DeliveryPipeline(Construct):
             ],
         )
 
+        # New connections have ARNs of the service's new name; the library grants the old name's permission only.
+        self.pipeline.add_to_role_policy(
+            iam.PolicyStatement(actions=["codeconnections:UseConnection"], resources=[connection_arn])
+        )
         tolerate(self.pipeline, rule="W3005", reason="the library names the role as a dependency, too")
 
     def _project(self, construct_id: str, steps: dict[str, object], *, privileged: bool) -> codebuild.PipelineProject:

@@ -51,6 +51,8 @@ class InferenceApi(Construct):
             idle_timeout=Duration.seconds(settings.idle_timeout_seconds),
         )
         self.service = self._service(network, cluster, task)
+        # Else the first tasks may start before they are allowed to pull their image.
+        self.service.node.add_dependency(task.obtain_execution_role())
         scaling = self.service.auto_scale_task_count(min_capacity=plan.api_min_tasks, max_capacity=plan.api_max_tasks)
         scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=TARGET_CPU_PERCENT)
         self._target_group = elb.ApplicationTargetGroup(
@@ -65,7 +67,7 @@ class InferenceApi(Construct):
             deregistration_delay=Duration.seconds(settings.drain_seconds),
             health_check=elb.HealthCheck(path=READY_PATH, interval=Duration.seconds(15), healthy_threshold_count=2),
         )
-        self._listen([network.vpc.vpc_cidr_block, *clients], certificate_arn)
+        self._listen([network.cidr, *clients], certificate_arn)
         self.url = f"{'https' if certificate_arn else 'http'}://{self.load_balancer.load_balancer_dns_name}"
 
     def _service(self, network: PrivateNetwork, cluster: ecs.ICluster, task: ServiceTask) -> ecs.FargateService:

@@ -21,6 +21,7 @@ class PrivateNetwork(Construct):
 
     Attributes:
         vpc: the network.
+        cidr: its addresses.
         task_subnets: where tasks run; `public_tasks` says whether they need a public address to reach AWS.
         inner_subnets: where internal load balancers stand.
     """
@@ -49,6 +50,7 @@ class PrivateNetwork(Construct):
         if egress is Egress.ENDPOINTS:
             for name, service in INTERFACE_ENDPOINTS.items():
                 self.vpc.add_interface_endpoint(name, service=service)
+        self.cidr = cidr
         self.public_tasks = egress is Egress.PUBLIC
         self.inner_subnets = ec2.SubnetSelection(subnet_group_name="Inner")
         self.task_subnets = ec2.SubnetSelection(subnet_group_name="Outer" if self.public_tasks else "Inner")

@@ -40,6 +40,8 @@ class QueueWorkers(Construct):
             max_healthy_percent=200,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
+        # Else the first tasks may start before they are allowed to pull their image.
+        self.service.node.add_dependency(task.obtain_execution_role())
         self.scaling = BacklogScaling(
             self,
             "Scaling",

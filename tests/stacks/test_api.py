@@ -44,7 +44,7 @@ def test_clients_of_the_environment_are_let_in(tmp_path: Path) -> None:
     template = synthesize([replace(select("dev")[0], network=plan)], tmp_path)["dev/Api"]
     groups = template.properties("AWS::EC2::SecurityGroup")
     cidrs = [rule["CidrIp"] for group in groups for rule in group.get("SecurityGroupIngress", [])]
-    assert [cidr for cidr in cidrs if isinstance(cidr, str)] == ["192.168.0.0/16"]
+    assert cidrs == ["10.1.0.0/20", "192.168.0.0/16"]
 
 
 def test_tls_is_used_where_the_environment_says_so(template: Template, environment: Environment) -> None:

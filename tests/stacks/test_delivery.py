@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stacks.environments import Environment
-from tests.stacks.synthesis import Template, listed
+from tests.stacks.synthesis import Template, listed, statements
 
 
 @pytest.fixture
@@ -40,6 +40,17 @@ def test_source_is_what_the_account_names(template: Template, environment: Envir
     defaults = {parameter.get("Default") for parameter in template.body["Parameters"].values()}
     assert f"/whisper/{environment.name}/source-connection-arn" in defaults
     assert f"/whisper/{environment.name}/source-repository" in defaults
+
+
+def test_pipeline_may_use_the_connection_under_both_of_its_names(template: Template) -> None:
+    """AWS renamed the service; which permission counts depends on when the connection was made."""
+    used = [
+        action
+        for statement in statements(template)
+        for action in listed(statement["Action"])
+        if action.endswith(":UseConnection")
+    ]
+    assert sorted(used) == ["codeconnections:UseConnection", "codestar-connections:UseConnection"]
 
 
 def test_deploying_project_may_only_take_the_roles_made_for_it(template: Template) -> None:

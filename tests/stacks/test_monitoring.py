@@ -47,6 +47,15 @@ def test_oldest_message_is_measured_against_the_deadline(template: Template, env
     assert alarm["Threshold"] < environment.workload.window_hours * 3600
 
 
+def test_topic_takes_the_alarms_of_its_own_account_only(template: Template) -> None:
+    """CloudWatch may publish, on behalf of this account; a policy without this line swallows every alarm."""
+    policy = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]
+    (allowed,) = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
+    assert allowed["Action"] == "sns:Publish"
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
 def test_alarms_travel_encrypted(template: Template) -> None:
     """The topic takes nothing over plain HTTP."""
     policy = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]

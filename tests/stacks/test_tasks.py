@@ -100,3 +100,9 @@ def test_logs_do_not_stay_for_ever(templates: Mapping[str, Template], environmen
     ]
     assert len(groups) == 3
     assert all(group["RetentionInDays"] for group in groups)
+
+
+def test_task_may_pull_its_image_before_it_starts(template: Template) -> None:
+    """The service waits for the execution role's policy; else a first deploy may fail and be rolled back."""
+    (service,) = template.resources("AWS::ECS::Service")
+    assert [name for name in service["DependsOn"] if "ExecutionRoleDefaultPolicy" in name]
