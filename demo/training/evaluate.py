@@ -18,6 +18,7 @@ from service.settings import Settings
 
 SEED = 9_000_000
 CALLS = Path("build/evaluation")
+GROUPS = {"taught", "untaught", "all"}
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -37,12 +38,12 @@ def main(arguments: Sequence[str]) -> None:
         rate = word_error_rate(call, transcript.to_dict()["segments"])
         spoken = sum(len(turn.text.split()) for turn in call.turns)
         # The evaluation set's names end with the group of their voices.
-        for group in (Path(name).stem.rpartition("-")[2], "all"):
+        for group in {Path(name).stem.rpartition("-")[2], "all"} & GROUPS:
             errors[group] += rate * spoken
             words[group] += spoken
         print(f"{name:<24}{transcript.language:>4}{rate:>8.1%}")
-    for group, count in words.items():
-        print(f"{group:<28}{errors[group] / count:>8.1%} of {count} words")
+    for group in sorted(words):
+        print(f"{group:<28}{errors[group] / words[group]:>8.1%} of {words[group]} words")
 
 
 if __name__ == "__main__":
