@@ -16,6 +16,8 @@ FLOORS = (
     {"engine"},
     {"model", "transcript", "windows"},
     {"audio"},
+    {"decoder"},
+    {"losses"},
     {"guard", "telemetry"},
     {"errors", "settings"},
 )

@@ -1,0 +1,168 @@
+"""One job in a child process that may crash, hang or swell without hurting anyone.
+
+FFmpeg reads what strangers uploaded. So it runs with limits on memory, time and disk, and without a descriptor
+left to open a file or a socket with. A job reads one file, writes another and answers in JSON: nothing that it
+says is unpickled.
+"""
+
+import errno
+import fcntl
+import json
+import multiprocessing
+import os
+import resource
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import DupFd
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from service import errors
+from service.errors import RequestError, RetryLater, UnusableAudio
+
+# The parent ends a late child; where the parent is gone, the kernel does this much later.
+GRACE_SECONDS = 5
+MAX_REPLY_BYTES = 1 << 20
+DISK_RETRY_SECONDS = 60
+
+# Children fork from a small server that imported the job's module once: in milliseconds, and not from a process
+# full of threads and model weights.
+_processes = multiprocessing.get_context("forkserver")
+
+# Reads its first argument, writes its second; what it returns must be JSON.
+Job = Callable[[BinaryIO, BinaryIO, Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a job may take: bytes of memory beyond the bare process, seconds of clock and of CPU, bytes written."""
+
+    memory_bytes: int
+    seconds: int
+    file_bytes: int
+
+
+def run(job: Job, *, source: BinaryIO, target: BinaryIO, argument: Any, limits: Limits) -> dict[str, Any]:
+    """Run `job(source, target, argument)` in a child process and return its answer; blocks.
+
+    Raises:
+        RequestError: the job raised it.
+        UnusableAudio: `decoder_failed`, `decoder_timeout`, `decoder_memory`.
+        RetryLater: `disk_full`.
+    """
+    _processes.set_forkserver_preload([__name__, job.__module__])
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    files = (_Handed(source.fileno()), _Handed(target.fileno()))
+    child = _processes.Process(target=_child, args=(job, *files, argument, sender, limits), daemon=True)
+    with receiver:
+        with sender:
+            child.start()
+        try:
+            if not receiver.poll(limits.seconds):
+                _refuse_slow(limits)
+            reply = json.loads(receiver.recv_bytes(MAX_REPLY_BYTES))
+        except EOFError:
+            child.join(GRACE_SECONDS)
+            _refuse_deadly(child.exitcode, limits)
+        finally:
+            child.kill()
+            child.join()
+            child.close()
+    if "failure" in reply:
+        _raise(reply["failure"], limits)
+    answer: dict[str, Any] = reply["answer"]
+    return answer
+
+
+def _refuse_slow(limits: Limits) -> NoReturn:
+    raise UnusableAudio(
+        "the recording keeps the decoder busy for too long",
+        code="decoder_timeout",
+        field="file",
+        value=f"more than {limits.seconds} s",
+        expected=f"a recording that decodes within {limits.seconds} s",
+    )
+
+
+def _refuse_deadly(exit_code: int | None, limits: Limits) -> NoReturn:
+    if exit_code in (-signal.SIGXCPU, -signal.SIGALRM):
+        _refuse_slow(limits)
+    raise UnusableAudio(
+        "the recording breaks the decoder",
+        code="decoder_failed",
+        field="file",
+        value=f"exit code {exit_code}",
+        expected="a recording that FFmpeg can read",
+    )
+
+
+def _raise(failure: dict[str, Any], limits: Limits) -> NoReturn:
+    kind = failure.pop("kind")
+    if kind == "MemoryError":
+        raise UnusableAudio(
+            "the recording makes the decoder take too much memory",
+            code="decoder_memory",
+            field="file",
+            value=f"more than {limits.memory_bytes} bytes",
+            expected=f"a recording that decodes within {limits.memory_bytes} bytes",
+        )
+    if kind == "OSError":
+        # Not the recording's fault: the same request works when there is room again.
+        raise RetryLater("no space left to decode into", code="disk_full", retry_after_seconds=DISK_RETRY_SECONDS)
+    raise getattr(errors, kind)(failure.pop("message"), **failure)
+
+
+class _Handed:
+    """An open file on its way to a child process, where it arrives as a descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __reduce__(self) -> tuple[Callable[[Any], int], tuple[Any]]:
+        return _take, (DupFd(self._descriptor),)
+
+
+def _take(handed: Any) -> int:
+    return int(handed.detach())
+
+
+def _child(job: Job, source: int, target: int, argument: Any, sender: Connection, limits: Limits) -> None:
+    _confine(limits)
+    reply: dict[str, Any]
+    try:
+        with os.fdopen(source, "rb") as source_file, os.fdopen(target, "wb") as target_file:
+            reply = {"answer": job(source_file, target_file, argument)}
+    except RequestError as error:
+        reply = {"failure": {"kind": type(error).__name__, **vars(error)}}
+    except MemoryError:
+        reply = {"failure": {"kind": "MemoryError"}}
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        reply = {"failure": {"kind": "OSError"}}
+    sender.send_bytes(json.dumps(reply).encode())
+
+
+def _confine(limits: Limits) -> None:
+    """Leave this process what the limits allow, and nothing to open a file or a socket with."""
+    os.setsid()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        # The kernel ends this process when the pipe to its parent breaks, whatever the job is doing.
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, fcntl.fcntl(parent.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+    signal.setitimer(signal.ITIMER_REAL, limits.seconds + GRACE_SECONDS)
+    mapped_pages = int(Path("/proc/self/statm").read_text().split()[0])
+    for kind, wanted in (
+        (resource.RLIMIT_AS, mapped_pages * resource.getpagesize() + limits.memory_bytes),
+        (resource.RLIMIT_CPU, limits.seconds),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, 0),  # what is open stays open
+    ):
+        hard = resource.getrlimit(kind)[1]
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(kind, (limit, limit))

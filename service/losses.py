@@ -1,0 +1,216 @@
+"""How much of a recording is missing: clocks that notice holes, and promises that containers make.
+
+What is held against what was decoded, container by container:
+
+- Most say how long they last.
+- WAV says how many bytes of samples follow, unless its recorder streamed it and could not know.
+- MP3 says how many frames follow, where its encoder took the trouble (Xing, Info, VBRI).
+- OGG marks its last page, and MP4 is a chain of boxes: they tell a cut, if not how much followed.
+- So does a packet that ends with the file. Live WebM, MP3, AAC or AMR cut between two packets do not show it.
+"""
+
+import os
+import struct
+from typing import BinaryIO, Protocol, TypeAlias
+
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.codec import CodecContext
+from av.container import InputContainer
+from av.packet import Packet
+
+AudioPacket: TypeAlias = "Packet[AudioStream]"
+
+# Less than a syllable; encoders' padding and rounded time stamps stay below it.
+TOLERANCE_SECONDS = 0.1
+# Containers whose duration FFmpeg guesses from the size of the file.
+GUESSED_DURATION = ("wav", "w64", "caf", "aac", "amr")
+
+
+class Tape(Protocol):
+    """How far decoding has come: seconds of call time, and those of them that were decoded."""
+
+    seconds: float
+    decoded_seconds: float
+
+
+class Clock(Protocol):
+    """Tells how many seconds are missing."""
+
+    def lost_before(self, packet: AudioPacket, frame: AudioFrame) -> float:
+        """Seconds missing between what was decoded so far and a frame of a packet."""
+
+    def lose(self, packet: AudioPacket) -> None:
+        """Note a packet that could not be decoded."""
+
+    def lost_at_end(self) -> float:
+        """Seconds missing after what was decoded."""
+
+
+def clock_for(stream: AudioStream, source: BinaryIO, tape: Tape, *, latest: float) -> Clock:
+    """The clock that fits the stream's container; time stamps after `latest` seconds are not believed."""
+    match stream.container.format.name:
+        case "wav":
+            return _ByteClock(stream, tape, end=_wav_end(source))
+        case "aac":
+            # FFmpeg steps over noise and counts on as if it had not; the file's size tells how much it was.
+            return _ByteClock(stream, tape, end=os.fstat(source.fileno()).st_size)
+        case "mp3" | "amr":
+            return _ByteClock(stream, tape, end=0)
+        case _:
+            return _StampClock(stream, tape, latest=latest)
+
+
+class _StampClock:
+    """Time is missing where time stamps are ahead of what was decoded."""
+
+    def __init__(self, stream: AudioStream, tape: Tape, *, latest: float) -> None:
+        self._tape = tape
+        self._latest = latest
+        self._tick = float(stream.time_base or 0)
+        self._origin = None if stream.start_time is None else stream.start_time * self._tick
+        self._lost_until = 0.0
+
+    def lost_before(self, packet: AudioPacket, frame: AudioFrame) -> float:  # noqa: ARG002 - the clocks share a face
+        if frame.time is None:
+            return 0.0
+        if self._origin is None:
+            self._origin = frame.time
+        at = frame.time - self._origin
+        lost = at - self._tape.seconds
+        if lost <= -TOLERANCE_SECONDS or at > self._latest + TOLERANCE_SECONDS:
+            # Stamps that go back or beyond the end count anew from here: chained streams, damaged headers.
+            self._origin += lost
+            return 0.0
+        return lost
+
+    def lose(self, packet: AudioPacket) -> None:
+        if packet.pts is not None:
+            self._lost_until = (packet.pts + (packet.duration or 0)) * self._tick
+
+    def lost_at_end(self) -> float:
+        return self._lost_until - (self._origin or 0.0) - self._tape.seconds
+
+
+class _ByteClock:
+    """Time is missing where bytes are: those of packets that failed, those that the demuxer stepped over.
+
+    For containers whose time stamps only count what was read before.
+    """
+
+    def __init__(self, stream: AudioStream, tape: Tape, *, end: int) -> None:
+        self._tape = tape
+        self._end = end
+        self._declared_rate = (stream.bit_rate or 0) / 8
+        self._decoded_bytes = 0
+        self._decoded_until: int | None = None
+        self._owed_seconds = 0.0
+
+    def lost_before(self, packet: AudioPacket, frame: AudioFrame) -> float:  # noqa: ARG002 - the clocks share a face
+        start = packet.pos if self._decoded_until is None else self._decoded_until
+        if packet.pos is None or start is None or packet.pos < start:  # not the first frame of its packet
+            return 0.0
+        self._owed_seconds += self._seconds(packet.pos - start)
+        self._decoded_bytes += packet.size
+        self._decoded_until = packet.pos + packet.size
+        if self._owed_seconds < TOLERANCE_SECONDS:
+            return 0.0
+        lost, self._owed_seconds = self._owed_seconds, 0.0
+        return lost
+
+    def lose(self, packet: AudioPacket) -> None:
+        if packet.pos is not None:
+            self._decoded_until = packet.pos if self._decoded_until is None else self._decoded_until
+            self._end = max(self._end, packet.pos + packet.size)
+
+    def lost_at_end(self) -> float:
+        return self._owed_seconds + self._seconds(self._end - (self._decoded_until or 0))
+
+    def _seconds(self, size: int) -> float:
+        decoded = self._tape.decoded_seconds
+        rate = self._decoded_bytes / decoded if decoded else self._declared_rate
+        return max(size, 0) / rate if rate else 0.0
+
+
+def promised_seconds(container: InputContainer, stream: AudioStream, source: BinaryIO) -> float | None:
+    """How long the container says it lasts; None where it does not say, and FFmpeg only guesses."""
+    name = container.format.name
+    if name in GUESSED_DURATION or (name == "mp3" and not _counts_frames(source)):
+        return None
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    # A film may be longer than its sound.
+    return container.duration / 1_000_000 if container.duration and len(container.streams) == 1 else None
+
+
+def missing_at_end(
+    last: AudioPacket, source: BinaryIO, clock: Clock, *, failed: bool, still_promised: float | None
+) -> float:
+    """Seconds missing after the last packet; at least the tolerance where the file was cut, however little.
+
+    `failed` tells whether the last packet could not be decoded; `still_promised` is what the container promised
+    beyond what was decoded, None where it promised nothing.
+    """
+    name = last.stream.container.format.name
+    missing = clock.lost_at_end() if still_promised is None else still_promised
+    # A WAV is accounted for byte by byte, and its header is often some bytes wrong.
+    cut = still_promised is None and name != "wav" and (failed or not _is_whole(last))
+    return max(missing, TOLERANCE_SECONDS) if cut or not _is_closed(name, source) else missing
+
+
+def _counts_frames(source: BinaryIO) -> bool:
+    """Whether an MP3 begins with a frame that says how many follow."""
+    head = os.pread(source.fileno(), 10, 0)
+    start = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]) if head.startswith(b"ID3") else 0
+    first = os.pread(source.fileno(), 4096, start)
+    return any(tag in first for tag in (b"Xing", b"Info", b"VBRI"))
+
+
+def _wav_end(source: BinaryIO) -> int:
+    """Where the samples of a WAV end by its header, in bytes from the start of the file; 0 where it does not say."""
+    at = 12
+    while len(header := os.pread(source.fileno(), 8, at)) == 8:
+        tag, size = struct.unpack("<4sI", header)
+        at += 8
+        if tag == b"data":
+            # What streaming recorders leave there: nothing, or just about two or four gigabytes.
+            return 0 if (size + 4096) % 2**31 <= 4096 else at + size
+        at += size + size % 2
+    return 0
+
+
+def _is_whole(packet: AudioPacket) -> bool:
+    """Whether a file that ends with this packet does not end inside it."""
+    if packet.stream.codec_context.name == "mp3float":
+        # FFmpeg decodes what there is of a cut frame; its parser waits for the rest.
+        return bool(CodecContext.create("mp3float", "r").parse(bytes(packet)))
+    return not packet.is_corrupt
+
+
+def _is_closed(name: str, source: BinaryIO) -> bool:
+    """Whether a container that marks its end does end there."""
+    size = os.fstat(source.fileno()).st_size
+    if name == "ogg":
+        return _ends_with_last_page(os.pread(source.fileno(), 1 << 16, max(0, size - (1 << 16))))
+    return _ends_with_box(source, size) if name.startswith("mov") else True
+
+
+def _ends_with_last_page(tail: bytes) -> bool:
+    """Whether the end of an OGG file is a whole page, marked as the last."""
+    page = tail[max(0, tail.rfind(b"OggS")) :].ljust(27, b"\0")
+    segments = page[27 : 27 + page[26]]
+    return bool(page[5] & 4) and len(page) >= 27 + page[26] + sum(segments)
+
+
+def _ends_with_box(source: BinaryIO, size: int) -> bool:
+    """Whether MP4's chain of boxes, each with its length in front, leads to the end of the file."""
+    at = 0
+    while size - at >= 8:
+        length, kind, long_length = struct.unpack(">I4sQ", os.pread(source.fileno(), 16, at).ljust(16, b"\0"))
+        if length == 0:  # up to the end
+            return True
+        length = long_length if length == 1 else length
+        if length < 8 or not kind.strip().isalnum():
+            return False
+        at += length
+    return at <= size
