@@ -11,6 +11,7 @@ What is held against what was decoded, container by container:
 
 import os
 import struct
+import zlib
 from typing import BinaryIO, Protocol, TypeAlias
 
 from av.audio.frame import AudioFrame
@@ -23,6 +24,8 @@ AudioPacket: TypeAlias = "Packet[AudioStream]"
 
 # Less than a syllable; encoders' padding and rounded time stamps stay below it.
 TOLERANCE_SECONDS = 0.1
+# Bytes with their bits the other way round.
+MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 # Containers whose duration FFmpeg guesses from the size of the file.
 GUESSED_DURATION = ("wav", "w64", "caf", "aac", "amr")
 
@@ -196,10 +199,13 @@ def _is_closed(name: str, source: BinaryIO) -> bool:
 
 
 def _ends_with_last_page(tail: bytes) -> bool:
-    """Whether the end of an OGG file is a whole page, marked as the last."""
+    """Whether the end of an OGG file is a whole page, undamaged and marked as the last."""
     page = tail[max(0, tail.rfind(b"OggS")) :].ljust(27, b"\0")
-    segments = page[27 : 27 + page[26]]
-    return bool(page[5] & 4) and len(page) >= 27 + page[26] + sum(segments)
+    page = page[: 27 + page[26] + sum(page[27 : 27 + page[26]])]
+    # OGG's checksum is that of zip with the bits of every byte, and of itself, the other way round.
+    blank = page[:22] + bytes(4) + page[26:]
+    checksum = zlib.crc32(blank.translate(MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return bool(page[5] & 4) and page[22:26] == checksum.to_bytes(4, "big").translate(MIRRORED)
 
 
 def _ends_with_box(source: BinaryIO, size: int) -> bool:

@@ -147,6 +147,16 @@ def test_damaged_beginning_is_missing_too(tmp_path: Path) -> None:
     assert lateness(decoded, at=8, seconds=10) < 0.25
 
 
+@pytest.mark.parametrize("codec", ["flac", "libopus"])
+def test_ogg_with_a_damaged_last_page_is_partial(tmp_path: Path, codec: str) -> None:
+    """FFmpeg drops the page, and takes the one before for the end."""
+    path = recorded(tmp_path / "call", "ogg", codec, rate=48_000)
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    assert decode(path, settings=SETTINGS).partial
+
+
 def test_tags_after_an_mp3_are_no_loss(tmp_path: Path) -> None:
     """A title at the end of the file is not audio that failed."""
     path = recorded(tmp_path / "call", "mp3", "libmp3lame", options={"write_xing": "0"})
