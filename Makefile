@@ -94,6 +94,7 @@ lock: install  ## Resolve the dependencies of pyproject.toml into the hash-locke
 	$(UV_COMPILE) --group cdk -c requirements-dev.txt -o requirements.txt
 	$(UV_COMPILE) --group service -c requirements-dev.txt -o service/requirements.txt
 	$(UV_COMPILE) --group training -c requirements-dev.txt -o demo/training/requirements.txt
+	$(UV_COMPILE) --group policy -o tests/policy/requirements.txt
 	$(NPM) install --package-lock-only
 
 clean:  ## Remove what the targets made
