@@ -45,8 +45,10 @@ deploy-local: install  ## Start the AWS emulator, bootstrap it and deploy the da
 stop-local: install  ## Stop the emulator; everything deployed to it is gone
 	$(BIN)/python -m local stop
 
-demo: install  ## Serve the demo model, transcribe the sample calls over HTTP, print words and error rate
+demo: install  ## Serve the demo model, transcribe the sample calls over HTTP, print words, error rate and stacks
 	$(BIN)/python -m demo
+	@printf '\nThe stacks of each environment:\n'
+	@$(BIN)/cdk ls
 
 demo-model: install  ## Rebuild the demo model from its checkpoint and compare it with its recorded hashes
 	$(BIN)/python -m demo.training.export
