@@ -1,0 +1,31 @@
+"""`python -m tests.policy` runs every pack over every environment and prints one table of what they found."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from stacks.environments import environments
+from tests.policy.exceptions import EXCEPTIONS
+from tests.policy.findings import CHECKOV, Pack, examine
+from tests.policy.verdict import judge
+
+
+def main() -> int:
+    """Print the table and what is wrong; 1 where something is."""
+    if not CHECKOV.exists():
+        sys.exit(f"{CHECKOV} is missing; `make policy` installs it")
+    with tempfile.TemporaryDirectory() as folder:
+        examination = examine(environments(), tuple(Pack), Path(folder))
+    verdict = judge(examination.findings, EXCEPTIONS)
+    print(verdict.table(tuple(Pack), tuple(environment.name for environment in environments())))
+    wrong = [
+        *(f"unexpected: {f.pack} {f.control} at {f.environment}/{f.resource}" for f in verdict.unexpected),
+        *(f"exception no longer needed: {line}" for line in verdict.unneeded),
+        *(f"acknowledgement no longer needed: {line}" for line in examination.acknowledged.unneeded),
+    ]
+    print("\n".join(wrong) if wrong else "Nothing unexpected, no exception that is not needed.")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
