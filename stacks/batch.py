@@ -32,10 +32,9 @@ class Batch(Stack):
             settings=environment.worker_settings(
                 queue_url=store.queue.queue_url, transcripts_bucket=store.transcripts.bucket_name
             ),
-            size=environment.size,
+            environment=environment,
             repository=repository,
             digest=ImageDigest(self),
-            log_retention=environment.log_retention,
         )
         self.workers = QueueWorkers(
             self,

@@ -4,12 +4,10 @@ A new environment is one more value in `environments()`; docs/environments.md sh
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from datetime import time
 from functools import cache
-from ipaddress import IPv4Network
-from itertools import combinations
 
 import aws_cdk as cdk
 from aws_cdk.aws_logs import RetentionDays
@@ -18,77 +16,17 @@ from aws_cdk.region_info import RegionInfo
 from service.settings import MAX_DRAIN_SECONDS, Settings
 from stacks.capacity import Limits, Plan, Speed, Workload, plan
 from stacks.costs import Prices, Task
-
-# Memory that Fargate offers for each CPU size, in MiB.
-FARGATE_MEMORY_MIB: dict[int, Sequence[int]] = {
-    256: (512, 1024, 2048),
-    512: range(1024, 4096 + 1, 1024),
-    1024: range(2048, 8192 + 1, 1024),
-    2048: range(4096, 16_384 + 1, 1024),
-    4096: range(8192, 30_720 + 1, 1024),
-    8192: range(16_384, 61_440 + 1, 4096),
-    16_384: range(32_768, 122_880 + 1, 8192),
-}
-
-ZONES = frozenset("abcdef")
-
-
-class InvalidEnvironment(ValueError):
-    """A value of an environment that does not fit: names the field, the value and what was expected."""
-
-    def __init__(self, name: str, value: object, expected: str) -> None:
-        self.name, self.value, self.expected = name, value, expected
-        super().__init__(f"{name}: got {str(value)!r}, expected {expected}")
-
-
-class Egress(StrEnum):
-    """How tasks reach the services of AWS; docs/environments.md compares them."""
-
-    PUBLIC = "public-egress"  # a public address per task and no ingress: free
-    NAT = "nat"  # private subnets behind one NAT gateway
-    ENDPOINTS = "endpoints"  # private subnets without any way to the internet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkPlan:
-    """Addresses of an environment.
-
-    Attributes:
-        cidr: its own network.
-        zones: letters of the region's zones that it spans, two or more.
-        egress: how its tasks reach AWS.
-        clients: other networks that may call the API, such as the office's.
-    """
-
-    cidr: str
-    zones: tuple[str, ...] = ("a", "b")
-    egress: Egress = Egress.NAT
-    clients: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        own = _ipv4("network.cidr", self.cidr)
-        # A VPC takes /16 to /28; two subnets in each of up to four zones need at least a /24.
-        if not 16 <= own.prefixlen <= 24:
-            raise InvalidEnvironment("network.cidr", self.cidr, "an IPv4 network from /16 to /24")
-        if not (2 <= len(self.zones) <= 4 and len(set(self.zones)) == len(self.zones) and set(self.zones) <= ZONES):
-            raise InvalidEnvironment("network.zones", _listed(self.zones), "two to four different letters from a to f")
-        _apart([("network.cidr", self.cidr), *(("network.clients", client) for client in self.clients)])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSize:
-    """CPU units (1024 = one vCPU) and memory of a task, in a combination that Fargate offers."""
-
-    cpu: int
-    memory_mib: int
-
-    def __post_init__(self) -> None:
-        if self.cpu not in FARGATE_MEMORY_MIB:
-            raise InvalidEnvironment("size.cpu", self.cpu, f"one of {_listed(FARGATE_MEMORY_MIB)}")
-        offered = FARGATE_MEMORY_MIB[self.cpu]
-        if self.memory_mib not in offered:
-            expected = f"one of {_listed(offered)} MiB, which Fargate offers with {self.cpu} CPU units"
-            raise InvalidEnvironment("size.memory_mib", self.memory_mib, expected)
+from stacks.plans import (
+    ApiPlan,
+    Egress,
+    InvalidEnvironment,
+    NetworkPlan,
+    OfficeHours,
+    Processor,
+    TaskSize,
+    apart,
+    listed,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +42,13 @@ class Environment:
         production: keeps its data when its stacks are deleted, and insists on TLS.
         tls: HTTPS with the account's certificate, or plain HTTP.
         settings: of the service.
+        api: how it is reached, scaled and deployed.
         size: of every task.
+        processor: of every task.
         speed: of one task; assumed until it is measured.
         spot_vcpus: the account's quota of Fargate Spot, in vCPU.
         on_demand_vcpus: its quota of Fargate on demand, in vCPU.
-        api_min_tasks: API tasks that run without load.
+        ecs_exec: people with the permission may open a shell in a running task.
         max_receives: attempts at a recording before it waits in the dead-letter queue.
         recording_days: how long recordings are kept.
         transcript_days: how long transcripts are kept.
@@ -125,11 +65,13 @@ class Environment:
     production: bool = False
     tls: bool = True
     settings: Settings = field(default_factory=Settings)
+    api: ApiPlan = field(default_factory=ApiPlan)
     size: TaskSize
+    processor: Processor = Processor.X86_64
     speed: Speed | None = None
     spot_vcpus: int
     on_demand_vcpus: int
-    api_min_tasks: int = 1
+    ecs_exec: bool = False
     max_receives: int = 5
     recording_days: int = 90
     transcript_days: int = 365
@@ -141,11 +83,10 @@ class Environment:
         if not re.fullmatch(r"[a-z][a-z0-9]{1,11}", self.name):
             raise InvalidEnvironment("name", self.name, "2 to 12 lower-case letters and digits, a letter first")
         if self.region not in _regions():
-            raise self._invalid("region", f"one of {_listed(_regions())}")
+            raise self._invalid("region", f"one of {listed(_regions())}")
         if self.account is not None and not re.fullmatch(r"\d{12}", self.account):
             raise self._invalid("account", "12 digits, or None for the account deployed to")
-        if self.production and not self.tls:
-            raise self._invalid("tls", "True where production is True")
+        self._check_access()
         for name in ("max_receives", "recording_days", "transcript_days", "images_kept"):
             if getattr(self, name) < 1:
                 raise self._invalid(name, "a whole number, 1 or more")
@@ -167,7 +108,8 @@ class Environment:
                 on_demand_vcpus=self.on_demand_vcpus,
                 max_audio_seconds=self.settings.max_audio_seconds,
                 job_deadline_seconds=self.settings.job_deadline_seconds,
-                api_min_tasks=self.api_min_tasks,
+                api_min_tasks=self.api.min_tasks,
+                api_headroom=self.api.headroom,
             ),
         )
 
@@ -199,9 +141,25 @@ class Environment:
     def _priced(self, *, spot: bool) -> Settings:
         """The service's settings with what its metrics need: where it runs, and what a task costs there."""
         public = self.network.egress is Egress.PUBLIC
-        task = Task(cpu=self.size.cpu, memory_mib=self.size.memory_mib, public=public)
+        task = Task(cpu=self.size.cpu, memory_mib=self.size.memory_mib, processor=self.processor, public=public)
         dollars = round(task.per_hour(Prices.read(), spot=spot), 4)
         return replace(self.settings, environment=self.name, dollars_per_hour=dollars)
+
+    def _check_access(self) -> None:
+        """Production is reached over TLS and with a key only, and the certificate is one that its listener can use."""
+        for name, value, wanted in (
+            ("tls", self.tls, True),
+            ("api.keys", self.api.keys, True),
+            ("ecs_exec", self.ecs_exec, False),
+        ):
+            if self.production and value is not wanted:
+                raise InvalidEnvironment(f"{self.name}.{name}", value, f"{wanted} where production is True")
+        certificate, region = self.api.certificate_arn, self.api.certificate_region
+        name = f"{self.name}.api.certificate_arn"
+        if certificate and not self.tls:
+            raise InvalidEnvironment(name, certificate, "none where tls is False")
+        if certificate and region != self.region:
+            raise InvalidEnvironment(name, certificate, f"a certificate of {self.region}, where the load balancer is")
 
     def _invalid(self, name: str, expected: str) -> InvalidEnvironment:
         return InvalidEnvironment(f"{self.name}.{name}", getattr(self, name), expected)
@@ -219,6 +177,7 @@ def environments() -> tuple[Environment, ...]:
             workload=team,
             tls=False,
             settings=Settings(model="small", max_audio_seconds=1800),
+            api=ApiPlan(hours=OfficeHours(time_zone="Europe/Paris", start=time(7), end=time(20))),
             size=small,
             spot_vcpus=64,
             on_demand_vcpus=8,
@@ -255,7 +214,7 @@ def environments() -> tuple[Environment, ...]:
             size=TaskSize(cpu=4096, memory_mib=8192),
             spot_vcpus=512,
             on_demand_vcpus=64,
-            api_min_tasks=2,
+            api=ApiPlan(min_tasks=2),
             log_retention=RetentionDays.ONE_YEAR,
         ),
         Environment(
@@ -284,31 +243,14 @@ def select(name: str | None, known: Iterable[Environment] | None = None) -> tupl
     if len(by_name) < len(known):
         raise InvalidEnvironment("name", ", ".join(e.name for e in known), "a different name for each environment")
     # Environments are peered with the same office networks, so their addresses must not collide.
-    _apart([(f"{e.name}.network.cidr", e.network.cidr) for e in known])
+    apart([(f"{e.name}.network.cidr", e.network.cidr) for e in known])
     if name is None:
         return tuple(environment for environment in known if environment.name != "local")
     if name not in by_name:
-        raise InvalidEnvironment("environment", name, f"one of {_listed(by_name)}")
+        raise InvalidEnvironment("environment", name, f"one of {listed(by_name)}")
     return (by_name[name],)
 
 
 @cache
 def _regions() -> tuple[str, ...]:
     return tuple(sorted(region.name for region in RegionInfo.regions))
-
-
-def _ipv4(name: str, cidr: str) -> IPv4Network:
-    try:
-        return IPv4Network(cidr)
-    except ValueError:
-        raise InvalidEnvironment(name, cidr, "an IPv4 network such as 10.64.0.0/20") from None
-
-
-def _apart(networks: Sequence[tuple[str, str]]) -> None:
-    for (first, a), (second, b) in combinations(networks, 2):
-        if _ipv4(first, a).overlaps(_ipv4(second, b)):
-            raise InvalidEnvironment(second, b, f"addresses apart from {first} {a}")
-
-
-def _listed(values: Iterable[object]) -> str:
-    return ", ".join(map(str, values))

@@ -5,7 +5,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from stacks.constructs.lint import tolerate
-from stacks.environments import Egress
+from stacks.plans import Egress
 
 # What a task cannot start or work without, where it has no way out but these.
 INTERFACE_ENDPOINTS = {

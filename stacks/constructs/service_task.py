@@ -6,7 +6,7 @@ from constructs import Construct
 from service.settings import Settings
 from stacks.constructs.image_digest import ImageDigest
 from stacks.constructs.image_repository import ImageRepository
-from stacks.environments import TaskSize
+from stacks.environments import Environment
 
 # Nobody in particular: what the service reads is readable for all, what it writes is in /tmp.
 NOBODY = "65534:65534"
@@ -22,37 +22,41 @@ class ServiceTask(ecs.FargateTaskDefinition):
         *,
         verb: str,
         settings: Settings,
-        size: TaskSize,
+        environment: Environment,
         repository: ImageRepository,
         digest: ImageDigest,
-        log_retention: logs.RetentionDays,
+        health_check: ecs.HealthCheck | None = None,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
-            cpu=size.cpu,
-            memory_limit_mib=size.memory_mib,
+            cpu=environment.size.cpu,
+            memory_limit_mib=environment.size.memory_mib,
             runtime_platform=ecs.RuntimePlatform(
-                cpu_architecture=ecs.CpuArchitecture.X86_64,
+                cpu_architecture=ecs.CpuArchitecture.of(environment.processor),
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
             # Fargate has no tmpfs: the writable /tmp is a volume, which takes its owner and mode from the image's.
             volumes=[ecs.Volume(name="tmp")],
         )
         self.settings = settings
-        self.log_group = logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
+        self.log_group = logs.LogGroup(
+            self, "Logs", retention=environment.log_retention, removal_policy=RemovalPolicy.DESTROY
+        )
         linux = ecs.LinuxParameters(self, "Linux", init_process_enabled=True)
         linux.drop_capabilities(ecs.Capability.ALL)
         # Not the library's own image of a repository: that takes a digest which is unknown at synth for a tag.
         image = ecs.ContainerImage.from_registry(f"{repository.uri}@{digest.value_as_string}")
         repository.grant_pull(self.obtain_execution_role())
-        container = self.add_container(
+        self.container = self.add_container(
             "Service",
             image=image,
             command=[verb],
             environment=settings.to_environ(),
+            health_check=health_check,
             user=NOBODY,
-            readonly_root_filesystem=True,
+            # The agent that opens shells writes beside the service.
+            readonly_root_filesystem=not environment.ecs_exec,
             linux_parameters=linux,
             stop_timeout=Duration.seconds(settings.stop_timeout_seconds),
             logging=ecs.LogDrivers.aws_logs(
@@ -62,4 +66,4 @@ class ServiceTask(ecs.FargateTaskDefinition):
                 mode=ecs.AwsLogDriverMode.NON_BLOCKING,
             ),
         )
-        container.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))  # noqa: S108 -- the mount itself
+        self.container.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))  # noqa: S108 -- the mount itself

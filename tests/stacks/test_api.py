@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.settings import READY_PATH
-from stacks.environments import Environment, NetworkPlan, select
+from stacks.environments import Environment, select
+from stacks.plans import NetworkPlan
 from tests.stacks.synthesis import Template, synthesize
 
 

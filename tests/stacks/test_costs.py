@@ -5,7 +5,8 @@ import pytest
 from stacks.__main__ import report
 from stacks.capacity import Speed
 from stacks.costs import Prices, Task, idle_per_month, network_per_month
-from stacks.environments import Egress, select
+from stacks.environments import select
+from stacks.plans import Egress
 
 PRICES = Prices.read()
 SPEED = Speed(audio_seconds_per_second=4, cpu=4096, source="test", measured=True, busy_share=0.5)

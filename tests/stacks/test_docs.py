@@ -23,7 +23,8 @@ def flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
 def rows() -> list[str]:
     """The table of the page."""
     columns = [dict(flat(environment)) for environment in environments()]
-    return [f"| `{name}` | {' | '.join(column[name] for column in columns)} |" for name in columns[0]]
+    names = dict.fromkeys(name for column in columns for name in column)
+    return [f"| `{name}` | {' | '.join(column.get(name, 'none') for column in columns)} |" for name in names]
 
 
 def test_every_value_of_every_environment_is_documented() -> None:

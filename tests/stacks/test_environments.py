@@ -8,7 +8,8 @@ import pytest
 
 from service.settings import SettingError, Settings
 from stacks.capacity import Speed, Workload
-from stacks.environments import Egress, Environment, InvalidEnvironment, NetworkPlan, TaskSize, environments, select
+from stacks.environments import Environment, environments, select
+from stacks.plans import ApiPlan, Egress, InvalidEnvironment, NetworkPlan, TaskSize
 
 DEV, STAGE, PROD, LOCAL = environments()
 
@@ -50,7 +51,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (lambda: replace(PROD, tls=False), "prod.tls: got 'False', expected True where production is True"),
     (lambda: replace(DEV, max_receives=-1), "dev.max_receives: got '-1', expected a whole number, 1 or more"),
     (lambda: replace(DEV, recording_days=0), "dev.recording_days: got '0', expected a whole number, 1 or more"),
-    (lambda: replace(DEV, api_min_tasks=-2), "dev.limits.api_min_tasks: got '-2', expected a whole number, 0 or more"),
+    (lambda: ApiPlan(min_tasks=0), "api.min_tasks: got '0', expected a whole number, 1 or more"),
     (lambda: replace(DEV, spot_vcpus=-64), "dev.limits.spot_vcpus: got '-64', expected a number above 0"),
     (
         lambda: replace(PROD, workload=replace(PROD.workload, window_hours=2)),

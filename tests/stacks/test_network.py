@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stacks.environments import Egress, Environment, NetworkPlan, select
+from stacks.environments import Environment, select
+from stacks.plans import Egress, NetworkPlan
 from tests.stacks.synthesis import Template, synthesize
 
 
