@@ -71,7 +71,15 @@ class Settings:
     '9000'
     """
 
-    model: str = _text("demo/model", "Model: a name (`base`, `small`, `large-v3-turbo`, …) or a folder.")
+    model: str = _text(
+        "demo/model", "Model: a name (`base`, `small`, `large-v3-turbo`, …), a folder, or `s3://BUCKET/PREFIX`."
+    )
+    model_sha256: str = _text(
+        "",
+        "Digest of the model's files, which the start checks; empty checks nothing.",
+        expected="64 lower-case hex digits, or nothing",
+        check=lambda v: v == "" or (len(v) == 64 and set(v) <= set("0123456789abcdef")),
+    )
     compute_type: str = _text(
         "int8",
         "Number format of the weights in memory.",

@@ -17,7 +17,7 @@ FLOORS = (
     {"model", "transcript", "windows"},
     {"audio"},
     {"decoder"},
-    {"losses"},
+    {"aws", "losses"},
     {"guard", "telemetry"},
     {"errors", "settings"},
 )

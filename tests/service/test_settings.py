@@ -32,6 +32,7 @@ def test_settings_ignore_foreign_variables() -> None:
         ("WHISPER_LANGUAGE", "klingon", "an ISO 639 code"),
         ("WHISPER_COMPUTE_TYPE", "int9", "one of int8, int8_float32, float32"),
         ("WHISPER_MODEL", "", "a non-empty text"),
+        ("WHISPER_MODEL_SHA256", "ABC", "64 lower-case hex digits, or nothing"),
         ("WHISPER_MODLE", "base", "one of the known settings: WHISPER_BATCH_SIZE"),
     ],
 )
