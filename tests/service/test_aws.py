@@ -35,6 +35,12 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Client]:
         emulator.stop(folder)
 
 
+@pytest.fixture(autouse=True)
+def _scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is downloaded goes where the test's other files go."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 @pytest.mark.usefixtures("s3")
 def test_model_in_s3_is_the_model_that_was_put_there() -> None:
     """Every file under the prefix arrives unchanged; folders below it and prefixes beside it stay away."""
