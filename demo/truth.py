@@ -15,8 +15,7 @@ MODEL = DEMO / "model"
 NORMALISE = jiwer.Compose(
     [
         jiwer.ToLowerCase(),
-        jiwer.SubstituteRegexes({"[-']": " "}),
-        jiwer.RemovePunctuation(),
+        jiwer.SubstituteRegexes({"[-']": " ", r"[^\w\s]": ""}),
         jiwer.RemoveMultipleSpaces(),
         jiwer.Strip(),
         jiwer.ReduceToListOfListOfWords(),

@@ -79,6 +79,8 @@ def _transcribe_file(
 ) -> Transcript:
     # `disable=None` shows the bar only where standard error is a terminal.
     with tqdm(total=100, desc=file.name, unit="%", bar_format="{desc}: {bar} {n:.0f} %", disable=None) as bar:
-        return engine.transcribe(
-            decode(file), language=language, words=words, progress=lambda share: bar.update(100 * share - bar.n)
-        )
+
+        def progress(share: float) -> None:
+            bar.update(100 * share - bar.n)
+
+        return engine.transcribe(decode(file), language=language, words=words, progress=progress)
