@@ -8,18 +8,24 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from service import telemetry
+from service import health, telemetry
 from service.errors import ServiceError
 from service.settings import SettingError, Settings
 from service.transcript import FORMATS
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run one verb; 0 where it did its work, 2 where a setting, a model or a recording was refused."""
+    """Run one verb; 0 where it did its work, 1 without health, 2 where a setting, a model or a recording was refused."""
     options = _parser().parse_args(arguments)
     try:
         settings = Settings.from_environ(environ)
-        return _api(settings, options) if options.verb == "api" else _transcribe(settings, options)
+        match options.verb:
+            case "api":
+                return _api(settings, options)
+            case "health":
+                return 0 if health.answers(settings) else 1
+            case _:
+                return _transcribe(settings, options)
     except (SettingError, ServiceError) as error:
         print(f"whisper-fargate: {error}", file=sys.stderr)  # noqa: T201 - the one line that a person reads
         return 2
@@ -29,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m service", description="Speech-to-text for call recordings.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("api", help="serve HTTP; settings come from WHISPER_… variables")
+    verbs.add_parser("health", help="exit with 0 where the API on this machine answers, else with 1")
     transcribe = verbs.add_parser("transcribe", help="transcribe files")
     transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
     transcribe.add_argument("--format", choices=FORMATS, default="json", help="of the transcript (default: json)")

@@ -4,12 +4,13 @@ The event loop only moves bytes. Whatever decodes or infers runs on the calls' o
 """
 
 import asyncio
+import hmac
 import shutil
 import signal
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from uuid import uuid4
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import FormData, MutableHeaders, UploadFile
+from starlette.datastructures import FormData, Headers, MutableHeaders, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -38,6 +39,7 @@ from service.transcript import Transcript
 
 AUDIO_FIELD = "audio_file"
 OPTIONAL_FIELDS = ("language", "words")
+EXPECTED_KEY = "a key, as `Authorization: Bearer KEY` or `x-api-key: KEY`"
 EXPECTED_FORM = f"a multipart form with the recording as its file field {AUDIO_FIELD}"
 # How often a running call looks whether its caller is still there.
 DISCONNECT_POLL_SECONDS = 1.0
@@ -136,6 +138,7 @@ def create_app(*, engine: Transcriber, decode: Decode, meter: Meter, settings: S
         ],
         exception_handlers={ServiceError: _service_error, HTTPException: _http_error, Exception: _unexpected_error},
     )
+    app.add_middleware(KeyCheck, keys=settings.accepted_keys)
     app.add_middleware(RequestLog)
     app.state.calls = Calls(engine=engine, decode=decode, meter=meter, settings=settings)
     app.state.max_upload_bytes = settings.max_upload_bytes
@@ -211,6 +214,37 @@ class RequestLog:
                 )
             telemetry.request_id.reset(token)
         return None
+
+
+class KeyCheck:
+    """Turns away who has none of the keys, before a byte of the body is read; where there are none, nobody.
+
+    Health is open: load balancers have no key.
+    """
+
+    def __init__(self, app: ASGIApp, *, keys: Sequence[str]) -> None:
+        self.app = app
+        self._keys = [key.encode() for key in keys]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or answer 401."""
+        if not self._keys or scope["type"] != "http" or scope["path"] in {LIVE_PATH, READY_PATH}:
+            return await self.app(scope, receive, send)
+        headers = Headers(scope=scope)
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        shown = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        # Compared with every key, each to its end: how long it takes tells nothing.
+        if sum(hmac.compare_digest(shown.encode(), key) for key in self._keys):
+            return await self.app(scope, receive, send)
+        refusal = _error(
+            401,
+            f"no valid key; expected {EXPECTED_KEY}",
+            kind="invalid_request_error",
+            code="invalid_api_key",
+            expected=EXPECTED_KEY,
+            headers={"www-authenticate": "Bearer"},
+        )
+        return await refusal(scope, receive, send)
 
 
 @asynccontextmanager

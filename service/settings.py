@@ -4,6 +4,8 @@ Standard library only: the stacks import this module to write a container's envi
 (`Settings(...).to_environ()`), so infrastructure and service cannot disagree.
 """
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
@@ -54,6 +56,12 @@ def _text(default: str, doc: str, *, expected: str = "a non-empty text", check: 
 
 def _anything(default: str, doc: str) -> Any:
     return setting(default, doc, expected="any text, or nothing", check=lambda _: True)
+
+
+def _secret(doc: str, *, expected: str, check: Check) -> Any:
+    """A setting that is never written by `to_environ`, nor shown: the container gets it from a vault."""
+    metadata = {"doc": doc, "expected": expected, "check": check, "secret": True}
+    return field(default="", repr=False, metadata=metadata)
 
 
 def _between(default: float, low: float, high: float, doc: str) -> Any:
@@ -121,6 +129,11 @@ class Settings:
     dollars_per_hour: float = _between(
         0.0, 0.0, 1000.0, "Price of the task in US dollars an hour, for the cost metric."
     )
+    api_keys: str = _secret(
+        "Keys of the HTTP callers, separated by commas or as a JSON list; empty asks for none.",
+        expected="keys of 16 printable characters or more, separated by commas or as a JSON list, or nothing",
+        check=lambda v: v == "" or _are_keys(_keys(v)),
+    )
     # At synth these two are placeholders that CloudFormation fills, so that nothing is known of their form.
     queue_url: str = _anything("", "URL of the queue that announces recordings; the worker's.")
     transcripts_bucket: str = _anything("", "Bucket that takes the transcripts; the worker's.")
@@ -129,7 +142,8 @@ class Settings:
         for f in fields(self):
             value = getattr(self, f.name)
             if not f.metadata["check"](value):
-                raise SettingError(variable(f.name), value, f.metadata["expected"])
+                shown = "a secret" if "secret" in f.metadata else value
+                raise SettingError(variable(f.name), shown, f.metadata["expected"])
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -146,12 +160,20 @@ class Settings:
             if name not in known:
                 raise SettingError(name, text, f"one of the known settings: {', '.join(sorted(known))}")
             f = known[name]
+            # Blank is no way to say that anybody may call.
+            if "secret" in f.metadata and not text.strip():
+                raise SettingError(name, text, f.metadata["expected"].removesuffix(", or nothing"))
             values[f.name] = _parse(name, text, type(f.default), f.metadata["expected"])
         return cls(**values)
 
     def to_environ(self) -> dict[str, str]:
-        """The environment that `from_environ` reads back to these settings, every variable explicit."""
-        return {variable(f.name): str(getattr(self, f.name)) for f in fields(self)}
+        """The environment that `from_environ` reads back to these settings, every variable explicit but the secrets."""
+        return {variable(f.name): str(getattr(self, f.name)) for f in fields(self) if "secret" not in f.metadata}
+
+    @property
+    def accepted_keys(self) -> tuple[str, ...]:
+        """The keys of the HTTP callers; none where nobody is asked for one."""
+        return _keys(self.api_keys)
 
     @property
     def visibility_timeout_seconds(self) -> int:
@@ -182,6 +204,19 @@ class Settings:
 def variable(field_name: str) -> str:
     """The environment variable that carries a field of `Settings`."""
     return PREFIX + field_name.upper()
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    if text.lstrip().startswith("["):
+        try:
+            return tuple(map(str, json.loads(text)))
+        except ValueError:
+            return ("",)  # no key, and refused as one
+    return tuple(key.strip() for key in text.split(",")) if text else ()
+
+
+def _are_keys(keys: tuple[str, ...]) -> bool:
+    return bool(keys) and all(re.fullmatch(r"[!-+\--~]{16,}", key) for key in keys)
 
 
 def _parse(name: str, text: str, kind: type, expected: str) -> Any:

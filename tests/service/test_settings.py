@@ -33,7 +33,7 @@ def test_settings_ignore_foreign_variables() -> None:
         ("WHISPER_COMPUTE_TYPE", "int9", "one of int8, int8_float32, float32"),
         ("WHISPER_MODEL", "", "a non-empty text"),
         ("WHISPER_MODEL_SHA256", "ABC", "64 lower-case hex digits, or nothing"),
-        ("WHISPER_MODLE", "base", "one of the known settings: WHISPER_BATCH_SIZE"),
+        ("WHISPER_MODLE", "base", "one of the known settings: WHISPER_API_KEYS, WHISPER_BATCH_SIZE"),
     ],
 )
 def test_setting_refused_names_variable_value_and_expectation(name: str, value: str, expected: str) -> None:
@@ -59,3 +59,27 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert documented == {
         variable(f.name): (str(f.default), f.metadata["expected"], f.metadata["doc"]) for f in fields(Settings)
     }
+
+
+@pytest.mark.parametrize("text", ["0123456789abcdef, fedcba9876543210", '["0123456789abcdef", "fedcba9876543210"]'])
+def test_keys_come_as_a_line_or_as_a_list(text: str) -> None:
+    """Both are what people keep in a vault."""
+    settings = Settings.from_environ({"WHISPER_API_KEYS": text})
+    assert settings.accepted_keys == ("0123456789abcdef", "fedcba9876543210")
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "[]", "[", "short", "0123456789abcdef,", '["0123456789abcdef"', "0123456789 abcdef"]
+)
+def test_keys_that_are_none_are_refused_and_not_shown(text: str) -> None:
+    """A secret that is blank, cut or too short stops the start: it never means that anybody may call."""
+    with pytest.raises(SettingError, match=r"^WHISPER_API_KEYS: got .*, expected keys of 16 ") as refusal:
+        Settings.from_environ({"WHISPER_API_KEYS": text})
+    assert text.strip() in {"", "[", "[]"} or text not in str(refusal.value)
+
+
+def test_secret_is_neither_written_nor_shown() -> None:
+    """A template, a log and a traceback hold a container's environment, and never a key."""
+    settings = Settings(api_keys="0123456789abcdef")
+    assert "WHISPER_API_KEYS" not in settings.to_environ()
+    assert "0123456789abcdef" not in repr(settings)

@@ -28,7 +28,14 @@ def container(template: Template) -> dict[str, Any]:
 def test_every_variable_of_a_task_is_one_the_service_reads(container: dict[str, Any]) -> None:
     """Infrastructure and service cannot drift: the container's environment is exactly the service's settings."""
     names = [pair["Name"] for pair in container["Environment"]]
-    assert sorted(names) == sorted(variable(f.name) for f in fields(Settings))
+    assert sorted(names) == sorted(variable(f.name) for f in fields(Settings) if "secret" not in f.metadata)
+
+
+def test_secret_of_a_task_is_one_the_service_reads_and_no_plain_variable(container: dict[str, Any]) -> None:
+    """What is secret is fetched by ECS when the task starts; a template never holds it."""
+    names = {secret["Name"] for secret in container.get("Secrets", [])}
+    assert names <= {variable(f.name) for f in fields(Settings) if "secret" in f.metadata}
+    assert names == ({"WHISPER_API_KEYS"} if container["Command"] == ["api"] else set())
 
 
 def test_service_accepts_the_environment_of_a_task(container: dict[str, Any], environment: Environment) -> None:

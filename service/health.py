@@ -1,0 +1,21 @@
+"""The container's health check: asks the API on this machine whether it is alive."""
+
+from http.client import HTTPConnection, HTTPException
+
+from service.settings import LIVE_PATH, Settings
+
+TIMEOUT_SECONDS = 5
+
+
+def answers(settings: Settings) -> bool:
+    """Whether the API that has these settings says that it is alive."""
+    # 0.0.0.0 is every address of the container; its own is the one to ask.
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - compared, not bound
+    connection = HTTPConnection(host, settings.port, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", LIVE_PATH)
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
