@@ -3,10 +3,11 @@ from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from stacks.constructs.image_digest import ImageDigest
-from stacks.constructs.image_repository import ImageRepository
+from stacks.constructs.image_repository import Images
+from stacks.constructs.model_store import ModelStore
 from stacks.constructs.private_network import PrivateNetwork
 from stacks.constructs.queue_workers import QueueWorkers
-from stacks.constructs.recordings_store import RecordingsStore
+from stacks.constructs.recordings_store import PublishedStore
 from stacks.constructs.service_task import ServiceTask
 from stacks.environments import Environment
 
@@ -21,19 +22,21 @@ class Batch(Stack):
         environment: Environment,
         network: PrivateNetwork,
         cluster: ecs.Cluster,
-        repository: ImageRepository,
-        store: RecordingsStore,
+        models: ModelStore,
     ) -> None:
         super().__init__(scope, "Batch", termination_protection=environment.production)
+        store = PublishedStore(self, "Store", environment=environment)
         task = ServiceTask(
             self,
             "Task",
             verb="worker",
-            settings=environment.worker_settings(
-                queue_url=store.queue.queue_url, transcripts_bucket=store.transcripts.bucket_name
+            settings=models.locate(
+                environment.worker_settings(
+                    queue_url=store.queue.queue_url, transcripts_bucket=store.transcripts.bucket_name
+                )
             ),
             environment=environment,
-            repository=repository,
+            images=Images(self, "Images", environment=environment),
             digest=ImageDigest(self),
         )
         self.workers = QueueWorkers(
@@ -46,6 +49,7 @@ class Batch(Stack):
             arrivals=store.arrivals,
             plan=environment.plan,
         )
+        models.serve(task, service=self.workers.service)
         store.queue.grant_consume_messages(task.task_role)
         store.recordings.grant_read(task.task_role)
         store.transcripts.grant_read(task.task_role)

@@ -24,6 +24,7 @@ from stacks.plans import (
     OfficeHours,
     Processor,
     TaskSize,
+    Weights,
     apart,
     listed,
 )
@@ -48,13 +49,16 @@ class Environment:
         speed: of one task; assumed until it is measured.
         spot_vcpus: the account's quota of Fargate Spot, in vCPU.
         on_demand_vcpus: its quota of Fargate on demand, in vCPU.
+        weights: where tasks find the model that the settings name.
         ecs_exec: people with the permission may open a shell in a running task.
         max_receives: attempts at a recording before it waits in the dead-letter queue.
         recording_days: how long recordings are kept.
         transcript_days: how long transcripts are kept.
+        access_log_days: how long it is known who read them, and who called the API.
         images_kept: newest images kept in the registry.
         log_retention: how long logs are kept.
         branch: what the delivery pipeline follows.
+        cost_centre: who pays, as a tag on everything.
     """
 
     name: str
@@ -71,13 +75,16 @@ class Environment:
     speed: Speed | None = None
     spot_vcpus: int
     on_demand_vcpus: int
+    weights: Weights = Weights.IMAGE
     ecs_exec: bool = False
     max_receives: int = 5
     recording_days: int = 90
     transcript_days: int = 365
+    access_log_days: int = 90
     images_kept: int = 20
     log_retention: RetentionDays = RetentionDays.ONE_MONTH
     branch: str = "main"
+    cost_centre: str = "call-centre"
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9]{1,11}", self.name):
@@ -87,15 +94,23 @@ class Environment:
         if self.account is not None and not re.fullmatch(r"\d{12}", self.account):
             raise self._invalid("account", "12 digits, or None for the account deployed to")
         self._check_access()
-        for name in ("max_receives", "recording_days", "transcript_days", "images_kept"):
+        for name in ("max_receives", "recording_days", "transcript_days", "access_log_days", "images_kept"):
             if getattr(self, name) < 1:
                 raise self._invalid(name, "a whole number, 1 or more")
         if self.speed is not None and self.speed.cpu != self.size.cpu:
             raise InvalidEnvironment(f"{self.name}.speed.cpu", self.speed.cpu, f"{self.size.cpu}, which a task has")
+        if not re.fullmatch(r"[\w.:/=+@-][\w .:/=+@-]{0,254}", self.cost_centre, re.ASCII):
+            raise self._invalid(
+                "cost_centre", "1 to 255 letters, digits, spaces and _ . : / = + - @, as tags take them"
+            )
+        if self.weights is not Weights.IMAGE and not re.fullmatch(r"[\w.-]+", self.settings.model, re.ASCII):
+            expected = f"the name of a folder, because weights is {self.weights}"
+            raise InvalidEnvironment(f"{self.name}.settings.model", self.settings.model, expected)
         try:
             self.plan  # noqa: B018 -- a workload that no fleet masters is refused here, not when a stack asks
         except ValueError as error:
             raise type(error)(f"{self.name}.{error}") from None
+        self._check_addresses()
 
     @property
     def plan(self) -> Plan:
@@ -134,6 +149,11 @@ class Environment:
         """Where the stacks go. Without an account, CloudFormation uses that of the credentials at deploy time."""
         return cdk.Environment(account=self.account, region=self.region)
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """What everything is tagged with; activated as cost-allocation tags, the bill is split by them."""
+        return {"application": "whisper", "environment": self.name, "cost-centre": self.cost_centre}
+
     def parameter(self, name: str) -> str:
         """Name of the SSM parameter that holds what only the account knows."""
         return f"/whisper/{self.name}/{name}"
@@ -144,6 +164,13 @@ class Environment:
         task = Task(cpu=self.size.cpu, memory_mib=self.size.memory_mib, processor=self.processor, public=public)
         dollars = round(task.per_hour(Prices.read(), spot=spot), 4)
         return replace(self.settings, environment=self.name, dollars_per_hour=dollars)
+
+    def _check_addresses(self) -> None:
+        """A deploy runs old and new tasks side by side, and each needs an address."""
+        tasks, room = 2 * (self.plan.api_max_tasks + self.plan.batch_max_tasks), self.network.task_addresses
+        if tasks > room:
+            expected = f"a network with addresses for {tasks} tasks, twice what the workload asks for; it has {room}"
+            raise InvalidEnvironment(f"{self.name}.network.cidr", self.network.cidr, expected)
 
     def _check_access(self) -> None:
         """Production is reached over TLS and with a key only, and the certificate is one that its listener can use."""

@@ -4,17 +4,16 @@ from constructs import Construct
 
 from stacks.constructs.alarms import Alarms
 from stacks.constructs.inference_api import InferenceApi
-from stacks.constructs.recordings_store import RecordingsStore
+from stacks.constructs.recordings_store import PublishedStore
 from stacks.environments import Environment
 
 
 class Monitoring(Stack):
     """What wakes a person."""
 
-    def __init__(
-        self, scope: Construct, *, environment: Environment, api: InferenceApi, store: RecordingsStore
-    ) -> None:
+    def __init__(self, scope: Construct, *, environment: Environment, api: InferenceApi) -> None:
         super().__init__(scope, "Monitoring", termination_protection=environment.production)
+        store = PublishedStore(self, "Store", environment=environment)
         address = environment.parameter("alarm-address")
         alarms = Alarms(self, "Alarms", address=StringParameter.value_for_string_parameter(self, address))
         minute = Duration.minutes(1)

@@ -11,8 +11,9 @@ class Network(Stack):
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         self._zones = [f"{environment.region}{letter}" for letter in environment.network.zones]
         super().__init__(scope, "Network", termination_protection=environment.production)
-        plan = environment.network
-        self.network = PrivateNetwork(self, "Private", cidr=plan.cidr, zones=plan.zones, egress=plan.egress)
+        self.network = PrivateNetwork(
+            self, "Private", plan=environment.network, log_retention=environment.log_retention
+        )
         CfnOutput(self, "VpcId", value=self.network.vpc.vpc_id)
 
     @property

@@ -41,6 +41,21 @@ class Egress(StrEnum):
     ENDPOINTS = "endpoints"  # private subnets without any way to the internet
 
 
+class Weights(StrEnum):
+    """Where tasks find the model; docs/models.md compares them."""
+
+    IMAGE = "image"  # in the service's image, under the name or folder that the settings give
+    S3 = "s3"  # in a bucket of the environment, copied by each task as it starts
+    EFS = "efs"  # on a file system of the environment, read where it is
+
+
+# A load balancer needs a /27 in each zone, a NAT gateway less.
+NARROW_MASK = 27
+# Addresses that a subnet of tasks does not have for them: AWS keeps five, and a load balancer beside the tasks asks
+# for eight free ones; the rest is for endpoints and mount targets.
+KEPT_BY_AWS, KEPT_FOR_OTHERS = 5, 16
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkPlan:
     """Addresses of an environment.
@@ -72,6 +87,19 @@ class NetworkPlan:
                 raise InvalidEnvironment(
                     "network.client_groups", group, "security groups such as sg- and 17 hex digits"
                 )
+
+    @property
+    def task_mask(self) -> int:
+        """Prefix length of the subnet of tasks in each zone: what the narrow subnets beside it leave."""
+        narrow = 0 if self.egress is Egress.ENDPOINTS else 1 << (32 - NARROW_MASK)
+        share = ipv4("network.cidr", self.cidr).num_addresses // len(self.zones) - narrow
+        return 32 - (share.bit_length() - 1)
+
+    @property
+    def task_addresses(self) -> int:
+        """How many tasks find an address, old and new ones of a deploy together."""
+        taken = KEPT_BY_AWS + (0 if self.egress is Egress.PUBLIC else KEPT_FOR_OTHERS)
+        return len(self.zones) * ((1 << (32 - self.task_mask)) - taken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +186,6 @@ class ApiPlan:
         slow_start_seconds: time over which a new task gets its full share of requests; 0 gives it at once.
         strategy: how a deploy replaces tasks.
         bake_minutes: how long old tasks stay after a blue/green deploy, to go back to at once.
-        log_days: how long access logs are kept.
     """
 
     min_tasks: int = 1
@@ -171,11 +198,10 @@ class ApiPlan:
     slow_start_seconds: int = 0
     strategy: Strategy = Strategy.ROLLING
     bake_minutes: int = 10
-    log_days: int = 90
 
     def __post_init__(self) -> None:
         # A request cannot wake an API without tasks: nothing would be there to count it.
-        for name, least in (("min_tasks", 1), ("bake_minutes", 0), ("log_days", 1)):
+        for name, least in (("min_tasks", 1), ("bake_minutes", 0)):
             if getattr(self, name) < least:
                 raise InvalidEnvironment(f"api.{name}", getattr(self, name), f"a whole number, {least} or more")
         if self.bake_minutes > 1440:

@@ -1,4 +1,4 @@
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from stacks.constructs.recordings_store import RecordingsStore
@@ -10,15 +10,7 @@ class Recordings(Stack):
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, "Recordings", termination_protection=environment.production)
-        self.store = RecordingsStore(
-            self,
-            "Store",
-            visibility_timeout=Duration.seconds(environment.settings.visibility_timeout_seconds),
-            max_receives=environment.max_receives,
-            recording_days=environment.recording_days,
-            transcript_days=environment.transcript_days,
-            retain=environment.production,
-        )
+        self.store = RecordingsStore(self, "Store", environment=environment)
         CfnOutput(self, "RecordingsBucket", value=self.store.recordings.bucket_name)
         CfnOutput(self, "TranscriptsBucket", value=self.store.transcripts.bucket_name)
         CfnOutput(self, "QueueUrl", value=self.store.queue.queue_url)

@@ -10,5 +10,5 @@ class Registry(Stack):
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, "Registry", termination_protection=environment.production)
-        self.repository = ImageRepository(self, "Images", keep=environment.images_kept, retain=environment.production)
+        self.repository = ImageRepository(self, "Images", environment=environment)
         CfnOutput(self, "RepositoryUri", value=self.repository.repository_uri)

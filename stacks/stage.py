@@ -1,13 +1,17 @@
-from aws_cdk import Stage
+from aws_cdk import Stage, Tags
 from constructs import Construct
 
 from stacks.api import Api
 from stacks.batch import Batch
 from stacks.cluster import Cluster
+from stacks.constructs.model_store import InImage
 from stacks.delivery import Delivery
 from stacks.environments import Environment
+from stacks.models import Models
 from stacks.monitoring import Monitoring
 from stacks.network import Network
+from stacks.people import People
+from stacks.plans import Weights
 from stacks.recordings import Recordings
 from stacks.registry import Registry
 
@@ -18,10 +22,23 @@ class Whisper(Stage):
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, environment.name, env=environment.target, stage_name=f"whisper-{environment.name}")
         network = Network(self, environment=environment).network
-        repository = Registry(self, environment=environment).repository
-        store = Recordings(self, environment=environment).store
+        registry = Registry(self, environment=environment)
+        recordings = Recordings(self, environment=environment)
+        models = (
+            InImage()
+            if environment.weights is Weights.IMAGE
+            else Models(self, environment=environment, network=network).store
+        )
         cluster = Cluster(self, environment=environment, network=network).cluster
-        api = Api(self, environment=environment, network=network, cluster=cluster, repository=repository).api
-        Batch(self, environment=environment, network=network, cluster=cluster, repository=repository, store=store)
-        Delivery(self, environment=environment, repository=repository)
-        Monitoring(self, environment=environment, api=api, store=store)
+        api = Api(self, environment=environment, network=network, cluster=cluster, models=models)
+        batch = Batch(self, environment=environment, network=network, cluster=cluster, models=models)
+        delivery = Delivery(self, environment=environment)
+        monitoring = Monitoring(self, environment=environment, api=api.api)
+        people = People(self, environment=environment, cluster_name=cluster.cluster_name)
+        # These find each other by SSM parameters, which say nothing of the order.
+        for stack in (api, batch, delivery):
+            stack.add_dependency(registry)
+        for reader in (batch, monitoring, people):
+            reader.add_dependency(recordings)
+        for key, value in environment.tags.items():
+            Tags.of(self).add(key, value)

@@ -6,7 +6,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.constructs.image_repository import ImageRepository
+from stacks.constructs.image_repository import Images
 from stacks.constructs.lint import tolerate
 from stacks.constructs.private_bucket import PrivateBucket
 from stacks.environments import Environment
@@ -21,7 +21,7 @@ class DeliveryPipeline(Construct):
     Args:
         connection_arn: the account's connection to where the source is kept.
         source: the source repository as `owner/name`.
-        repository: takes the image.
+        images: take the image.
         environment: what is deployed, from every commit on its branch.
     """
 
@@ -32,16 +32,16 @@ class DeliveryPipeline(Construct):
         *,
         connection_arn: str,
         source: str,
-        repository: ImageRepository,
+        images: Images,
         environment: Environment,
     ) -> None:
         super().__init__(scope, construct_id)
         self._logs = logs.LogGroup(
             self, "Logs", retention=environment.log_retention, removal_policy=RemovalPolicy.DESTROY
         )
-        self.build = self._project("Build", _build_steps(repository, environment.settings.model), privileged=True)
-        repository.grant_pull_push(self.build)
-        repository.grant(self.build, "ecr:DescribeImages")
+        self.build = self._project("Build", _build_steps(images, environment.settings.model), privileged=True)
+        images.repository.grant_pull_push(self.build)
+        images.repository.grant(self.build, "ecr:DescribeImages")
         self.deploy = self._project("Deploy", _deploy_steps(environment.name), privileged=False)
         self.deploy.add_to_role_policy(
             iam.PolicyStatement(
@@ -114,13 +114,13 @@ class DeliveryPipeline(Construct):
         )
 
 
-def _build_steps(repository: ImageRepository, model: str) -> dict[str, object]:
+def _build_steps(images: Images, model: str) -> dict[str, object]:
     """Build and push the commit's image unless it is there already, and hand its digest on."""
-    image = f"{repository.uri}:$CODEBUILD_RESOLVED_SOURCE_VERSION"
-    log_in = f"aws ecr get-login-password | docker login --username AWS --password-stdin {repository.host}"
+    image = f"{images.uri}:$CODEBUILD_RESOLVED_SOURCE_VERSION"
+    log_in = f"aws ecr get-login-password | docker login --username AWS --password-stdin {images.host}"
     build = f"docker build --file service/Dockerfile --build-arg MODEL={model} --tag {image} . && docker push {image}"
     digest = (
-        f"aws ecr describe-images --repository-name {repository.repository_name}"
+        f"aws ecr describe-images --repository-name {images.repository.repository_name}"
         " --image-ids imageTag=$CODEBUILD_RESOLVED_SOURCE_VERSION"
         " --query 'imageDetails[0].imageDigest' --output text"
     )

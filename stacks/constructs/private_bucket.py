@@ -6,10 +6,21 @@ from constructs import Construct
 class PrivateBucket(s3.Bucket):
     """A bucket that is private, encrypted, versioned and TLS-only, whose objects age out.
 
-    `retain` keeps the bucket when its stack is deleted; otherwise it goes too, once somebody emptied it.
+    `retain` keeps the bucket when its stack is deleted; otherwise it goes too, once somebody emptied it. Requests to it
+    are recorded in `access_logs`, under its own name within the construct. Without `expire_days` objects stay; what was
+    overwritten or deleted goes after `old_version_days`, which follow `expire_days` unless given.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, expire_days: int, retain: bool) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        expire_days: int | None,
+        old_version_days: int | None = None,
+        retain: bool,
+        access_logs: s3.IBucket | None = None,
+    ) -> None:
         super().__init__(
             scope,
             construct_id,
@@ -19,10 +30,12 @@ class PrivateBucket(s3.Bucket):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             versioned=True,
+            server_access_logs_bucket=access_logs,
+            server_access_logs_prefix=f"{construct_id.lower()}/" if access_logs else None,
             lifecycle_rules=[
                 s3.LifecycleRule(
-                    expiration=Duration.days(expire_days),
-                    noncurrent_version_expiration=Duration.days(expire_days),
+                    expiration=Duration.days(expire_days) if expire_days else None,
+                    noncurrent_version_expiration=Duration.days(old_version_days or expire_days or 1),
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
             ],

@@ -1,4 +1,4 @@
-from aws_cdk import Duration
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -6,29 +6,29 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.constructs.handover import publish, published
 from stacks.constructs.private_bucket import PrivateBucket
+from stacks.environments import Environment
 
 
 class RecordingsStore(Construct):
     """Where recordings arrive and transcripts leave, and the queue that holds one message per recording.
 
-    A message that was received `max_receives` times without being deleted waits in `dead_letters`.
+    A message that was received `max_receives` times without being deleted waits in `dead_letters`. Who read or wrote
+    an object of either bucket is in `access_logs`.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        visibility_timeout: Duration,
-        max_receives: int,
-        recording_days: int,
-        transcript_days: int,
-        retain: bool,
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
         super().__init__(scope, construct_id)
-        self.recordings = PrivateBucket(self, "Recordings", expire_days=recording_days, retain=retain)
-        self.transcripts = PrivateBucket(self, "Transcripts", expire_days=transcript_days, retain=retain)
+        retain = environment.production
+        self.access_logs = PrivateBucket(self, "AccessLogs", expire_days=environment.access_log_days, retain=retain)
+        self.recordings = PrivateBucket(
+            self, "Recordings", expire_days=environment.recording_days, retain=retain, access_logs=self.access_logs
+        )
+        self.transcripts = PrivateBucket(
+            self, "Transcripts", expire_days=environment.transcript_days, retain=retain, access_logs=self.access_logs
+        )
+        removal = RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY
         # A message keeps its age when it moves, so the dead-letter queue must hold longer than the queue.
         self.dead_letters = sqs.Queue(
             self,
@@ -36,18 +36,21 @@ class RecordingsStore(Construct):
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=Duration.days(14),
+            removal_policy=removal,
         )
         self.queue = sqs.Queue(
             self,
             "Queue",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            visibility_timeout=visibility_timeout,
+            visibility_timeout=Duration.seconds(environment.settings.visibility_timeout_seconds),
             retention_period=Duration.days(7),
             receive_message_wait_time=Duration.seconds(20),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=max_receives),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=environment.max_receives),
+            removal_policy=removal,
         )
         self._arrivals = self._announce()
+        self._publish(environment)
 
     def _announce(self) -> events.Rule:
         """Put a message on the queue for every object written to the recordings bucket."""
@@ -69,13 +72,44 @@ class RecordingsStore(Construct):
             targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
         )
 
+    def _publish(self, environment: Environment) -> None:
+        """Tell the stacks that use the store what its parts are called."""
+        publish(
+            self,
+            environment=environment,
+            recordings_bucket=self.recordings.bucket_name,
+            transcripts_bucket=self.transcripts.bucket_name,
+            queue_name=self.queue.queue_name,
+            dead_letter_queue_name=self.dead_letters.queue_name,
+            arrivals_rule_name=self._arrivals.rule_name,
+        )
+
+
+class PublishedStore(Construct):
+    """A recordings store as the stacks see it that use it, found by the names that its own stack published."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+        super().__init__(scope, construct_id)
+        self._environment = environment
+        self.recordings = s3.Bucket.from_bucket_name(self, "Recordings", self._name("recordings-bucket"))
+        self.transcripts = s3.Bucket.from_bucket_name(self, "Transcripts", self._name("transcripts-bucket"))
+        self.queue = self._queue("Queue", "queue-name")
+        self.dead_letters = self._queue("DeadLetters", "dead-letter-queue-name")
+
     @property
     def arrivals(self) -> cloudwatch.Metric:
         """Recordings announced per minute."""
         return cloudwatch.Metric(
             namespace="AWS/Events",
             metric_name="MatchedEvents",
-            dimensions_map={"RuleName": self._arrivals.rule_name},
+            dimensions_map={"RuleName": self._name("arrivals-rule-name")},
             statistic=cloudwatch.Stats.SUM,
             period=Duration.minutes(1),
         )
+
+    def _queue(self, construct_id: str, name: str) -> sqs.IQueue:
+        arn = Stack.of(self).format_arn(service="sqs", resource=self._name(name))
+        return sqs.Queue.from_queue_arn(self, construct_id, arn)
+
+    def _name(self, name: str) -> str:
+        return published(self, environment=self._environment, name=name)

@@ -5,7 +5,7 @@ from constructs import Construct
 
 from service.settings import Settings
 from stacks.constructs.image_digest import ImageDigest
-from stacks.constructs.image_repository import ImageRepository
+from stacks.constructs.image_repository import Images
 from stacks.environments import Environment
 
 # Nobody in particular: what the service reads is readable for all, what it writes is in /tmp.
@@ -23,7 +23,7 @@ class ServiceTask(ecs.FargateTaskDefinition):
         verb: str,
         settings: Settings,
         environment: Environment,
-        repository: ImageRepository,
+        images: Images,
         digest: ImageDigest,
         health_check: ecs.HealthCheck | None = None,
     ) -> None:
@@ -46,8 +46,8 @@ class ServiceTask(ecs.FargateTaskDefinition):
         linux = ecs.LinuxParameters(self, "Linux", init_process_enabled=True)
         linux.drop_capabilities(ecs.Capability.ALL)
         # Not the library's own image of a repository: that takes a digest which is unknown at synth for a tag.
-        image = ecs.ContainerImage.from_registry(f"{repository.uri}@{digest.value_as_string}")
-        repository.grant_pull(self.obtain_execution_role())
+        image = ecs.ContainerImage.from_registry(f"{images.uri}@{digest.value_as_string}")
+        images.grant_pull(self.obtain_execution_role())
         self.container = self.add_container(
             "Service",
             image=image,

@@ -12,7 +12,7 @@ from stacks.environments import Environment
 from stacks.stage import Whisper
 
 ROOT = Path(__file__).parent.parent.parent
-STACKS = ("Network", "Registry", "Recordings", "Cluster", "Api", "Batch", "Delivery", "Monitoring")
+STACKS = ("Network", "Registry", "Recordings", "Cluster", "Api", "Batch", "Delivery", "Monitoring", "People")
 POLICIES = ("AWS::IAM::Policy", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
 
 

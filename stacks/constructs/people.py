@@ -1,0 +1,93 @@
+from aws_cdk import Aws, DefaultStackSynthesizer, Duration, Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.constructs.recordings_store import PublishedStore
+
+# The roles that `cdk bootstrap` made: they hold the permissions to deploy, not the person.
+BOOTSTRAP_ROLES = ("deploy", "file-publishing", "image-publishing", "lookup")
+
+
+class _Role(iam.Role):
+    """A role that one principal of the account may take for an hour at a time."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str, description: str) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            assumed_by=iam.ArnPrincipal(principal_arn),
+            description=description,
+            max_session_duration=Duration.hours(1),
+        )
+
+    def may(self, *actions: str, on: list[str], **conditions: dict[str, str]) -> None:
+        """Allow actions on resources, where conditions hold."""
+        self.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=on, conditions=conditions))
+
+
+class Deployer(_Role):
+    """Deploys with the CDK, through the roles that its bootstrap made, and does nothing else itself."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str) -> None:
+        super().__init__(scope, construct_id, principal_arn=principal_arn, description="Deploys with the CDK")
+        qualifier = DefaultStackSynthesizer.DEFAULT_QUALIFIER
+        roles = [
+            f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/cdk-{qualifier}-{role}-role-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+            for role in BOOTSTRAP_ROLES
+        ]
+        self.may("sts:AssumeRole", on=roles)
+
+
+class Operator(_Role):
+    """Keeps the service running: reads logs and metrics, restarts tasks, redrives dead letters; hears and reads no call."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        principal_arn: str,
+        store: PublishedStore,
+        cluster_name: str,
+        log_groups: str,
+    ) -> None:
+        super().__init__(scope, construct_id, principal_arn=principal_arn, description="Restarts, redrives, reads logs")
+        self._redrive(store)
+        self._restart(cluster_name)
+        self._look(log_groups)
+
+    def _redrive(self, store: PublishedStore) -> None:
+        dead, alive = store.dead_letters.queue_arn, store.queue.queue_arn
+        moves = ("StartMessageMoveTask", "CancelMessageMoveTask", "ListMessageMoveTasks")
+        # SQS moves with the rights of the one who asks.
+        self.may(*(f"sqs:{verb}" for verb in (*moves, "ReceiveMessage", "DeleteMessage")), on=[dead])
+        self.may("sqs:SendMessage", on=[alive])
+        self.may("sqs:GetQueueAttributes", "sqs:GetQueueUrl", on=[dead, alive])
+
+    def _restart(self, cluster_name: str) -> None:
+        stack = Stack.of(self)
+        cluster = stack.format_arn(service="ecs", resource="cluster", resource_name=cluster_name)
+        services, tasks = (
+            stack.format_arn(service="ecs", resource=kind, resource_name=f"{cluster_name}/*")
+            for kind in ("service", "task")
+        )
+        self.may("ecs:DescribeClusters", on=[cluster])
+        self.may("ecs:UpdateService", "ecs:DescribeServices", on=[services])
+        self.may("ecs:StopTask", "ecs:DescribeTasks", on=[tasks])
+        self.may("ecs:ListServices", "ecs:ListTasks", on=["*"], ArnEquals={"ecs:cluster": cluster})
+
+    def _look(self, log_groups: str) -> None:
+        stack = Stack.of(self)
+        groups = stack.format_arn(service="logs", resource=f"log-group:{log_groups}")
+        self.may("logs:FilterLogEvents", "logs:GetLogEvents", "logs:DescribeLogStreams", "logs:StartQuery", on=[groups])
+        self.may("logs:DescribeLogGroups", "logs:GetQueryResults", "logs:StopQuery", on=["*"])
+        self.may("cloudwatch:GetMetricData", "cloudwatch:ListMetrics", "cloudwatch:DescribeAlarms", on=["*"])
+
+
+class Analyst(_Role):
+    """Reads transcripts; hears no recording."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str, store: PublishedStore) -> None:
+        super().__init__(scope, construct_id, principal_arn=principal_arn, description="Reads transcripts")
+        self.may("s3:ListBucket", on=[store.transcripts.bucket_arn])
+        self.may("s3:GetObject", on=[store.transcripts.arn_for_objects("*")])
