@@ -3,31 +3,23 @@
 import sys
 from collections.abc import Sequence
 
-from stacks.constructs.private_network import INTERFACE_ENDPOINTS
-from stacks.costs import Prices, Task, idle_per_month, network_per_month
+from stacks.costs import Prices
 from stacks.environments import Environment, select
+from stacks.estimate import billed, idle, month
 from stacks.plans import Egress
 
-FLEETS = ("", "egress", "idle $/month", "Spot $/audio h", "on demand", "API tasks", "batch tasks", "hours to finish")
+FLEETS = (
+    "",
+    "egress",
+    "idle $/month",
+    "$/month at work",
+    "Spot $/audio h",
+    "on demand",
+    "API tasks",
+    "batch tasks",
+    "hours to finish",
+)
 CHOICE = ("idle $/month", *Egress)
-
-
-def idle(environment: Environment, egress: Egress, prices: Prices) -> float:
-    """Dollars a month that an environment costs without a call, were its egress this one."""
-    network = network_per_month(prices, endpoints=len(INTERFACE_ENDPOINTS), zones=len(environment.network.zones))
-    task = billed(environment, egress)
-    return idle_per_month(prices, network=network[egress], task=task, tasks=environment.api.average_tasks)
-
-
-def billed(environment: Environment, egress: Egress) -> Task:
-    """A task of the environment as the bill sees it."""
-    size = environment.size
-    return Task(
-        cpu=size.cpu,
-        memory_mib=size.memory_mib,
-        processor=environment.processor,
-        public=egress is Egress.PUBLIC,
-    )
 
 
 def fleets(environment: Environment, prices: Prices) -> tuple[str, ...]:
@@ -38,6 +30,7 @@ def fleets(environment: Environment, prices: Prices) -> tuple[str, ...]:
         environment.name,
         egress,
         f"{idle(environment, egress, prices):.0f}",
+        f"{month(environment, prices):.0f}",
         f"{task.per_audio_hour(prices, speed=plan.speed, spot=True):.3f}",
         f"{task.per_audio_hour(prices, speed=plan.speed, spot=False):.3f}",
         f"{plan.api_min_tasks} to {plan.api_max_tasks}",

@@ -47,7 +47,7 @@ class Batch(Stack):
             task=task,
             queue=store.queue,
             arrivals=store.arrivals,
-            plan=environment.plan,
+            environment=environment,
         )
         models.serve(task, service=self.workers.service)
         store.queue.grant_consume_messages(task.task_role)

@@ -49,6 +49,7 @@ class Environment:
         speed: of one task; assumed until it is measured.
         spot_vcpus: the account's quota of Fargate Spot, in vCPU.
         on_demand_vcpus: its quota of Fargate on demand, in vCPU.
+        on_demand_workers: the first batch tasks, which run on demand and go on when Spot has no capacity; the rest is Spot.
         weights: where tasks find the model that the settings name.
         ecs_exec: people with the permission may open a shell in a running task.
         max_receives: attempts at a recording before it waits in the dead-letter queue.
@@ -75,6 +76,7 @@ class Environment:
     speed: Speed | None = None
     spot_vcpus: int
     on_demand_vcpus: int
+    on_demand_workers: int = 0
     weights: Weights = Weights.IMAGE
     ecs_exec: bool = False
     max_receives: int = 5
@@ -111,6 +113,7 @@ class Environment:
         except ValueError as error:
             raise type(error)(f"{self.name}.{error}") from None
         self._check_addresses()
+        self._check_workers()
 
     @property
     def plan(self) -> Plan:
@@ -134,7 +137,7 @@ class Environment:
         deadline = min(self.settings.job_deadline_seconds, MAX_DRAIN_SECONDS)
         answerable = int(deadline * self.plan.speed.audio_seconds_per_second)
         return replace(
-            self._priced(spot=False),
+            self._priced(on_demand_share=1),
             host="0.0.0.0",  # noqa: S104 -- inside the container, whose firewall lets in the load balancer only
             job_deadline_seconds=deadline,
             max_audio_seconds=min(self.settings.max_audio_seconds, answerable),
@@ -142,7 +145,13 @@ class Environment:
 
     def worker_settings(self, *, queue_url: str, transcripts_bucket: str) -> Settings:
         """Settings of the workers of a queue."""
-        return replace(self._priced(spot=True), queue_url=queue_url, transcripts_bucket=transcripts_bucket)
+        priced = self._priced(on_demand_share=self.on_demand_share)
+        return replace(priced, queue_url=queue_url, transcripts_bucket=transcripts_bucket)
+
+    @property
+    def on_demand_share(self) -> float:
+        """Part of the full batch fleet that runs on demand."""
+        return self.on_demand_workers / self.plan.batch_max_tasks
 
     @property
     def target(self) -> cdk.Environment:
@@ -158,12 +167,13 @@ class Environment:
         """Name of the SSM parameter that holds what only the account knows."""
         return f"/whisper/{self.name}/{name}"
 
-    def _priced(self, *, spot: bool) -> Settings:
+    def _priced(self, *, on_demand_share: float) -> Settings:
         """The service's settings with what its metrics need: where it runs, and what a task costs there."""
         public = self.network.egress is Egress.PUBLIC
         task = Task(cpu=self.size.cpu, memory_mib=self.size.memory_mib, processor=self.processor, public=public)
-        dollars = round(task.per_hour(Prices.read(), spot=spot), 4)
-        return replace(self.settings, environment=self.name, dollars_per_hour=dollars)
+        spot, on_demand = (task.per_hour(Prices.read(), spot=spot) for spot in (True, False))
+        dollars = spot + on_demand_share * (on_demand - spot)
+        return replace(self.settings, environment=self.name, dollars_per_hour=round(dollars, 4))
 
     def _check_addresses(self) -> None:
         """A deploy runs old and new tasks side by side, and each needs an address."""
@@ -171,6 +181,16 @@ class Environment:
         if tasks > room:
             expected = f"a network with addresses for {tasks} tasks, twice what the workload asks for; it has {room}"
             raise InvalidEnvironment(f"{self.name}.network.cidr", self.network.cidr, expected)
+
+    def _check_workers(self) -> None:
+        """Batch tasks on demand are part of the fleet, and share a quota with the API."""
+        most = self.plan.batch_max_tasks
+        if not 0 <= self.on_demand_workers <= most:
+            raise self._invalid("on_demand_workers", f"0 to {most}, the whole batch fleet")
+        needed = (self.plan.api_max_tasks + self.on_demand_workers) * self.size.cpu / 1024
+        if needed > self.on_demand_vcpus:
+            expected = f"{needed:g} or more for {self.plan.api_max_tasks} API tasks and on_demand_workers"
+            raise self._invalid("on_demand_vcpus", expected)
 
     def _check_access(self) -> None:
         """Production is reached over TLS and with a key only, and the certificate is one that its listener can use."""

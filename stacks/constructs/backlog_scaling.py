@@ -8,13 +8,17 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.constructs.metrics import task_count
+
 # Queues that nobody uses and services without tasks report nothing: a gap counts as none.
-BACKLOG = "FILL(waiting, 0) + FILL(working, 0)"
-TASKS = "FILL(tasks, 0)"
+ANYTHING = "FILL(waiting, 0) + FILL(working, 0) + FILL(arrivals, 0) > 0"
+NOBODY = "FILL(working, 0) < 1 AND FILL(tasks, 0) < 1"
+# The newest minute is often not reported yet, and a gap counts as none: one minute of the last three is enough.
+RECENT_MINUTES = 3
 # A queue that was idle for six hours reports what it holds up to this much later.
 QUIET_MINUTES = 15
-# From the decision to add tasks to the metrics that show them.
-SETTLED = Duration.minutes(3)
+# From the decision to add tasks to the metrics that show them; longer than a minute is recent, or one message wakes two.
+SETTLED = Duration.minutes(RECENT_MINUTES + 2)
 
 
 class BacklogScaling(Construct):
@@ -40,53 +44,65 @@ class BacklogScaling(Construct):
             "waiting": queue.metric_approximate_number_of_messages_visible(period=minute),
             "working": queue.metric_approximate_number_of_messages_not_visible(period=minute),
             # Tasks asked for, not tasks running: those still starting would be asked for again every minute.
-            "tasks": cloudwatch.Metric(
-                namespace="ECS/ContainerInsights",
-                metric_name="DesiredTaskCount",
-                dimensions_map={"ClusterName": service.cluster.cluster_name, "ServiceName": service.service_name},
-                period=minute,
-            ),
+            "tasks": task_count(service, "DesiredTaskCount"),
             "arrivals": arrivals.with_(period=minute),
         }
         self._target = service.auto_scale_task_count(min_capacity=0, max_capacity=max_tasks)
-        # A target alone never wakes for one message: nothing divided by no tasks is on target.
-        self._set_tasks("Wake", to=1, when=f"IF({BACKLOG} + FILL(arrivals, 0) > 0 AND {TASKS} < 1, 1, 0)", minutes=1)
-        self._follow(backlog_per_task)
-        self._set_tasks("Sleep", to=0, when=f"IF({BACKLOG} + FILL(arrivals, 0) > 0, 0, 1)", minutes=QUIET_MINUTES)
-
-    def _set_tasks(self, construct_id: str, *, to: int, when: str, minutes: int) -> None:
-        """Set the number of tasks once the expression `when` has been 1 for some minutes."""
-        step = autoscaling.StepScalingAction(
-            self,
-            construct_id,
-            scaling_target=self._target,
-            adjustment_type=autoscaling.AdjustmentType.EXACT_CAPACITY,
+        # A target alone never wakes for one message: nothing divided by no tasks is on target. Waking adds a task and
+        # sets no number, so that metrics that come late never shrink a fleet at work.
+        self._adjust(
+            "Wake",
+            autoscaling.AdjustmentType.CHANGE_IN_CAPACITY,
+            by=1,
+            when=f"IF({ANYTHING} AND {NOBODY}, 1, 0)",
+            minutes=1,
+            of=RECENT_MINUTES,
         )
-        step.add_adjustment(adjustment=to, lower_bound=0)
-        names = [name for name in self._metrics if f"({name}," in when]
+        self._follow(backlog_per_task)
+        self._adjust(
+            "Sleep",
+            autoscaling.AdjustmentType.EXACT_CAPACITY,
+            by=0,
+            when=f"IF({ANYTHING}, 0, 1)",
+            minutes=QUIET_MINUTES,
+            of=QUIET_MINUTES,
+        )
+
+    def _adjust(
+        self, construct_id: str, kind: autoscaling.AdjustmentType, *, by: int, when: str, minutes: int, of: int
+    ) -> None:
+        """Adjust the number of tasks once the expression `when` has been 1 for some `minutes` of the last `of`."""
+        step = autoscaling.StepScalingAction(
+            self, construct_id, scaling_target=self._target, adjustment_type=kind, cooldown=SETTLED
+        )
+        step.add_adjustment(adjustment=by, lower_bound=0)
         alarm = cloudwatch.Alarm(
             self,
             f"{construct_id}Alarm",
             metric=cloudwatch.MathExpression(
                 expression=when,
-                using_metrics={name: self._metrics[name] for name in names},
+                using_metrics={name: metric for name, metric in self._metrics.items() if f"({name}," in when},
                 period=Duration.minutes(1),
                 label=construct_id,
             ),
             threshold=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=minutes,
+            evaluation_periods=of,
+            datapoints_to_alarm=minutes,
             treat_missing_data=cloudwatch.TreatMissingData.IGNORE,
-            alarm_description=f"Not for people: sets the number of batch tasks to {to}.",
+            alarm_description=f"Not for people: {construct_id.lower()}s the batch fleet.",
         )
         alarm.add_alarm_action(actions.ApplicationScalingAction(step))
 
     def _follow(self, backlog_per_task: float) -> None:
-        """Track the backlog of each task. The library's own target tracking takes no arithmetic."""
+        """Track the backlog of each task, in minutes that all three metrics have reported: a gap moves nothing.
+
+        The library's own target tracking takes no arithmetic.
+        """
         queries = [_query(name, self._metrics[name]) for name in ("waiting", "working", "tasks")]
         queries.append(
             autoscaling.CfnScalingPolicy.TargetTrackingMetricDataQueryProperty(
-                id="backlog", expression=f"({BACKLOG}) / IF({TASKS} < 1, 1, {TASKS})", return_data=True
+                id="backlog", expression="(waiting + working) / IF(tasks < 1, 1, tasks)", return_data=True
             )
         )
         autoscaling.CfnScalingPolicy(

@@ -3,14 +3,18 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.capacity import Plan
 from stacks.constructs.backlog_scaling import BacklogScaling
 from stacks.constructs.private_network import HttpsOutOnly, PrivateNetwork
 from stacks.constructs.service_task import ServiceTask
+from stacks.environments import Environment
 
 
 class QueueWorkers(Construct):
-    """Spot tasks that work through a queue: none while it is empty, as many as `plan` allows as it fills."""
+    """Tasks that work through a queue: none while it is empty, as many as the plan allows as it fills.
+
+    They run on Spot but for the first few where the environment says so. AWS replaces no Spot task by one on demand when
+    Spot has no capacity: these few are what still works then.
+    """
 
     def __init__(
         self,
@@ -22,7 +26,7 @@ class QueueWorkers(Construct):
         task: ServiceTask,
         queue: sqs.IQueue,
         arrivals: cloudwatch.Metric,
-        plan: Plan,
+        environment: Environment,
     ) -> None:
         super().__init__(scope, construct_id)
         self.service = ecs.FargateService(
@@ -30,7 +34,7 @@ class QueueWorkers(Construct):
             "Service",
             cluster=cluster,
             task_definition=task,
-            capacity_provider_strategies=[ecs.CapacityProviderStrategy(capacity_provider="FARGATE_SPOT", weight=1)],
+            capacity_provider_strategies=_strategies(on_demand=environment.on_demand_workers),
             vpc_subnets=network.task_subnets,
             assign_public_ip=network.public_tasks,
             security_groups=[HttpsOutOnly(self, "Firewall", vpc=network.vpc)],
@@ -48,6 +52,13 @@ class QueueWorkers(Construct):
             service=self.service,
             queue=queue,
             arrivals=arrivals,
-            max_tasks=plan.batch_max_tasks,
-            backlog_per_task=plan.backlog_per_task,
+            max_tasks=environment.plan.batch_max_tasks,
+            backlog_per_task=environment.plan.backlog_per_task,
         )
+
+
+def _strategies(*, on_demand: int) -> list[ecs.CapacityProviderStrategy]:
+    strategies = [ecs.CapacityProviderStrategy(capacity_provider="FARGATE_SPOT", weight=1)]
+    if on_demand:
+        strategies.append(ecs.CapacityProviderStrategy(capacity_provider="FARGATE", base=on_demand, weight=0))
+    return strategies

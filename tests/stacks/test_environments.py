@@ -51,6 +51,14 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (lambda: replace(PROD, tls=False), "prod.tls: got 'False', expected True where production is True"),
     (lambda: replace(DEV, max_receives=-1), "dev.max_receives: got '-1', expected a whole number, 1 or more"),
     (lambda: replace(DEV, recording_days=0), "dev.recording_days: got '0', expected a whole number, 1 or more"),
+    (
+        lambda: replace(DEV, on_demand_workers=-1),
+        f"dev.on_demand_workers: got '-1', expected 0 to {DEV.plan.batch_max_tasks}, the whole batch fleet",
+    ),
+    (
+        lambda: replace(DEV, on_demand_workers=4),
+        "dev.on_demand_vcpus: got '8', expected 10 or more for 1 API tasks and on_demand_workers",
+    ),
     (lambda: ApiPlan(min_tasks=0), "api.min_tasks: got '0', expected a whole number, 1 or more"),
     (lambda: replace(DEV, spot_vcpus=-64), "dev.limits.spot_vcpus: got '-64', expected a number above 0"),
     (
