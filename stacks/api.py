@@ -1,11 +1,12 @@
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ecs as ecs
-from aws_cdk.aws_ssm import StringParameter
 from constructs import Construct
 
 from stacks.constructs.image_digest import ImageDigest
-from stacks.constructs.image_repository import ImageRepository
-from stacks.constructs.inference_api import InferenceApi
+from stacks.constructs.image_repository import Images
+from stacks.constructs.inference_api import LIVENESS, InferenceApi
+from stacks.constructs.internal_balancer import InternalBalancer
+from stacks.constructs.model_store import ModelStore
 from stacks.constructs.private_network import PrivateNetwork
 from stacks.constructs.service_task import ServiceTask
 from stacks.environments import Environment
@@ -21,26 +22,24 @@ class Api(Stack):
         environment: Environment,
         network: PrivateNetwork,
         cluster: ecs.ICluster,
-        repository: ImageRepository,
+        models: ModelStore,
     ) -> None:
         super().__init__(scope, "Api", termination_protection=environment.production)
-        certificate = environment.parameter("certificate-arn")
-        self.api = InferenceApi(
+        task = ServiceTask(
             self,
-            "Api",
-            network=network,
-            cluster=cluster,
-            task=ServiceTask(
-                self,
-                "Task",
-                verb="api",
-                settings=environment.api_settings,
-                environment=environment,
-                repository=repository,
-                digest=ImageDigest(self),
-            ),
-            plan=environment.plan,
-            clients=environment.network.clients,
-            certificate_arn=StringParameter.value_for_string_parameter(self, certificate) if environment.tls else None,
+            "Task",
+            verb="api",
+            settings=models.locate(environment.api_settings),
+            environment=environment,
+            images=Images(self, "Images", environment=environment),
+            digest=ImageDigest(self),
+            health_check=LIVENESS,
         )
-        CfnOutput(self, "Url", value=self.api.url)
+        balancer = InternalBalancer(self, "Balancer", network=network, environment=environment)
+        self.api = InferenceApi(
+            self, "Api", network=network, cluster=cluster, task=task, balancer=balancer, environment=environment
+        )
+        models.serve(task, service=self.api.service)
+        CfnOutput(self, "Url", value=balancer.url)
+        if self.api.keys:
+            CfnOutput(self, "KeysSecretArn", value=self.api.keys.secret_arn)

@@ -121,7 +121,8 @@ class Limits:
 
     Attributes:
         spot_vcpus: the account's quota "Fargate Spot vCPU resource count", which bounds the batch fleet.
-        on_demand_vcpus: its quota "Fargate On-Demand vCPU resource count", which bounds the API.
+        on_demand_vcpus: its quota "Fargate On-Demand vCPU resource count", which bounds the API: a deploy runs the new
+            tasks beside the old ones.
         max_audio_seconds: longest recording accepted.
         job_deadline_seconds: time that one recording may take.
         api_min_tasks: API tasks that run without load.
@@ -257,7 +258,8 @@ def _api_fleet(workload: Workload, speed: Speed, limits: Limits) -> tuple[int, f
     spare = 1 + limits.api_headroom
     peak = workload.api_audio_hours_in_busy_hour
     tasks = max(1, limits.api_min_tasks, math.ceil(speed.task_time(peak) * spare))
-    _within_quota("on_demand_vcpus", limits.on_demand_vcpus, tasks, speed, f"{peak:g} API audio hours an hour")
+    purpose = f"deploys at {peak:g} API audio hours"
+    _within_quota("on_demand_vcpus", limits.on_demand_vcpus, 2 * tasks, speed, purpose)
     return tasks, 1 / speed.task_time(workload.talk_minutes_per_call) / spare
 
 

@@ -10,9 +10,12 @@ from stacks.constructs.image_repository import Images
 from stacks.constructs.lint import tolerate
 from stacks.constructs.private_bucket import PrivateBucket
 from stacks.environments import Environment
+from stacks.plans import Processor
 
 # The roles that `cdk bootstrap` made for deploying; they, not the pipeline, hold the permissions.
 BOOTSTRAP_ROLES = ("deploy", "file-publishing", "lookup")
+X86_64 = codebuild.LinuxBuildImage.STANDARD_7_0
+ARM64 = codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_3_0
 
 
 class DeliveryPipeline(Construct):
@@ -39,10 +42,17 @@ class DeliveryPipeline(Construct):
         self._logs = logs.LogGroup(
             self, "Logs", retention=environment.log_retention, removal_policy=RemovalPolicy.DESTROY
         )
-        self.build = self._project("Build", _build_steps(images, environment.settings.model), privileged=True)
+        arm = environment.processor is Processor.ARM64
+        self.build = self._project(
+            "Build",
+            _build_steps(images, environment.settings.model),
+            # An image is built on the processor that it runs on: emulating the other is many times slower.
+            on=ARM64 if arm else X86_64,
+            privileged=True,
+        )
         images.repository.grant_pull_push(self.build)
         images.repository.grant(self.build, "ecr:DescribeImages")
-        self.deploy = self._project("Deploy", _deploy_steps(environment.name), privileged=False)
+        self.deploy = self._project("Deploy", _deploy_steps(environment.name), on=X86_64, privileged=False)
         self.deploy.add_to_role_policy(
             iam.PolicyStatement(
                 actions=["sts:AssumeRole"],
@@ -97,13 +107,15 @@ class DeliveryPipeline(Construct):
         )
         tolerate(self.pipeline, rule="W3005", reason="the library names the role as a dependency, too")
 
-    def _project(self, construct_id: str, steps: dict[str, object], *, privileged: bool) -> codebuild.PipelineProject:
+    def _project(
+        self, construct_id: str, steps: dict[str, object], *, on: codebuild.IBuildImage, privileged: bool
+    ) -> codebuild.PipelineProject:
         return codebuild.PipelineProject(
             self,
             construct_id,
             build_spec=codebuild.BuildSpec.from_object_to_yaml(steps),
             environment=codebuild.BuildEnvironment(
-                build_image=codebuild.LinuxBuildImage.STANDARD_7_0,
+                build_image=on,
                 # Docker needs it; nothing else does.
                 privileged=privileged,
             ),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aws_cdk.region_info import RegionInfo
 
 from stacks.environments import select
 from tests.stacks.synthesis import ROOT, STACKS, Template, synthesize
@@ -68,7 +69,8 @@ def test_account_that_is_named_causes_no_lookup(tmp_path: Path) -> None:
 def test_nothing_invented_is_in_a_template(templates: Mapping[str, Template]) -> None:
     """No account id, no certificate, no digest, no connection and no address: those come with a deploy."""
     for name, template in templates.items():
-        found = INVENTED.search(template.path.read_text())
+        # AWS's own account in the region writes the load balancers' logs.
+        found = INVENTED.search(template.path.read_text().replace(RegionInfo.get("eu-west-1").elbv2_account or "", ""))
         assert not found, (name, found)
 
 

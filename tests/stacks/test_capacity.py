@@ -213,7 +213,7 @@ def test_average_call_is_refused_when_longer_than_the_longest() -> None:
         (
             replace(WEEK, api_audio_hours_in_busy_hour=100),
             replace(LIMITS, on_demand_vcpus=16),
-            "limits.on_demand_vcpus: got 16, expected 668 or more: 100 API audio hours an hour need 334 tasks of 2 vCPU",
+            "limits.on_demand_vcpus: got 16, expected 1336 or more: deploys at 100 API audio hours need 668 tasks of 2 vCPU",
         ),
         (
             replace(WEEK, window_hours=5),

@@ -7,8 +7,11 @@ import pytest
 
 from tests.stacks.synthesis import STACKS, Template
 
-# What a NAT gateway brings, which dev does without.
-NAT = {"AWS::EC2::EIP": 1, "AWS::EC2::NatGateway": 1, "AWS::EC2::Route": 2}
+# What dev does without: a NAT gateway, and the listener that sends plain HTTP to TLS.
+SAVED = {
+    "Network": {"AWS::EC2::EIP": 1, "AWS::EC2::NatGateway": 1, "AWS::EC2::Route": 2},
+    "Api": {"AWS::ElasticLoadBalancingV2::Listener": 1},
+}
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -18,13 +21,13 @@ def test_stage_and_prod_are_made_of_the_same_resources(templates: Mapping[str, T
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_dev_and_prod_are_made_of_the_same_resources_but_the_way_out(
+def test_dev_and_prod_are_made_of_the_same_resources_but_for_what_dev_saves(
     templates: Mapping[str, Template], stack: str
 ) -> None:
-    """Dev saves the NAT gateway; everything else is there."""
+    """Dev saves the NAT gateway and TLS; everything else is there."""
     difference = Counter(templates[f"prod/{stack}"].kinds())
     difference.subtract(templates[f"dev/{stack}"].kinds())
-    assert {kind: count for kind, count in difference.items() if count} == (NAT if stack == "Network" else {})
+    assert {kind: count for kind, count in difference.items() if count} == SAVED.get(stack, {})
 
 
 def test_production_alone_is_protected_from_deletion(templates: Mapping[str, Template]) -> None:
