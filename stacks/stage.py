@@ -37,8 +37,8 @@ class Whisper(Stage):
         people = People(self, environment=environment, cluster_name=cluster.cluster_name)
         # These find each other by SSM parameters, which say nothing of the order.
         for stack in (api, batch, delivery):
-            stack.add_dependency(registry)
+            stack.add_stack_dependency(registry)
         for reader in (batch, monitoring, people):
-            reader.add_dependency(recordings)
+            reader.add_stack_dependency(recordings)
         for key, value in environment.tags.items():
             Tags.of(self).add(key, value)

@@ -1,3 +1,5 @@
+from functools import cached_property
+
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
@@ -91,10 +93,27 @@ class PublishedStore(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
         super().__init__(scope, construct_id)
         self._environment = environment
-        self.recordings = s3.Bucket.from_bucket_name(self, "Recordings", self._name("recordings-bucket"))
-        self.transcripts = s3.Bucket.from_bucket_name(self, "Transcripts", self._name("transcripts-bucket"))
-        self.queue = self._queue("Queue", "queue-name")
-        self.dead_letters = self._queue("DeadLetters", "dead-letter-queue-name")
+
+    # Each is looked up where it is used only: CloudFormation complains about a parameter that nobody reads.
+    @cached_property
+    def recordings(self) -> s3.IBucket:
+        """Where recordings arrive."""
+        return s3.Bucket.from_bucket_name(self, "Recordings", self._name("recordings-bucket"))
+
+    @cached_property
+    def transcripts(self) -> s3.IBucket:
+        """Where transcripts leave."""
+        return s3.Bucket.from_bucket_name(self, "Transcripts", self._name("transcripts-bucket"))
+
+    @cached_property
+    def queue(self) -> sqs.IQueue:
+        """A message per recording."""
+        return self._queue("Queue", "queue-name")
+
+    @cached_property
+    def dead_letters(self) -> sqs.IQueue:
+        """Messages that failed too often."""
+        return self._queue("DeadLetters", "dead-letter-queue-name")
 
     @property
     def arrivals(self) -> cloudwatch.Metric:
