@@ -1,0 +1,152 @@
+"""What every environment promises, whatever was chosen for it: the matrix and the property tests hold all of them."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from stacks.environments import Environment
+from stacks.plans import Egress, Routing, Strategy, Weights
+from tests.stacks.synthesis import STACKS, Template, listed, statements
+
+# The stacks of one environment by their own names, such as `Api`.
+Stacks = Mapping[str, Template]
+ELB = "AWS::ElasticLoadBalancingV2"
+ALGORITHMS = {
+    Routing.LEAST_OUTSTANDING: "least_outstanding_requests",
+    Routing.WEIGHTED_RANDOM: "weighted_random",
+    Routing.ROUND_ROBIN: "round_robin",
+}
+
+
+def every_stack_is_there(environment: Environment, stacks: Stacks) -> None:
+    """The same stacks, and one more for weights that are not in the image."""
+    assert set(stacks) == {*STACKS, *(() if environment.weights is Weights.IMAGE else ("Models",))}
+
+
+def tasks_leave_as_chosen(environment: Environment, stacks: Stacks) -> None:
+    """One NAT gateway where it was chosen, interface endpoints where they were, public addresses where they were."""
+    kinds = Counter(stacks["Network"].kinds())
+    endpoints = stacks["Network"].properties("AWS::EC2::VPCEndpoint")
+    egress = environment.network.egress
+    assert kinds["AWS::EC2::NatGateway"] == (egress is Egress.NAT)
+    assert any(e["VpcEndpointType"] == "Interface" for e in endpoints) == (egress is Egress.ENDPOINTS)
+    assert any(e["VpcEndpointType"] == "Gateway" for e in endpoints)
+    for service in services(stacks):
+        addresses = service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"]
+        assert addresses == ("ENABLED" if egress is Egress.PUBLIC else "DISABLED")
+
+
+def callers_are_met_as_chosen(environment: Environment, stacks: Stacks) -> None:
+    """HTTPS of today serves where TLS was chosen, and plain HTTP does not serve beside it; the internet never calls."""
+    listeners = {p["Protocol"]: p for p in stacks["Api"].properties(f"{ELB}::Listener")}
+    assert stacks["Api"].only(f"{ELB}::LoadBalancer")["Scheme"] == "internal"
+    if environment.tls:
+        assert "TLS13" in listeners.pop("HTTPS")["SslPolicy"]
+        assert {a["Type"] for p in listeners.values() for a in p["DefaultActions"]} <= {"redirect"}
+    else:
+        assert set(listeners) == {"HTTP"}
+
+
+def nothing_is_let_in_from_everywhere(_: Environment, stacks: Stacks) -> None:
+    """Rules name networks or security groups, never the whole world."""
+    for template in stacks.values():
+        rules = [r for g in template.properties("AWS::EC2::SecurityGroup") for r in g.get("SecurityGroupIngress", [])]
+        rules += template.properties("AWS::EC2::SecurityGroupIngress")
+        assert not [rule for rule in rules if rule.get("CidrIp") == "0.0.0.0/0" or "CidrIpv6" in rule]
+
+
+def requests_are_routed_as_chosen(environment: Environment, stacks: Stacks) -> None:
+    """Every target group follows the chosen algorithm; anomalies are mitigated where the algorithm can."""
+    groups = stacks["Api"].properties(f"{ELB}::TargetGroup")
+    assert len(groups) == (2 if environment.api.strategy is Strategy.BLUE_GREEN else 1)
+    for group in groups:
+        attributes = {pair["Key"]: pair["Value"] for pair in group["TargetGroupAttributes"]}
+        assert attributes["load_balancing.algorithm.type"] == ALGORITHMS[environment.api.routing]
+        mitigated = attributes.get("load_balancing.algorithm.anomaly_mitigation") == "on"
+        assert mitigated == (environment.api.routing is Routing.WEIGHTED_RANDOM)
+
+
+def deploys_are_rolled_back(environment: Environment, stacks: Stacks) -> None:
+    """A version that does not become ready goes, in the way that was chosen, and old tasks serve until then."""
+    deployment = stacks["Api"].only("AWS::ECS::Service")["DeploymentConfiguration"]
+    assert deployment["MinimumHealthyPercent"] == 100
+    assert deployment["Alarms"]["Rollback"]
+    assert (deployment.get("Strategy") == "BLUE_GREEN") == (environment.api.strategy is Strategy.BLUE_GREEN)
+
+
+def tasks_run_on_the_chosen_processor(environment: Environment, stacks: Stacks) -> None:
+    """Both fleets, as one image serves both."""
+    for name in ("Api", "Batch"):
+        task = stacks[name].only("AWS::ECS::TaskDefinition")
+        assert task["RuntimePlatform"]["CpuArchitecture"] == environment.processor
+
+
+def tasks_are_confined(_: Environment, stacks: Stacks) -> None:
+    """Neither root nor a root they can write, no capabilities, and an init process."""
+    for name in ("Api", "Batch"):
+        for container in stacks[name].only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]:
+            assert container["ReadonlyRootFilesystem"]
+            assert not container.get("Privileged")
+            if container.get("Essential", True):
+                assert container["User"] == "65534:65534"
+                assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
+                assert container["LinuxParameters"]["InitProcessEnabled"]
+
+
+def fleets_follow_the_workload(environment: Environment, stacks: Stacks) -> None:
+    """The plan sets how far fleets grow; a deploy does not set how many tasks run."""
+    plan = environment.plan
+    target = "AWS::ApplicationAutoScaling::ScalableTarget"
+    assert stacks["Api"].only(target)["MaxCapacity"] == plan.api_max_tasks
+    assert stacks["Batch"].only(target)["MaxCapacity"] == plan.batch_max_tasks
+    assert not [service for service in services(stacks) if "DesiredCount" in service]
+
+
+def data_is_kept_private(environment: Environment, stacks: Stacks) -> None:
+    """Every bucket is private and encrypted, every queue encrypted; production keeps its data."""
+    for name, template in stacks.items():
+        for bucket in template.resources("AWS::S3::Bucket"):
+            assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+            assert bucket["Properties"]["BucketEncryption"]
+            if environment.production and name in ("Recordings", "Models"):
+                assert bucket["DeletionPolicy"] == "Retain"
+        for queue in template.properties("AWS::SQS::Queue"):
+            assert queue["SqsManagedSseEnabled"]
+
+
+def failed_recordings_are_kept_aside(environment: Environment, stacks: Stacks) -> None:
+    """The queue gives up after the chosen attempts, and what it gave up on outlives it."""
+    queues = stacks["Recordings"].properties("AWS::SQS::Queue")
+    (queue,) = [queue for queue in queues if "RedrivePolicy" in queue]
+    (dead,) = [queue for queue in queues if "RedrivePolicy" not in queue]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == environment.max_receives
+    assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+
+
+def nobody_may_do_everything(_: Environment, stacks: Stacks) -> None:
+    """No statement allows every action, of all services or of one."""
+    for template in stacks.values():
+        for statement in statements(template):
+            if statement["Effect"] == "Allow":
+                assert not [a for a in listed(statement["Action"]) if a == "*" or a.endswith(":*")]
+
+
+def services(stacks: Stacks) -> list[dict[str, Any]]:
+    """The API's and the workers'."""
+    return [stacks[name].only("AWS::ECS::Service") for name in ("Api", "Batch")]
+
+
+PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (
+    every_stack_is_there,
+    tasks_leave_as_chosen,
+    callers_are_met_as_chosen,
+    nothing_is_let_in_from_everywhere,
+    requests_are_routed_as_chosen,
+    deploys_are_rolled_back,
+    tasks_run_on_the_chosen_processor,
+    tasks_are_confined,
+    fleets_follow_the_workload,
+    data_is_kept_private,
+    failed_recordings_are_kept_aside,
+    nobody_may_do_everything,
+)

@@ -1,0 +1,110 @@
+"""The choices together: every pair of them synthesizes, lints and keeps its promises; all of them by `make matrix`."""
+
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from itertools import combinations, product
+from pathlib import Path
+
+import pytest
+from allpairspy import AllPairs
+
+from stacks.environments import Environment, select
+from stacks.plans import Egress, NetworkPlan, Processor, Routing, Strategy, Weights
+from tests.stacks.promises import PROMISES, Stacks
+from tests.stacks.synthesis import Template, synthesize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One value of each choice that an environment has."""
+
+    egress: Egress
+    routing: Routing
+    weights: Weights
+    tls: bool
+    processor: Processor
+    strategy: Strategy
+
+    @property
+    def environment(self) -> Environment:
+        """Stage with these choices."""
+        (stage,) = select("stage")
+        return replace(
+            stage,
+            name="matrix",
+            network=NetworkPlan(cidr="10.1.0.0/20", egress=self.egress),
+            tls=self.tls,
+            processor=self.processor,
+            api=replace(stage.api, routing=self.routing, strategy=self.strategy),
+            weights=self.weights,
+        )
+
+    def __str__(self) -> str:
+        """Names a test."""
+        return "-".join(str(getattr(self, field.name)) for field in fields(self))
+
+
+VALUES = ([*Egress], [*Routing], [*Weights], [True, False], [*Processor], [*Strategy])
+
+
+def choices(values: Iterable[Iterable[object]]) -> tuple[Choice, ...]:
+    """Choices from rows of values in the order of the fields."""
+    names = [field.name for field in fields(Choice)]
+    return tuple(Choice(**dict(zip(names, row, strict=True))) for row in values)  # type: ignore[arg-type]
+
+
+PAIRWISE = choices(AllPairs(VALUES))
+
+
+@pytest.fixture(scope="module")
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Choice, Stacks]:
+    """The stacks of the pairwise choices."""
+    return {choice: stacks(choice, tmp_path_factory.mktemp("cdk.out")) for choice in PAIRWISE}
+
+
+def stacks(choice: Choice, folder: Path) -> Stacks:
+    """The stacks that come of a choice."""
+    return {name.removeprefix("matrix/"): t for name, t in synthesize([choice.environment], folder).items()}
+
+
+def lint(templates: Iterable[Template]) -> str:
+    """What cfn-lint has to say; nothing where all are clean. Choices share most of their stacks, linted once."""
+    distinct = {template.path.read_bytes(): str(template.path) for template in templates}
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", "eu-west-1", "--", *distinct.values()]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def test_pairwise_choices_are_few_and_hold_every_pair() -> None:
+    """At most a dozen, and each two values of different choices meet in one of them."""
+    assert len(PAIRWISE) <= 12
+    names = [field.name for field in fields(Choice)]
+    met = {pair for c in PAIRWISE for pair in combinations([(name, getattr(c, name)) for name in names], 2)}
+    for (a, first), (b, second) in combinations(zip(names, VALUES, strict=True), 2):
+        assert {((a, x), (b, y)) for x, y in product(first, second)} <= met
+
+
+@pytest.mark.parametrize("choice", PAIRWISE, ids=str)
+def test_choices_together_keep_their_promises(choice: Choice, matrix: Mapping[Choice, Stacks]) -> None:
+    """No choice breaks another."""
+    for promise in PROMISES:
+        promise(choice.environment, matrix[choice])
+
+
+def test_choices_together_lint(matrix: Mapping[Choice, Stacks]) -> None:
+    """Every template of every pair is free of errors and warnings."""
+    assert lint(template for templates in matrix.values() for template in templates.values()) == ""
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(3600)
+def test_all_choices_lint_and_keep_their_promises(tmp_path: Path) -> None:
+    """The full product, where pairs are not trusted."""
+    templates: list[Template] = []
+    for number, choice in enumerate(choices(product(*VALUES))):
+        made = stacks(choice, tmp_path / str(number))
+        for promise in PROMISES:
+            promise(choice.environment, made)
+        templates += made.values()
+    assert lint(templates) == ""
