@@ -83,6 +83,7 @@ class Speed:
         cpu: CPU units of the task it was measured on; 1024 is one vCPU.
         source: the benchmark run, or what the assumption rests on.
         measured: False while the number is an assumption.
+        processor: of that task.
         busy_share: part of a task's life spent transcribing; the rest starts up, waits and repeats interrupted calls.
     """
 
@@ -90,6 +91,7 @@ class Speed:
     cpu: int
     source: str
     measured: bool
+    processor: str = "X86_64"
     busy_share: float = 0.75
 
     def __post_init__(self) -> None:

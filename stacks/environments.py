@@ -99,8 +99,7 @@ class Environment:
         for name in ("max_receives", "recording_days", "transcript_days", "access_log_days", "images_kept"):
             if getattr(self, name) < 1:
                 raise self._invalid(name, "a whole number, 1 or more")
-        if self.speed is not None and self.speed.cpu != self.size.cpu:
-            raise InvalidEnvironment(f"{self.name}.speed.cpu", self.speed.cpu, f"{self.size.cpu}, which a task has")
+        self._check_speed()
         if not re.fullmatch(r"[\w.:/=+@-][\w .:/=+@-]{0,254}", self.cost_centre, re.ASCII):
             raise self._invalid(
                 "cost_centre", "1 to 255 letters, digits, spaces and _ . : / = + - @, as tags take them"
@@ -191,6 +190,12 @@ class Environment:
         if needed > self.on_demand_vcpus:
             expected = f"{needed:g} or more for {self.plan.api_max_tasks} API tasks and on_demand_workers"
             raise self._invalid("on_demand_vcpus", expected)
+
+    def _check_speed(self) -> None:
+        """A measurement counts for the task that it was made on."""
+        for name, task in (("cpu", self.size.cpu), ("processor", self.processor)):
+            if self.speed is not None and (measured := getattr(self.speed, name)) != task:
+                raise InvalidEnvironment(f"{self.name}.speed.{name}", measured, f"{task}, which a task has")
 
     def _check_access(self) -> None:
         """Production is reached over TLS and with a key only, and the certificate is one that its listener can use."""

@@ -9,9 +9,12 @@ import pytest
 from service.settings import SettingError, Settings
 from stacks.capacity import Speed, Workload
 from stacks.environments import Environment, environments, select
-from stacks.plans import ApiPlan, Egress, InvalidEnvironment, NetworkPlan, TaskSize
+from stacks.plans import ApiPlan, Egress, InvalidEnvironment, NetworkPlan, Processor, TaskSize
 
 DEV, STAGE, PROD, LOCAL = environments()
+SPEED = Speed(audio_seconds_per_second=1, cpu=2048, source="a benchmark", measured=True)
+# Certificates of CloudFront are in this region, and load balancers elsewhere cannot use them.
+CERTIFICATE = f"arn:aws:acm:us-east-1:{'1' * 12}:certificate/0f0f"
 
 
 def test_every_environment_but_the_emulators_is_selected_by_default() -> None:
@@ -59,7 +62,23 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         lambda: replace(DEV, on_demand_workers=4),
         "dev.on_demand_vcpus: got '8', expected 10 or more for 1 API tasks and on_demand_workers",
     ),
-    (lambda: ApiPlan(min_tasks=0), "api.min_tasks: got '0', expected a whole number, 1 or more"),
+    (
+        lambda: replace(PROD, api=replace(PROD.api, keys=False)),
+        "prod.api.keys: got 'False', expected True where production is True",
+    ),
+    (lambda: replace(PROD, ecs_exec=True), "prod.ecs_exec: got 'True', expected False where production is True"),
+    (
+        lambda: replace(PROD, api=ApiPlan(certificate_arn=CERTIFICATE)),
+        f"prod.api.certificate_arn: got '{CERTIFICATE}', expected a certificate of eu-west-1, where the load balancer is",
+    ),
+    (
+        lambda: replace(DEV, api=ApiPlan(certificate_arn=CERTIFICATE)),
+        f"dev.api.certificate_arn: got '{CERTIFICATE}', expected none where tls is False",
+    ),
+    (
+        lambda: replace(DEV, processor=Processor.ARM64, speed=SPEED),
+        "dev.speed.processor: got 'X86_64', expected ARM64, which a task has",
+    ),
     (lambda: replace(DEV, spot_vcpus=-64), "dev.limits.spot_vcpus: got '-64', expected a number above 0"),
     (
         lambda: replace(PROD, workload=replace(PROD.workload, window_hours=2)),
@@ -70,7 +89,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         "prod.limits.spot_vcpus: got 16, expected ",
     ),
     (
-        lambda: replace(DEV, speed=Speed(audio_seconds_per_second=1, cpu=4096, source="a benchmark", measured=True)),
+        lambda: replace(DEV, speed=replace(SPEED, cpu=4096)),
         "dev.speed.cpu: got '4096', expected 2048, which a task has",
     ),
     (lambda: TaskSize(cpu=3000, memory_mib=8192), "size.cpu: got '3000', expected one of 256, 512, 1024, 2048, "),
