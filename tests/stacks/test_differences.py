@@ -13,6 +13,10 @@ SAVED = {
     "Api": {"AWS::ElasticLoadBalancingV2::Listener": 1},
 }
 
+STATEFUL = {"AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::ECR::Repository", "AWS::EFS::FileSystem"}
+# A pipeline makes its artifacts anew from a commit.
+REPLACEABLE = {"prod/Delivery AWS::S3::Bucket": 1}
+
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_stage_and_prod_are_made_of_the_same_resources(templates: Mapping[str, Template], stack: str) -> None:
@@ -35,6 +39,31 @@ def test_production_alone_is_protected_from_deletion(templates: Mapping[str, Tem
     manifests = {name.split("/")[0]: t.path.with_name("manifest.json").read_text() for name, t in templates.items()}
     protected = {name: text.count('"terminationProtection": true') for name, text in manifests.items()}
     assert protected == {"dev": 0, "stage": 0, "prod": len(STACKS), "local": 0}
+
+
+def test_production_keeps_everything_that_holds_data(templates: Mapping[str, Template]) -> None:
+    """Deleting or replacing prod's stacks leaves recordings, transcripts, who read them, what waits, and images."""
+    kept, lost = Counter[str](), Counter[str]()
+    for name, template in templates.items():
+        for resource in template.body["Resources"].values():
+            if name.startswith("prod/") and resource["Type"] in STATEFUL:
+                retained = resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+                (kept if retained else lost)[f"{name} {resource['Type']}"] += 1
+    assert lost == REPLACEABLE
+    assert kept["prod/Registry AWS::ECR::Repository"] == 1
+    assert kept["prod/Recordings AWS::S3::Bucket"] == 3
+    assert kept["prod/Recordings AWS::SQS::Queue"] == 2
+
+
+def test_development_leaves_nothing_behind(templates: Mapping[str, Template]) -> None:
+    """Deleting dev's stacks deletes what they made, once somebody emptied the buckets."""
+    policies = {
+        resource.get("DeletionPolicy", "Delete")
+        for name, template in templates.items()
+        if name.startswith("dev/")
+        for resource in template.body["Resources"].values()
+    }
+    assert policies == {"Delete"}
 
 
 def test_production_serves_without_a_gap(templates: Mapping[str, Template]) -> None:

@@ -8,9 +8,12 @@ from tests.stacks.synthesis import Template
 
 
 def test_images_are_scanned_and_never_overwritten(templates: Mapping[str, Template], environment: Environment) -> None:
-    """A tag means one image for ever, and each image is checked when it arrives."""
+    """A tag but the build cache's means one image for ever, and each image is checked when it arrives."""
     repository = templates[f"{environment.name}/Registry"].only("AWS::ECR::Repository")
-    assert repository["ImageTagMutability"] == "IMMUTABLE"
+    assert repository["ImageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
+    assert repository["ImageTagMutabilityExclusionFilters"] == [
+        {"ImageTagMutabilityExclusionFilterType": "WILDCARD", "ImageTagMutabilityExclusionFilterValue": "cache"}
+    ]
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
 
 
@@ -20,6 +23,8 @@ def test_old_images_are_removed(templates: Mapping[str, Template], environment: 
     rules = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
     counts = [r["selection"]["countNumber"] for r in rules if r["selection"]["countType"] == "imageCountMoreThan"]
     assert counts == [environment.images_kept]
+    # What lost its tag is an old build cache.
+    assert [r["selection"]["countNumber"] for r in rules if r["selection"]["tagStatus"] == "untagged"] == [7]
 
 
 def test_production_keeps_its_images(templates: Mapping[str, Template]) -> None:

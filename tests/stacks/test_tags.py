@@ -1,0 +1,58 @@
+"""Everything that can be tagged says what it belongs to and who pays."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+
+from stacks.environments import Environment
+from tests.stacks.synthesis import Template
+
+# The library's own function that closes the default security group: it passes no tags on, and costs nothing.
+UNTAGGED = {
+    "CustomVpcRestrictDefaultSGCustomResourceProviderRole",
+    "CustomVpcRestrictDefaultSGCustomResourceProviderHandler",
+}
+
+
+def tag_property(kind: str) -> str | None:
+    """The property that holds a resource type's tags, as CloudFormation's schema says; None where it has none."""
+    if kind.startswith("Custom::"):
+        return None
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-1", kind).schema
+    tagging = schema.get("tagging", {})
+    name = str(tagging.get("tagProperty", "/properties/Tags")).rpartition("/")[2]
+    return name if tagging.get("taggable", True) and name in schema["properties"] else None
+
+
+def tags(value: Any) -> dict[str, str]:
+    """Tags of a resource, in either of the forms that CloudFormation has."""
+    return value if isinstance(value, dict) else {tag["Key"]: tag["Value"] for tag in value or ()}
+
+
+def test_everything_taggable_is_tagged(templates: Mapping[str, Template], environment: Environment) -> None:
+    """Application, environment and cost centre are on every resource, so that the bill can be split by them."""
+    wanted = {"application": "whisper", "environment": environment.name, "cost-centre": environment.cost_centre}
+    untagged, tagged = set(), 0
+    for name, template in templates.items():
+        if name.startswith(f"{environment.name}/"):
+            for logical_id, resource in template.body["Resources"].items():
+                if holder := tag_property(resource["Type"]):
+                    complete = wanted.items() <= tags(resource.get("Properties", {}).get(holder)).items()
+                    untagged |= set() if complete else {logical_id[:-8]}
+                    tagged += complete
+    assert untagged == UNTAGGED
+    assert tagged > 50
+
+
+@pytest.mark.parametrize("kind", ["AWS::S3::Bucket", "AWS::SSM::Parameter", "AWS::ECS::Service"])
+def test_schema_knows_what_can_be_tagged(kind: str) -> None:
+    """The test above would pass on nothing, were the schema without its word on tags."""
+    assert tag_property(kind) == "Tags"
+
+
+def test_tasks_inherit_their_services_tags(templates: Mapping[str, Template], environment: Environment) -> None:
+    """Tasks are what costs: each carries the tags of its service."""
+    for stack in ("Api", "Batch"):
+        assert templates[f"{environment.name}/{stack}"].only("AWS::ECS::Service")["PropagateTags"] == "SERVICE"
