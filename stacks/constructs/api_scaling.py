@@ -35,7 +35,7 @@ class ApiScaling(Construct):
         self._tasks = service.auto_scale_task_count(min_capacity=plan.api_min_tasks, max_capacity=plan.api_max_tasks)
         self._tasks.scale_on_cpu_utilization("Cpu", target_utilization_percent=round(100 / (1 + api.headroom)))
         if target_group:
-            # Below one where a call takes minutes: a request in each of three minutes then asks for a task a minute.
+            # Often below one, and right so: where a call keeps a task for eight minutes, one a minute is work for ten.
             per_minute = float(f"{plan.api_requests_per_task_per_minute:.3g}")
             self._tasks.scale_on_request_count("Requests", requests_per_target=per_minute, target_group=target_group)
         if api.hours:
