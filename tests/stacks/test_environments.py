@@ -9,7 +9,7 @@ import pytest
 from service.settings import SettingError, Settings
 from stacks.capacity import Speed, Workload
 from stacks.environments import Environment, environments, select
-from stacks.plans import ApiPlan, Egress, InvalidEnvironment, NetworkPlan, Processor, TaskSize
+from stacks.plans import ApiPlan, Egress, InvalidEnvironment, NetworkPlan, Processor, TaskSize, Weights
 
 DEV, STAGE, PROD, LOCAL = environments()
 SPEED = Speed(audio_seconds_per_second=1, cpu=2048, source="a benchmark", measured=True)
@@ -91,6 +91,16 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: replace(DEV, speed=replace(SPEED, cpu=4096)),
         "dev.speed.cpu: got '4096', expected 2048, which a task has",
+    ),
+    (lambda: replace(DEV, access_log_days=0), "dev.access_log_days: got '0', expected a whole number, 1 or more"),
+    (lambda: replace(DEV, cost_centre=""), "dev.cost_centre: got '', expected 1 to 255 letters, digits, spaces and "),
+    (
+        lambda: replace(DEV, weights=Weights.EFS, settings=replace(DEV.settings, model="/models/small")),
+        "dev.settings.model: got '/models/small', expected the name of a folder, because weights is efs",
+    ),
+    (
+        lambda: replace(PROD, network=replace(PROD.network, cidr="10.64.32.0/24")),
+        "prod.network.cidr: got '10.64.32.0/24', expected a network with addresses for ",
     ),
     (lambda: TaskSize(cpu=3000, memory_mib=8192), "size.cpu: got '3000', expected one of 256, 512, 1024, 2048, "),
     (
