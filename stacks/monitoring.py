@@ -1,48 +1,41 @@
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, Stack
 from aws_cdk.aws_ssm import StringParameter
 from constructs import Construct
 
+from stacks.constructs.alarm_topic import AlarmTopic
 from stacks.constructs.alarms import Alarms
+from stacks.constructs.dashboard import Dashboard
+from stacks.constructs.deployment_failures import DeploymentFailures
 from stacks.constructs.inference_api import InferenceApi
+from stacks.constructs.queue_workers import QueueWorkers
 from stacks.constructs.recordings_store import PublishedStore
+from stacks.constructs.spending import Spending
+from stacks.costs import Prices
 from stacks.environments import Environment
+from stacks.estimate import batch_per_audio_hour, month
 
 
 class Monitoring(Stack):
-    """What wakes a person."""
+    """What a person looks at, and what wakes one."""
 
-    def __init__(self, scope: Construct, *, environment: Environment, api: InferenceApi) -> None:
+    def __init__(self, scope: Construct, *, environment: Environment, api: InferenceApi, workers: QueueWorkers) -> None:
         super().__init__(scope, "Monitoring", termination_protection=environment.production)
-        store = PublishedStore(self, "Store", environment=environment)
-        address = environment.parameter("alarm-address")
-        alarms = Alarms(self, "Alarms", address=StringParameter.value_for_string_parameter(self, address))
-        minute = Duration.minutes(1)
-        alarms.watch(
-            "DeadLetters",
-            metric=store.dead_letters.metric_approximate_number_of_messages_visible(period=minute),
-            threshold=1,
-            minutes=1,
-            meaning=f"A recording failed {environment.max_receives} times and waits in the dead-letter queue.",
+        store, prices = PublishedStore(self, "Store", environment=environment), Prices.read()
+        address = StringParameter.value_for_string_parameter(self, environment.parameter("alarm-address"))
+        topic = AlarmTopic(self, "Topic", address=address)
+        alarms = Alarms(self, "Alarms", topic=topic, environment=environment, api=api, workers=workers, store=store)
+        DeploymentFailures(self, "DeploymentFailures", services=[api.service, workers.service], topic=topic)
+        tags = {key: environment.tags[key] for key in ("application", "environment")}
+        Spending(self, "Spending", dollars=month(environment, prices), tags=tags, topic=topic)
+        dashboard = Dashboard(
+            self,
+            "Dashboard",
+            environment=environment,
+            api=api,
+            workers=workers,
+            store=store,
+            alarms=alarms.all,
+            dollars_per_audio_hour=batch_per_audio_hour(environment, prices),
         )
-        alarms.watch(
-            "OldestMessage",
-            metric=store.queue.metric_approximate_age_of_oldest_message(period=minute),
-            threshold=environment.plan.oldest_message_alarm_seconds,
-            minutes=1,
-            meaning="A recording has waited so long that its deadline is in danger.",
-        )
-        alarms.watch(
-            "Errors",
-            metric=api.errors,
-            threshold=1,
-            minutes=5,
-            meaning="The API has answered requests with 5xx for five minutes.",
-        )
-        alarms.watch(
-            "UnhealthyHosts",
-            metric=api.unhealthy_hosts,
-            threshold=1,
-            minutes=5,
-            meaning="A task of the API has not been ready for five minutes.",
-        )
-        CfnOutput(self, "AlarmTopicArn", value=alarms.topic.topic_arn)
+        CfnOutput(self, "AlarmTopicArn", value=topic.topic_arn)
+        CfnOutput(self, "DashboardName", value=dashboard.dashboard_name)

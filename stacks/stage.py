@@ -33,7 +33,7 @@ class Whisper(Stage):
         api = Api(self, environment=environment, network=network, cluster=cluster, models=models)
         batch = Batch(self, environment=environment, network=network, cluster=cluster, models=models)
         delivery = Delivery(self, environment=environment)
-        monitoring = Monitoring(self, environment=environment, api=api.api)
+        monitoring = Monitoring(self, environment=environment, api=api.api, workers=batch.workers)
         people = People(self, environment=environment, cluster_name=cluster.cluster_name)
         # These find each other by SSM parameters, which say nothing of the order.
         for stack in (api, batch, delivery):

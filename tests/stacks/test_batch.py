@@ -1,12 +1,16 @@
 """What the batch stack promises."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stacks.environments import Environment
-from tests.stacks.synthesis import Template, listed, statements
+from stacks.costs import Prices
+from stacks.environments import Environment, select
+from stacks.estimate import month
+from tests.stacks.synthesis import Template, listed, statements, synthesize
 
 
 @pytest.fixture
@@ -44,6 +48,33 @@ def test_workers_run_on_spot(template: Template) -> None:
     assert [entry["CapacityProvider"] for entry in strategy] == ["FARGATE_SPOT"]
 
 
+def test_first_workers_run_on_demand_where_the_environment_says_so(tmp_path: Path) -> None:
+    """AWS does not replace Spot by on demand when Spot has none: the base goes on, and the rest stays cheap."""
+    (prod,) = select("prod")
+    relief = replace(prod, on_demand_workers=3)
+    strategy = synthesize([relief], tmp_path)["prod/Batch"].only("AWS::ECS::Service")["CapacityProviderStrategy"]
+    assert strategy == [
+        {"CapacityProvider": "FARGATE_SPOT", "Weight": 1},
+        {"CapacityProvider": "FARGATE", "Base": 3, "Weight": 0},
+    ]
+
+
+def test_worker_costs_more_the_more_of_the_fleet_is_on_demand() -> None:
+    """The service's cost metric and the monthly estimate know of the dearer tasks."""
+    (prod,) = select("prod")
+    half = replace(prod, on_demand_workers=prod.plan.batch_max_tasks // 2, on_demand_vcpus=1000)
+    prices = Prices.read()
+    spot, mixed = (e.worker_settings(queue_url="", transcripts_bucket="") for e in (prod, half))
+    assert spot.dollars_per_hour < mixed.dollars_per_hour < prod.api_settings.dollars_per_hour
+    assert month(prod, prices) < month(half, prices)
+
+
+def test_worker_has_time_to_hand_its_message_back(template: Template) -> None:
+    """Spot takes a task with two minutes' notice: all of it is the worker's."""
+    (container,) = template.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    assert container["StopTimeout"] == 120
+
+
 def test_fleet_goes_from_none_to_what_the_workload_needs(template: Template, environment: Environment) -> None:
     """An idle fleet costs nothing; nobody types how far it may grow, and no deploy sets how many run."""
     target = template.only("AWS::ApplicationAutoScaling::ScalableTarget")
@@ -52,26 +83,37 @@ def test_fleet_goes_from_none_to_what_the_workload_needs(template: Template, env
 
 
 def test_first_message_wakes_one_task(template: Template) -> None:
-    """One message or one upload, and no task: one task. With tasks, waking never touches their number."""
+    """One message or one upload in any of the last three minutes, nobody at work, and no task: one more task."""
     wake = alarm(template, "Wake")
     assert expression(wake) == (
-        "IF(FILL(waiting, 0) + FILL(working, 0) + FILL(arrivals, 0) > 0 AND FILL(tasks, 0) < 1, 1, 0)"
+        "IF(FILL(waiting, 0) + FILL(working, 0) + FILL(arrivals, 0) > 0"
+        " AND FILL(working, 0) < 1 AND FILL(tasks, 0) < 1, 1, 0)"
     )
-    assert (wake["Threshold"], wake["EvaluationPeriods"]) == (1, 1)
+    # The newest minute may lack what was not reported yet; a single upload is seen in one minute only.
+    assert (wake["Threshold"], wake["DatapointsToAlarm"], wake["EvaluationPeriods"]) == (1, 1, 3)
     step = policy(template, "StepScaling", "Wake")["StepScalingPolicyConfiguration"]
-    assert step["AdjustmentType"] == "ExactCapacity"
     assert [adjustment["ScalingAdjustment"] for adjustment in step["StepAdjustments"]] == [1]
+    # Else the minutes before the task was asked for would ask for another.
+    assert step["Cooldown"] > wake["EvaluationPeriods"] * 60
+
+
+def test_waking_never_shrinks_a_fleet(template: Template) -> None:
+    """Numbers that come late look like no task at all: setting the fleet to one would stop those at work."""
+    step = policy(template, "StepScaling", "Wake")["StepScalingPolicyConfiguration"]
+    assert step["AdjustmentType"] == "ChangeInCapacity"
+    assert all(adjustment["ScalingAdjustment"] > 0 for adjustment in step["StepAdjustments"])
 
 
 def test_fleet_follows_the_backlog_of_each_task(template: Template, environment: Environment) -> None:
-    """Messages waiting and in work, divided by tasks, track what the workload allows; no tasks count as one."""
+    """Messages waiting and in work, divided by tasks, track what the workload allows; no tasks count as one.
+
+    A minute in which one of them is missing moves nothing: a gap that counted as no task would look like a flood.
+    """
     tracking = policy(template, "TargetTrackingScaling", "Follow")["TargetTrackingScalingPolicyConfiguration"]
     queries = {query["Id"]: query for query in tracking["CustomizedMetricSpecification"]["Metrics"]}
     assert tracking["TargetValue"] == pytest.approx(environment.plan.backlog_per_task, abs=0.01)
     assert [name for name, query in queries.items() if query["ReturnData"]] == ["backlog"]
-    assert queries["backlog"]["Expression"] == (
-        "(FILL(waiting, 0) + FILL(working, 0)) / IF(FILL(tasks, 0) < 1, 1, FILL(tasks, 0))"
-    )
+    assert queries["backlog"]["Expression"] == ("(waiting + working) / IF(tasks < 1, 1, tasks)")
     assert {
         name: query["MetricStat"]["Metric"]["MetricName"] for name, query in queries.items() if name != "backlog"
     } == {
@@ -85,8 +127,9 @@ def test_quiet_queue_puts_the_fleet_to_sleep(template: Template) -> None:
     """No task stays once nothing waited, was in work or arrived for as long as an idle queue's numbers may be late."""
     sleep = alarm(template, "Sleep")
     assert expression(sleep) == "IF(FILL(waiting, 0) + FILL(working, 0) + FILL(arrivals, 0) > 0, 0, 1)"
-    assert sleep["EvaluationPeriods"] * 60 == 15 * 60
+    assert (sleep["DatapointsToAlarm"], sleep["EvaluationPeriods"]) == (15, 15)
     step = policy(template, "StepScaling", "Sleep")["StepScalingPolicyConfiguration"]
+    assert step["AdjustmentType"] == "ExactCapacity"
     assert [adjustment["ScalingAdjustment"] for adjustment in step["StepAdjustments"]] == [0]
 
 
@@ -128,5 +171,5 @@ def test_worker_cannot_change_a_recording(template: Template) -> None:
     """Recordings are read; only transcripts are written, and none is deleted."""
     writing = [s for s in statements(template) if any("Put" in a or "Delete" in a for a in listed(s["Action"]))]
     resources = str([s["Resource"] for s in writing if any(a.startswith("s3:") for a in listed(s["Action"]))])
-    assert "Transcripts" in resources
-    assert "StoreRecordings" not in resources
+    assert "transcriptsbucket" in resources
+    assert "recordingsbucket" not in resources

@@ -1,11 +1,15 @@
 """What the monitoring stack promises."""
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from stacks.costs import Prices
 from stacks.environments import Environment
-from tests.stacks.synthesis import Template
+from stacks.estimate import month
+from tests.stacks.synthesis import Template, listed
 
 
 @pytest.fixture
@@ -14,14 +18,26 @@ def template(templates: Mapping[str, Template], environment: Environment) -> Tem
     return templates[f"{environment.name}/Monitoring"]
 
 
-def test_what_goes_wrong_reaches_a_person(template: Template) -> None:
-    """Every alarm says what it means, and tells one topic when it starts and when it ends."""
+def alarm(template: Template, runbook: str) -> dict[str, Any]:
+    """The alarm whose description names a runbook."""
     alarms = template.properties("AWS::CloudWatch::Alarm")
-    (topic,) = [name for name, r in template.body["Resources"].items() if r["Type"] == "AWS::SNS::Topic"]
-    assert len(alarms) == 4
-    for alarm in alarms:
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": topic}]
-        assert alarm["AlarmDescription"].endswith(".")
+    (found,) = [a for a in alarms if a["AlarmDescription"].endswith(f"docs/runbooks/{runbook}.md")]
+    return found
+
+
+def topic(template: Template) -> dict[str, Any]:
+    """How a resource refers to the one topic."""
+    (name,) = [name for name, r in template.body["Resources"].items() if r["Type"] == "AWS::SNS::Topic"]
+    return {"Ref": name}
+
+
+def test_what_goes_wrong_reaches_a_person(template: Template) -> None:
+    """Every alarm tells one topic when it starts and when it ends; a gap in the numbers is no alarm."""
+    alarms = template.properties("AWS::CloudWatch::Alarm")
+    assert len(alarms) == 6
+    for properties in alarms:
+        assert properties["AlarmActions"] == properties["OKActions"] == [topic(template)]
+        assert properties["TreatMissingData"] == "notBreaching"
 
 
 def test_alarms_go_to_the_address_the_account_knows(template: Template, environment: Environment) -> None:
@@ -34,31 +50,123 @@ def test_alarms_go_to_the_address_the_account_knows(template: Template, environm
 
 def test_one_dead_letter_is_one_too_many(template: Template) -> None:
     """A recording that was given up is noticed within a minute."""
-    (alarm,) = [a for a in template.properties("AWS::CloudWatch::Alarm") if "dead-letter" in a["AlarmDescription"]]
-    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["Period"]) == (1, 1, 60)
-    assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    dead = alarm(template, "dead-letters")
+    assert (dead["Threshold"], dead["EvaluationPeriods"], dead["Period"]) == (1, 1, 60)
+    assert dead["MetricName"] == "ApproximateNumberOfMessagesVisible"
 
 
 def test_oldest_message_is_measured_against_the_deadline(template: Template, environment: Environment) -> None:
     """The alarm sounds while there is time left before transcripts are due."""
-    (alarm,) = [a for a in template.properties("AWS::CloudWatch::Alarm") if "deadline" in a["AlarmDescription"]]
-    assert alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
-    assert alarm["Threshold"] == environment.plan.oldest_message_alarm_seconds
-    assert alarm["Threshold"] < environment.workload.window_hours * 3600
+    oldest = alarm(template, "oldest-message")
+    assert oldest["MetricName"] == "ApproximateAgeOfOldestMessage"
+    assert oldest["Threshold"] == environment.plan.oldest_message_alarm_seconds
+    assert oldest["Threshold"] < environment.workload.window_hours * 3600
 
 
-def test_topic_takes_the_alarms_of_its_own_account_only(template: Template) -> None:
-    """CloudWatch may publish, on behalf of this account; a policy without this line swallows every alarm."""
-    policy = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]
-    (allowed,) = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
-    assert allowed["Action"] == "sns:Publish"
-    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+def test_slow_calls_are_measured_against_their_deadline(template: Template, environment: Environment) -> None:
+    """The slowest hundredth is noticed before the load balancer cuts it off."""
+    slow = alarm(template, "slow-calls")
+    assert (slow["MetricName"], slow["ExtendedStatistic"]) == ("Latency", "p99")
+    assert {d["Name"]: d["Value"] for d in slow["Dimensions"]} == {"Environment": environment.name, "Service": "api"}
+    deadline = environment.api_settings.job_deadline_seconds
+    assert deadline / 2 < slow["Threshold"] < deadline
 
 
-def test_alarms_travel_encrypted(template: Template) -> None:
-    """The topic takes nothing over plain HTTP."""
-    policy = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]
-    assert [s["Condition"] for s in policy["Statement"] if s["Effect"] == "Deny"] == [
-        {"Bool": {"aws:SecureTransport": "false"}}
+def test_messages_without_a_worker_are_noticed_before_the_deadline_is_in_danger(
+    template: Template, environment: Environment
+) -> None:
+    """Something waits, nothing runs, for longer than a task takes to start: Spot has none, or the image is broken."""
+    stuck = alarm(template, "no-worker")
+    (expression,) = [query["Expression"] for query in stuck["Metrics"] if "Expression" in query]
+    assert expression == "IF(waiting > 0 AND FILL(running, 0) < 1, 1, 0)"
+    assert stuck["EvaluationPeriods"] * 60 < environment.plan.oldest_message_alarm_seconds
+
+
+def test_failed_deployment_reaches_the_topic(template: Template) -> None:
+    """A rollback of either service is told with its reason and its runbook; other services of the account are not."""
+    rule = template.only("AWS::Events::Rule")
+    pattern = rule["EventPattern"]
+    assert pattern["detail"] == {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]}
+    assert (pattern["source"], pattern["detail-type"]) == (["aws.ecs"], ["ECS Deployment State Change"])
+    assert [resource["Fn::GetStackOutput"]["StackName"].split("-")[-1] for resource in pattern["resources"]] == [
+        "Api",
+        "Batch",
     ]
+    (target,) = rule["Targets"]
+    assert target["Arn"] == topic(template)
+    assert "docs/runbooks/deployment-failed.md" in target["InputTransformer"]["InputTemplate"]
+    assert "$.detail.reason" in target["InputTransformer"]["InputPathsMap"].values()
+
+
+def test_budget_is_what_the_month_should_cost(template: Template, environment: Environment) -> None:
+    """The limit follows from the workload; it counts this environment's tags only, and tells the topic in advance."""
+    properties = template.only("AWS::Budgets::Budget")
+    budget = properties["Budget"]
+    assert budget["BudgetLimit"] == {"Amount": round(month(environment, Prices.read())), "Unit": "USD"}
+    assert budget["TimeUnit"] == "MONTHLY"
+    assert {part["Tags"]["Key"]: part["Tags"]["Values"] for part in budget["FilterExpression"]["And"]} == {
+        "application": [environment.tags["application"]],
+        "environment": [environment.name],
+    }
+    notices = properties["NotificationsWithSubscribers"]
+    assert [notice["Notification"]["NotificationType"] for notice in notices] == ["FORECASTED", "ACTUAL"]
+    for notice in notices:
+        assert notice["Subscribers"] == [{"SubscriptionType": "SNS", "Address": topic(template)}]
+
+
+def test_topic_takes_what_watches_and_nobody_else(template: Template) -> None:
+    """A policy without these lines swallows every alarm; CloudWatch and Budgets come for this account only."""
+    statements = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    allowed = [s for s in statements if s["Effect"] == "Allow"]
+    conditions = {
+        service: statement.get("Condition")
+        for statement in allowed
+        for service in listed(statement["Principal"]["Service"])
+    }
+    own = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert {statement["Action"] for statement in allowed} == {"sns:Publish"}
+    assert conditions == {
+        "cloudwatch.amazonaws.com": own,
+        "budgets.amazonaws.com": own,
+        "events.amazonaws.com": None,
+    }
+
+
+def test_alarms_travel_and_rest_encrypted(template: Template) -> None:
+    """Nothing over plain HTTP; a rotating key of our own, which every publisher may use."""
+    statements = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    assert [s["Condition"] for s in statements if s["Effect"] == "Deny"] == [{"Bool": {"aws:SecureTransport": "false"}}]
+    key = template.only("AWS::KMS::Key")
+    assert "KmsMasterKeyId" in template.only("AWS::SNS::Topic")
+    assert key["EnableKeyRotation"]
+    users = {
+        service
+        for statement in key["KeyPolicy"]["Statement"]
+        for service in listed(statement["Principal"].get("Service", []))
+        if set(statement["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*"}
+    }
+    assert users == {"cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com"}
+
+
+def test_dashboard_shows_what_an_operator_asks(template: Template, environment: Environment) -> None:
+    """Latency, errors, queue, audio hours, speed, tasks, cost, and every alarm; with the promises as lines."""
+    body = json.dumps(template.only("AWS::CloudWatch::Dashboard")["DashboardBody"]).replace('\\"', '"')
+    for title in (
+        "Alarms",
+        "API latency",
+        "API calls by outcome",
+        "API errors and tasks not ready",
+        "Recordings waiting",
+        "Age of the oldest message",
+        "Recordings by outcome",
+        "Tasks",
+        "Wait before work begins",
+        "Real-time factor",
+        "Audio hours transcribed",
+        "Cost per audio hour",
+    ):
+        assert f'"title":"{title}"' in body.replace("\\", "")
+    for statistic in ("p50", "p90", "p99", "tm99"):
+        assert statistic in body
+    assert f":{environment.plan.oldest_message_alarm_seconds}," in body
+    assert body.count("Fn::GetAtt") == len(template.properties("AWS::CloudWatch::Alarm"))
