@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from service.settings import Settings
+from stacks.constructs.acknowledge import acknowledge, acknowledge_wildcards
 from stacks.constructs.private_bucket import PrivateBucket
 from stacks.constructs.private_network import PrivateNetwork
 from stacks.constructs.service_task import ServiceTask
@@ -49,6 +50,7 @@ class ModelBucket(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, retain: bool) -> None:
         super().__init__(scope, construct_id)
         self.bucket = PrivateBucket(self, "Bucket", expire_days=None, old_version_days=OLD_VERSION_DAYS, retain=retain)
+        acknowledge(self.bucket, rule="S1", reason="models are nobody's data, and tasks read them at every start")
 
     def locate(self, settings: Settings) -> Settings:
         """The model as a place in the bucket."""
@@ -57,9 +59,9 @@ class ModelBucket(Construct):
     def serve(self, task: ServiceTask, *, service: ec2.IConnectable) -> None:  # noqa: ARG002 -- S3 needs no firewall rule
         """Let the task list and read the folder of its model."""
         folder = task.settings.model.rpartition("/")[2]
-        task.add_to_task_role_policy(
-            iam.PolicyStatement(actions=["s3:GetObject"], resources=[self.bucket.arn_for_objects(f"{folder}/*")])
-        )
+        files = self.bucket.arn_for_objects(f"{folder}/*")
+        task.add_to_task_role_policy(iam.PolicyStatement(actions=["s3:GetObject"], resources=[files]))
+        acknowledge_wildcards(task, resources=[files], reason="the files of the task's own model")
         task.add_to_task_role_policy(
             iam.PolicyStatement(
                 actions=["s3:ListBucket"],

@@ -2,10 +2,14 @@ from aws_cdk import Aws, DefaultStackSynthesizer, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.constructs.acknowledge import acknowledge_wildcards
 from stacks.constructs.recordings_store import PublishedStore
 
 # The roles that `cdk bootstrap` made: they hold the permissions to deploy, not the person.
 BOOTSTRAP_ROLES = ("deploy", "file-publishing", "image-publishing", "lookup")
+
+# Why some rights to look are on all resources.
+NO_LESS = "AWS offers listing, query results and metrics for no narrower resource"
 
 
 class _Role(iam.Role):
@@ -20,9 +24,11 @@ class _Role(iam.Role):
             max_session_duration=Duration.hours(1),
         )
 
-    def may(self, *actions: str, on: list[str], **conditions: dict[str, str]) -> None:
-        """Allow actions on resources, where conditions hold."""
+    def may(self, *actions: str, on: list[str], because: str = "", **conditions: dict[str, str]) -> None:
+        """Allow actions on resources, where conditions hold; `because` says why a resource ends in a wildcard."""
         self.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=on, conditions=conditions))
+        if because:
+            acknowledge_wildcards(self, resources=on, reason=because)
 
 
 class Deployer(_Role):
@@ -72,16 +78,19 @@ class Operator(_Role):
             for kind in ("service", "task")
         )
         self.may("ecs:DescribeClusters", on=[cluster])
-        self.may("ecs:UpdateService", "ecs:DescribeServices", on=[services])
-        self.may("ecs:StopTask", "ecs:DescribeTasks", on=[tasks])
-        self.may("ecs:ListServices", "ecs:ListTasks", on=["*"], ArnEquals={"ecs:cluster": cluster})
+        whole = "the cluster runs this service only"
+        self.may("ecs:UpdateService", "ecs:DescribeServices", on=[services], because=whole)
+        self.may("ecs:StopTask", "ecs:DescribeTasks", on=[tasks], because=whole)
+        self.may("ecs:ListServices", "ecs:ListTasks", on=["*"], because=NO_LESS, ArnEquals={"ecs:cluster": cluster})
 
     def _look(self, log_groups: str) -> None:
         stack = Stack.of(self)
         groups = stack.format_arn(service="logs", resource=f"log-group:{log_groups}")
-        self.may("logs:FilterLogEvents", "logs:GetLogEvents", "logs:DescribeLogStreams", "logs:StartQuery", on=[groups])
-        self.may("logs:DescribeLogGroups", "logs:GetQueryResults", "logs:StopQuery", on=["*"])
-        self.may("cloudwatch:GetMetricData", "cloudwatch:ListMetrics", "cloudwatch:DescribeAlarms", on=["*"])
+        reading = ("FilterLogEvents", "GetLogEvents", "DescribeLogStreams", "StartQuery")
+        self.may(*(f"logs:{verb}" for verb in reading), on=[groups], because="the log groups of this environment")
+        self.may("logs:DescribeLogGroups", "logs:GetQueryResults", "logs:StopQuery", on=["*"], because=NO_LESS)
+        metrics = ("GetMetricData", "ListMetrics", "DescribeAlarms")
+        self.may(*(f"cloudwatch:{verb}" for verb in metrics), on=["*"], because=NO_LESS)
 
 
 class Analyst(_Role):
@@ -90,4 +99,4 @@ class Analyst(_Role):
     def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str, store: PublishedStore) -> None:
         super().__init__(scope, construct_id, principal_arn=principal_arn, description="Reads transcripts")
         self.may("s3:ListBucket", on=[store.transcripts.bucket_arn])
-        self.may("s3:GetObject", on=[store.transcripts.arn_for_objects("*")])
+        self.may("s3:GetObject", on=[store.transcripts.arn_for_objects("*")], because="every transcript, nothing else")
