@@ -8,6 +8,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from service.settings import READY_PATH, variable
+from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.api_scaling import ApiScaling
 from stacks.constructs.internal_balancer import InternalBalancer
 from stacks.constructs.lint import tolerate
@@ -26,7 +27,8 @@ LIVENESS = ecs.HealthCheck(
     timeout=Duration.seconds(10),
     retries=3,
 )
-# A version that answers so many requests with errors is worse than the one before.
+# A version that answers so many requests with errors is worse than the one before. A full service's 503 counts, too:
+# under such a load nobody should deploy.
 ROLLBACK_ERROR_SHARE = 0.2
 
 ALGORITHMS: Mapping[Routing, elb.TargetGroupLoadBalancingAlgorithmType] = {
@@ -89,6 +91,7 @@ class InferenceApi(Construct):
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=40, exclude_punctuation=True),
             removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
         )
+        acknowledge(keys, rule="SMG4", reason="callers hold the keys, too: only people who tell them can change one")
         task.container.add_secret(variable("api_keys"), ecs.Secret.from_secrets_manager(keys))
         return keys
 
@@ -132,7 +135,13 @@ class InferenceApi(Construct):
             enable_anomaly_mitigation=True if api.routing is Routing.WEIGHTED_RANDOM else None,
             slow_start=Duration.seconds(api.slow_start_seconds) if api.slow_start_seconds else None,
             deregistration_delay=Duration.seconds(task.settings.drain_seconds),
-            health_check=elb.HealthCheck(path=READY_PATH, interval=Duration.seconds(15), healthy_threshold_count=2),
+            health_check=elb.HealthCheck(
+                path=READY_PATH,
+                interval=Duration.seconds(15),
+                healthy_threshold_count=2,
+                # A task that is taken away loses the calls that it has: a minute of silence is needed for that.
+                unhealthy_threshold_count=4,
+            ),
         )
 
     def _attach(self, task: ServiceTask) -> None:
