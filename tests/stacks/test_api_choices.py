@@ -110,6 +110,23 @@ def test_blue_green_scales_on_cpu_alone(prod: Template) -> None:
     assert [metric for metric, _ in targets(prod)] == ["ECSServiceAverageCPUUtilization"]
 
 
+def test_blue_green_counts_unready_tasks_in_both_groups(chosen: Mapping[str, Template]) -> None:
+    """Whichever of the two serves, the alarm sees its tasks."""
+    alarms = [
+        alarm
+        for alarm in chosen["prod/Monitoring"].properties("AWS::CloudWatch::Alarm")
+        if "UnHealthyHost" in str(alarm)
+    ]
+    (alarm,) = alarms
+    counted = [
+        dimension["Value"]
+        for query in alarm["Metrics"]
+        for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])
+        if dimension["Name"] == "TargetGroup"
+    ]
+    assert len({str(group) for group in counted}) == 2
+
+
 def test_processor_is_that_of_every_task_and_of_the_build(chosen: Mapping[str, Template]) -> None:
     """An image for one processor does not start on the other."""
     for stack in ("Api", "Batch"):
