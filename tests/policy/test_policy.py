@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from stacks.constructs.acknowledge import acknowledge, acknowledge_wildcards
 from stacks.environments import environments
 from tests.policy.exceptions import EXCEPTIONS
-from tests.policy.findings import Examination, Finding, Pack, examine, report
+from tests.policy.findings import QUIET, Examination, Finding, Pack, examine, report
 from tests.policy.verdict import Accepted, judge
 
 
@@ -81,7 +81,7 @@ def test_table_counts_findings_of_each_pack_and_environment() -> None:
 
 def test_acknowledgement_excuses_its_own_finding_only(tmp_path: Path) -> None:
     """One bucket's acknowledged finding is reported as such; its neighbour's is not excused by it."""
-    app = App(outdir=str(tmp_path))
+    app = App(outdir=str(tmp_path), context=QUIET)
     stack = Stack(Stage(app, "dev"), "Data")
     acknowledge(s3.Bucket(stack, "Known", enforce_ssl=True), rule="S1", reason="a test of the gate")
     acknowledge(s3.Bucket(stack, "Mended", enforce_ssl=True), rule="S2", reason="nothing finds this")
@@ -95,7 +95,7 @@ def test_acknowledgement_excuses_its_own_finding_only(tmp_path: Path) -> None:
 
 def test_wildcards_are_acknowledged_across_stacks(tmp_path: Path) -> None:
     """A wildcard under another stack's bucket is accepted by the bucket, however the template refers to it."""
-    app = App(outdir=str(tmp_path), context={"@aws-cdk/core:defaultCrossStackReferences": "weak"})
+    app = App(outdir=str(tmp_path), context=QUIET | {"@aws-cdk/core:defaultCrossStackReferences": "weak"})
     environment = Stage(app, "dev")
     bucket = s3.Bucket(Stack(environment, "Data", stack_name="whisper-dev-Data"), "Bucket", enforce_ssl=True)
     acknowledge(bucket, rule="S1", reason="not this test's matter")
