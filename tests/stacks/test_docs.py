@@ -6,8 +6,13 @@ from dataclasses import fields, is_dataclass
 from aws_cdk.aws_logs import RetentionDays
 
 import stacks.environments
+from stacks.constructs.private_network import INTERFACE_ENDPOINTS
+from stacks.costs import Prices, network_per_month
 from stacks.environments import environments
+from stacks.plans import Egress
 from tests.stacks.synthesis import ROOT
+
+PARTS = ["## What it makes", "## What it costs idle", "## Change it"]
 
 
 def flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
@@ -39,3 +44,19 @@ def test_example_of_a_new_environment_works() -> None:
     example = page.partition("```python\n")[2].partition("```")[0]
     added = eval(example.rstrip().rstrip(","), vars(stacks.environments))
     assert stacks.environments.select("sydney", (*environments(), added)) == (added,)
+
+
+def test_ways_out_cost_what_the_network_page_says() -> None:
+    """The page's dollars are those of the estimate."""
+    page = (ROOT / "docs" / "stacks" / "network.md").read_text()
+    prices = network_per_month(Prices.read(), endpoints=len(INTERFACE_ENDPOINTS), zones=2)
+    for egress in Egress:
+        assert f"| `{egress}` | {prices[egress]:.2f} | " in page
+
+
+def test_every_stack_has_a_page() -> None:
+    """What it makes, what it costs idle, how to change it."""
+    for stack in ("network", "registry", "recordings", "cluster", "people"):
+        page = (ROOT / "docs" / "stacks" / f"{stack}.md").read_text()
+        assert [line for line in page.splitlines() if line.startswith("## What it")] == PARTS[:2]
+        assert PARTS[2] in page.splitlines()
