@@ -2,10 +2,10 @@
 SHELL := /bin/bash -o pipefail
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := app.py stacks service demo local tests
+SOURCES := app.py stacks service demo local benchmarks tests
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install synth snapshots cost deploy-local stop-local demo demo-model demo-evaluate demo-model-train run test check format verify lock clean
+.PHONY: help install synth snapshots cost deploy-local stop-local demo demo-model demo-evaluate demo-model-train run test check format policy matrix bench-synth verify lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,7 +86,24 @@ format: install  ## Format the code and mend what the linter can
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-verify: check install  ## Run everything there is, the long tests too
+# checkov pins versions that the project's own tools have outgrown, so it has an environment of its own.
+POLICY := build/policy-venv
+
+$(POLICY)/.installed: tests/policy/requirements.txt
+	$(PYTHON) -m venv $(POLICY)
+	$(POLICY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/policy/requirements.txt
+	@touch $@
+
+policy: install $(POLICY)/.installed  ## Run every policy pack over every environment; print one table of what they find
+	$(BIN)/python -m tests.policy
+
+matrix: install  ## Synthesize, lint and check every combination of choices, where CI takes each pair of them
+	$(BIN)/python -m pytest tests/stacks/test_matrix.py
+
+bench-synth: install  ## Measure a synth beside an empty application's
+	$(BIN)/python benchmarks/synth.py
+
+verify: check policy bench-synth  ## Run everything there is, the long tests too
 	$(BIN)/python -m pytest
 
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links

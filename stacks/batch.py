@@ -2,6 +2,7 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
+from stacks.constructs.acknowledge import S3_PUT, S3_READ, acknowledge_wildcards
 from stacks.constructs.image_digest import ImageDigest
 from stacks.constructs.image_repository import Images
 from stacks.constructs.model_store import ModelStore
@@ -56,4 +57,13 @@ class Batch(Stack):
         store.transcripts.grant_put(task.task_role)
         # A worker with a recording in hand asks not to be the one that scaling in stops.
         cluster.grant_task_protection(task.task_role)
+        acknowledge_wildcards(
+            task.task_role,
+            actions=[*S3_READ, *S3_PUT],
+            resources=[store.recordings.arn_for_objects("*"), store.transcripts.arn_for_objects("*")],
+            reason="recordings come under any name, and a transcript has its recording's",
+        )
+        acknowledge_wildcards(
+            task.task_role, resources=[cluster.arn_for_tasks("*")], reason="a task's name is known once it runs"
+        )
         CfnOutput(self, "ServiceName", value=self.workers.service.service_name)

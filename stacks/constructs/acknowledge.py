@@ -9,6 +9,9 @@ from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct, IValidation
 
 PACK = "AwsSolutions"
+# What the library's grants on a bucket contain.
+S3_READ = ("s3:GetBucket*", "s3:GetObject*", "s3:List*")
+S3_PUT = ("s3:Abort*",)
 
 
 def acknowledge(construct: IConstruct, *, rule: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-from aws_cdk import Aws, Duration, Fn, RemovalPolicy
+from aws_cdk import ArnFormat, Aws, Duration, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
@@ -6,6 +6,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stacks.constructs.acknowledge import S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
 from stacks.constructs.image_repository import Images
 from stacks.constructs.lint import tolerate
 from stacks.constructs.private_bucket import PrivateBucket
@@ -74,6 +75,7 @@ class DeliveryPipeline(Construct):
         built = actions.CodeBuildAction(
             action_name="Build", project=self.build, input=commit, variables_namespace="Built"
         )
+        self._artifacts = PrivateBucket(self, "Artifacts", expire_days=30, retain=False)
         self.pipeline = codepipeline.Pipeline(
             self,
             "Pipeline",
@@ -81,7 +83,7 @@ class DeliveryPipeline(Construct):
             # A commit that waits while another is deployed gives way to a newer one.
             execution_mode=codepipeline.ExecutionMode.SUPERSEDED,
             use_pipeline_role_for_actions=True,
-            artifact_bucket=PrivateBucket(self, "Artifacts", expire_days=30, retain=False),
+            artifact_bucket=self._artifacts,
             stages=[
                 codepipeline.StageProps(stage_name="Source", actions=[fetch]),
                 codepipeline.StageProps(stage_name="Build", actions=[built]),
@@ -106,6 +108,26 @@ class DeliveryPipeline(Construct):
             iam.PolicyStatement(actions=["codeconnections:UseConnection"], resources=[connection_arn])
         )
         tolerate(self.pipeline, rule="W3005", reason="the library names the role as a dependency, too")
+        self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        acknowledge(self._artifacts, rule="S1", reason="it holds the source of a run, which the pipeline alone reads")
+        acknowledge_wildcards(
+            self,
+            actions=[*S3_READ, *S3_PUT, "s3:DeleteObject*"],
+            resources=[self._artifacts.arn_for_objects("*")],
+            reason="the pipeline names each run's artifacts",
+        )
+        acknowledge_wildcards(self.build, resources=["*"], reason="logging in to a registry takes no resource")
+        for project in (self.build, self.deploy):
+            acknowledge(project, rule="CB4", reason="artifacts are encrypted with the keys of S3, as all buckets are")
+            own_logs = Stack.of(self).format_arn(
+                service="logs",
+                resource="log-group",
+                resource_name=f"/aws/codebuild/{project.project_name}:*",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            )
+            acknowledge_wildcards(project, resources=[own_logs], reason="the library grants a project its own logs")
 
     def _project(
         self, construct_id: str, steps: dict[str, object], *, on: codebuild.IBuildImage, privileged: bool
@@ -123,6 +145,8 @@ class DeliveryPipeline(Construct):
                 cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=self._logs, prefix=construct_id.lower())
             ),
             timeout=Duration.hours(1),
+            # It writes no test reports.
+            grant_report_group_permissions=False,
         )
 
 

@@ -132,8 +132,9 @@ def _acknowledgements(outdir: Path) -> Iterator[tuple[str, str]]:
     for path in outdir.rglob("*.metadata.json"):
         for construct, entries in json.loads(path.read_text()).items():
             for entry in entries:
-                if entry["type"] == ACKNOWLEDGED:
-                    yield from ((_masked(rule), construct.strip("/").partition("/")[2]) for rule in entry["data"])
+                rules = entry["data"] if entry["type"] == ACKNOWLEDGED else ()
+                where = construct.strip("/").partition("/")[2]
+                yield from ((_masked(rule), where) for rule in rules if rule.startswith(Pack.AWS_SOLUTIONS))
 
 
 def _masked(rule: str) -> str:

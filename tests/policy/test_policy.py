@@ -1,5 +1,6 @@
 """The policy gate: AwsSolutions on every change; that a gate which finds nothing would have found something."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from stacks.constructs.acknowledge import acknowledge, acknowledge_wildcards
-from stacks.environments import environments
+from stacks.environments import environments, select
+from stacks.plans import Strategy, Weights
 from tests.policy.exceptions import EXCEPTIONS
 from tests.policy.findings import QUIET, Examination, Finding, Pack, examine, report
 from tests.policy.verdict import Accepted, judge
@@ -16,8 +18,13 @@ from tests.policy.verdict import Accepted, judge
 
 @pytest.fixture(scope="module")
 def examination(tmp_path_factory: pytest.TempPathFactory) -> Examination:
-    """Every environment as AwsSolutions sees it."""
-    return examine(environments(), [Pack.AWS_SOLUTIONS], tmp_path_factory.mktemp("policy"))
+    """Every environment as AwsSolutions sees it, and what none of them chooses."""
+    (stage,) = select("stage")
+    others = [
+        replace(stage, name=str(weights), weights=weights, api=replace(stage.api, strategy=Strategy.BLUE_GREEN))
+        for weights in (Weights.S3, Weights.EFS)
+    ]
+    return examine((*environments(), *others), [Pack.AWS_SOLUTIONS], tmp_path_factory.mktemp("policy"))
 
 
 def test_stacks_have_no_finding_that_is_not_acknowledged(examination: Examination) -> None:
