@@ -16,7 +16,11 @@ START_MINUTES = 15
 
 
 class Alarms(Construct):
-    """What wakes a person, when it starts and when it ends; each alarm names the page that says what to do."""
+    """What wakes a person, when it starts and when it ends; each alarm names the page that says what to do.
+
+    Attributes:
+        all: every alarm, the API's first.
+    """
 
     def __init__(
         self,

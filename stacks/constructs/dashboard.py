@@ -36,7 +36,9 @@ class Dashboard(cloudwatch.Dashboard):
     ) -> None:
         super().__init__(scope, construct_id, default_interval=Duration.days(1))
         self._environment = environment
-        self._both = self._api, self._worker = tuple(CallMetrics(environment=environment.name, verb=verb) for verb in ("api", "worker"))
+        self._api = CallMetrics(environment=environment.name, verb="api")
+        self._worker = CallMetrics(environment=environment.name, verb="worker")
+        self._both = (self._api, self._worker)
         self.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=COLUMNS, height=3))
         self.add_widgets(self._latency(), _outcomes(self._api, "API calls by outcome"), _errors(api))
         self.add_widgets(_depth(store), self._age(store), _outcomes(self._worker, "Recordings by outcome"))
@@ -80,22 +82,14 @@ class Dashboard(cloudwatch.Dashboard):
         return _graph(
             "Wait before work begins",
             "seconds",
-            *(
-                calls.queue_wait(statistic)
-                for calls in self._both
-                for statistic in (Stats.p(50), Stats.p(99))
-            ),
+            *(calls.queue_wait(statistic) for calls in self._both for statistic in (Stats.p(50), Stats.p(99))),
         )
 
     def _real_time_factor(self) -> cloudwatch.GraphWidget:
         return _graph(
             "Real-time factor",
             "seconds of work per second of audio",
-            *(
-                calls.real_time_factor(statistic)
-                for calls in self._both
-                for statistic in (Stats.p(50), Stats.p(90))
-            ),
+            *(calls.real_time_factor(statistic) for calls in self._both for statistic in (Stats.p(50), Stats.p(90))),
             lines={"planned": 1 / self._environment.plan.speed.audio_seconds_per_second},
         )
 

@@ -1,5 +1,6 @@
 """What the batch stack promises."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,19 @@ def expression(properties: dict[str, Any]) -> str:
     """The arithmetic of an alarm."""
     (text,) = [query["Expression"] for query in properties["Metrics"] if "Expression" in query]
     return str(text)
+
+
+def evaluate(formula: str, minute: Mapping[str, float]) -> float | None:
+    """CloudWatch's arithmetic for one minute; None where a metric without a filling is missing."""
+    names = {
+        name: minute.get(name, math.nan) for name in ("waiting", "working", "arrivals", "tasks") if name in formula
+    }
+    functions = {
+        "IF": lambda condition, yes, no: yes if condition else no,
+        "FILL": lambda value, filling: filling if math.isnan(value) else value,
+    }
+    value = float(eval(formula.replace(" AND ", " and "), functions, names))
+    return None if math.isnan(value) else value
 
 
 def test_workers_run_on_spot(template: Template) -> None:
@@ -102,6 +116,35 @@ def test_waking_never_shrinks_a_fleet(template: Template) -> None:
     step = policy(template, "StepScaling", "Wake")["StepScalingPolicyConfiguration"]
     assert step["AdjustmentType"] == "ChangeInCapacity"
     assert all(adjustment["ScalingAdjustment"] > 0 for adjustment in step["StepAdjustments"])
+
+
+@pytest.mark.parametrize(
+    ("case", "wakes"),
+    [
+        ({"arrivals": 1}, True),  # an upload to a queue that was idle for hours and reports nothing yet
+        ({"waiting": 1, "working": 0, "tasks": 0}, True),
+        ({"waiting": 1, "working": 0, "tasks": 1}, False),  # asked for, and still starting
+        ({"waiting": 9, "working": 3}, False),  # the number of tasks is late, and somebody works
+        ({"arrivals": 9, "tasks": 3}, False),  # the queue is late, and tasks run
+        ({"waiting": 0, "working": 0, "tasks": 0}, False),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_minute_wakes(template: Template, case: dict[str, float], *, wakes: bool) -> None:
+    """A minute with something to do wakes the fleet where nobody is there, and numbers that are late wake nobody."""
+    assert evaluate(expression(alarm(template, "Wake")), case) == wakes
+
+
+@pytest.mark.parametrize("late", ["waiting", "working", "tasks"])
+def test_minute_that_is_not_reported_moves_nothing(template: Template, late: str) -> None:
+    """A fleet of eight with a backlog of forty: five each, or no number at all."""
+    tracking = policy(template, "TargetTrackingScaling", "Follow")["TargetTrackingScalingPolicyConfiguration"]
+    (formula,) = [q["Expression"] for q in tracking["CustomizedMetricSpecification"]["Metrics"] if "Expression" in q]
+    minute = {"waiting": 32.0, "working": 8.0, "tasks": 8.0}
+    assert evaluate(formula, minute) == 5
+    del minute[late]
+    assert evaluate(formula, minute) is None
 
 
 def test_fleet_follows_the_backlog_of_each_task(template: Template, environment: Environment) -> None:
