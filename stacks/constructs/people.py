@@ -88,7 +88,9 @@ class Operator(_Role):
         groups = stack.format_arn(service="logs", resource=f"log-group:{log_groups}")
         reading = ("FilterLogEvents", "GetLogEvents", "DescribeLogStreams", "StartQuery")
         self.may(*(f"logs:{verb}" for verb in reading), on=[groups], because="the log groups of this environment")
-        self.may("logs:DescribeLogGroups", "logs:GetQueryResults", "logs:StopQuery", on=["*"], because=NO_LESS)
+        every = stack.format_arn(service="logs", resource="log-group:*")
+        self.may("logs:DescribeLogGroups", on=[every], because="to find those of this environment")
+        self.may("logs:GetQueryResults", "logs:StopQuery", on=["*"], because=NO_LESS)
         metrics = ("GetMetricData", "ListMetrics", "DescribeAlarms")
         self.may(*(f"cloudwatch:{verb}" for verb in metrics), on=["*"], because=NO_LESS)
 

@@ -32,7 +32,7 @@ def run_app(context: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_environment_has_every_stack(templates: Mapping[str, Template]) -> None:
-    """`cdk ls` shows the same eight stacks for each environment."""
+    """`cdk ls` shows the same nine stacks for each environment."""
     assert set(templates) == {f"{name}/{stack}" for name in ("dev", "stage", "prod", "local") for stack in STACKS}
 
 

@@ -14,7 +14,6 @@ EVERYWHERE = {
     "ecr:GetAuthorizationToken": "logging in to the registry, before any repository is named",
     "ecs:ListServices": "listing services of one cluster, which the condition names",
     "ecs:ListTasks": "listing tasks of one cluster, which the condition names",
-    "logs:DescribeLogGroups": "finding the log groups that may be read",
     "logs:GetQueryResults": "the results of a query, which itself names its log groups",
     "logs:StopQuery": "stopping such a query",
     "cloudwatch:GetMetricData": "reading metrics, which are no resources",
