@@ -171,6 +171,12 @@ class InferenceApi(Construct):
         target.attach_to_application_target_group(first)
         if alternate:
             tolerate(self.service, rule="W3005", reason="the library names the rule as a dependency, too")
+            moves = "arn:<AWS::Partition>:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
+            acknowledge(
+                self.service,
+                rule=f"IAM4[Policy::{moves}]",
+                reason="AWS keeps the policy by which ECS moves the weights",
+            )
 
     def _rollback_alarm(self) -> cloudwatch.Alarm:
         return cloudwatch.Alarm(
