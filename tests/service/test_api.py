@@ -370,9 +370,7 @@ def test_caller_with_a_key_is_let_in(guarded: TestClient, header: str, form: str
     ],
     ids=["none", "empty", "no-scheme", "other-scheme", "cut", "all-at-once", "not-ascii"],
 )
-def test_caller_without_a_key_is_turned_away(
-    guarded: TestClient, engine: FakeEngine, headers: dict[str, str]
-) -> None:
+def test_caller_without_a_key_is_turned_away(guarded: TestClient, engine: FakeEngine, headers: dict[str, str]) -> None:
     """401 in the usual envelope, before the recording is read; the answer says how to show a key, and shows none."""
     response = guarded.post("/transcribe", files=AUDIO, headers=httpx2.Headers(headers, encoding="latin-1"))
     assert (response.status_code, error(response)["code"]) == (401, "invalid_api_key")
