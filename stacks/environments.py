@@ -93,7 +93,7 @@ class Environment:
             raise InvalidEnvironment("name", self.name, "2 to 12 lower-case letters and digits, a letter first")
         if self.region not in _regions():
             raise self._invalid("region", f"one of {listed(_regions())}")
-        if self.account is not None and not re.fullmatch(r"\d{12}", self.account):
+        if self.account is not None and not re.fullmatch(r"[0-9]{12}", self.account):
             raise self._invalid("account", "12 digits, or None for the account deployed to")
         self._check_access()
         for name in ("max_receives", "recording_days", "transcript_days", "access_log_days", "images_kept"):

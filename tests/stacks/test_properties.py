@@ -1,0 +1,210 @@
+"""Environments at large: a valid one synthesizes and keeps its promises, an invalid one is refused by field and value."""
+
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk.region_info import RegionInfo
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from service.settings import Settings
+from stacks.capacity import Workload
+from stacks.environments import Environment, select
+from stacks.plans import (
+    FARGATE_MEMORY_MIB,
+    ZONES,
+    ApiPlan,
+    Egress,
+    NetworkPlan,
+    Processor,
+    Routing,
+    Strategy,
+    TaskSize,
+    Weights,
+)
+from tests.stacks.promises import PROMISES
+from tests.stacks.synthesis import synthesize
+
+REGIONS = sorted(region.name for region in RegionInfo.regions)
+NAMES = st.from_regex(r"[a-z][a-z0-9]{1,11}", fullmatch=True).filter(lambda name: name != "local")
+# The same examples on every run: a change that breaks one breaks it for everybody.
+STEADY = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> NetworkPlan:
+    """Networks with room for every workload below."""
+    return NetworkPlan(
+        cidr=f"10.{draw(st.integers(0, 255))}.0.0/{draw(st.integers(16, 18))}",
+        zones=tuple(sorted(draw(st.sets(st.sampled_from(sorted(ZONES)), min_size=2, max_size=4)))),
+        egress=draw(st.sampled_from(Egress)),
+        clients=tuple(draw(st.lists(st.sampled_from(["192.168.0.0/16", "172.16.0.0/12"]), unique=True))),
+    )
+
+
+@st.composite
+def apis(draw: st.DrawFn) -> ApiPlan:
+    """Ways to serve, slowly started only where the routing allows it."""
+    routing = draw(st.sampled_from(Routing))
+    slow = st.just(0) | st.integers(30, 900) if routing is Routing.ROUND_ROBIN else st.just(0)
+    return ApiPlan(
+        min_tasks=draw(st.integers(1, 4)),
+        headroom=draw(st.floats(0, 1)),
+        routing=routing,
+        slow_start_seconds=draw(slow),
+        strategy=draw(st.sampled_from(Strategy)),
+        bake_minutes=draw(st.integers(0, 1440)),
+    )
+
+
+@st.composite
+def environments(draw: st.DrawFn) -> Environment:
+    """Environments that nothing is wrong with."""
+    cpu = draw(st.sampled_from([2048, 4096, 8192]))
+    days = draw(st.integers(1, 5))
+    production = draw(st.booleans())
+    return Environment(
+        name=draw(NAMES),
+        region=draw(st.sampled_from(REGIONS)),
+        network=draw(networks()),
+        workload=Workload(
+            agents=draw(st.integers(1, 50)),
+            calls_per_agent_per_day=draw(st.integers(1, 60)),
+            talk_minutes_per_call=draw(st.integers(1, 10)),
+            days_per_batch=days,
+            window_hours=draw(st.integers(12 * days, 24 * days)),
+            api_audio_hours_in_busy_hour=draw(st.integers(0, 5)),
+        ),
+        account=draw(st.none() | st.from_regex(r"[0-9]{12}", fullmatch=True)),
+        production=production,
+        tls=production or draw(st.booleans()),
+        settings=Settings(model="small", max_audio_seconds=1800, job_deadline_seconds=5400),
+        api=draw(apis()),
+        size=TaskSize(cpu=cpu, memory_mib=draw(st.sampled_from(list(FARGATE_MEMORY_MIB[cpu])))),
+        processor=draw(st.sampled_from(Processor)),
+        spot_vcpus=8192,
+        on_demand_vcpus=2048,
+        weights=draw(st.sampled_from(Weights)),
+        max_receives=draw(st.integers(1, 100)),
+        recording_days=draw(st.integers(1, 3650)),
+        transcript_days=draw(st.integers(1, 3650)),
+        images_kept=draw(st.integers(1, 100)),
+    )
+
+
+@settings(STEADY, max_examples=100)
+@given(environment=environments())
+def test_any_valid_environment_is_accepted_with_a_plan(environment: Environment) -> None:
+    """Whatever is chosen of what is offered: a fleet that finishes in time, and room for its addresses."""
+    plan = environment.plan
+    assert plan.hours_to_finish <= environment.workload.window_hours
+    assert plan.batch_max_tasks + plan.api_max_tasks <= environment.network.task_addresses
+    assert select(environment.name, (environment,)) == (environment,)
+
+
+# Without shrinking: an example takes seconds, and names what failed.
+@settings(STEADY, max_examples=3, phases=[Phase.generate])
+@given(environment=environments().map(lambda environment: replace(environment, region="eu-west-1")))
+def test_any_valid_environment_synthesizes_and_keeps_its_promises(environment: Environment) -> None:
+    """What validates can be deployed in a region that has all services: no combination fails later, in a stack."""
+    with tempfile.TemporaryDirectory() as folder:
+        templates = synthesize([environment], Path(folder))
+        stacks = {name.removeprefix(f"{environment.name}/"): template for name, template in templates.items()}
+        for promise in PROMISES:
+            promise(environment, stacks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrong:
+    """Values that a field must not have, and how one gets there."""
+
+    values: st.SearchStrategy[Any]
+    put: Callable[[Environment, Any], object]
+    # The environment's name comes before its own fields, once it has one.
+    prefixed: bool = True
+
+
+def text_but(pattern: str) -> st.SearchStrategy[str]:
+    """Text on one line that a pattern does not match; digits of other scripts are digits to careless patterns."""
+    other = re.compile(pattern, re.ASCII)
+    return (st.text(max_size=30) | st.just("\u0661" * 12)).filter(
+        lambda text: not other.fullmatch(text) and len(text.splitlines()) < 2
+    )
+
+
+def whole_below(least: int) -> st.SearchStrategy[int]:
+    """Whole numbers below the least that is allowed."""
+    return st.integers(max_value=least - 1)
+
+
+def own(name: str) -> Callable[[Environment, Any], object]:
+    """Replaces one of the environment's own fields."""
+    return lambda environment, value: replace(environment, **{name: value})
+
+
+WRONG: dict[str, Wrong] = {
+    "name": Wrong(values=text_but(r"[a-z][a-z0-9]{1,11}"), put=own("name"), prefixed=False),
+    "region": Wrong(values=text_but("|".join(REGIONS)), put=own("region")),
+    "account": Wrong(values=text_but(r"\d{12}"), put=own("account")),
+    "cost_centre": Wrong(values=text_but(r"[\w .:/=+@-]+"), put=own("cost_centre")),
+    "max_receives": Wrong(values=whole_below(1), put=own("max_receives")),
+    "recording_days": Wrong(values=whole_below(1), put=own("recording_days")),
+    "transcript_days": Wrong(values=whole_below(1), put=own("transcript_days")),
+    "images_kept": Wrong(values=whole_below(1), put=own("images_kept")),
+    "tls": Wrong(values=st.sampled_from([False]), put=lambda e, value: replace(e, production=True, tls=value)),
+    "size.cpu": Wrong(
+        values=st.integers().filter(lambda cpu: cpu not in FARGATE_MEMORY_MIB),
+        put=lambda e, value: replace(e.size, cpu=value),
+        prefixed=False,
+    ),
+    "size.memory_mib": Wrong(
+        values=st.integers().filter(lambda mib: mib not in {m for s in FARGATE_MEMORY_MIB.values() for m in s}),
+        put=lambda e, value: replace(e.size, memory_mib=value),
+        prefixed=False,
+    ),
+    "network.cidr": Wrong(
+        values=text_but(r"[\d./]+") | st.integers(25, 32).map(lambda n: f"10.0.0.0/{n}"),
+        put=lambda e, value: replace(e.network, cidr=value),
+        prefixed=False,
+    ),
+    "api.min_tasks": Wrong(values=whole_below(1), put=lambda e, value: replace(e.api, min_tasks=value), prefixed=False),
+    "api.bake_minutes": Wrong(
+        values=whole_below(0) | st.integers(min_value=1441),
+        put=lambda e, value: replace(e.api, bake_minutes=value),
+        prefixed=False,
+    ),
+    "api.slow_start_seconds": Wrong(
+        values=st.integers(30, 900),
+        put=lambda e, value: replace(e.api, routing=Routing.LEAST_OUTSTANDING, slow_start_seconds=value),
+        prefixed=False,
+    ),
+    "workload.agents": Wrong(
+        values=whole_below(1), put=lambda e, value: replace(e.workload, agents=value), prefixed=False
+    ),
+    "workload.days_per_week": Wrong(
+        values=whole_below(1) | st.integers(min_value=8),
+        put=lambda e, value: replace(e.workload, days_per_week=value),
+        prefixed=False,
+    ),
+}
+
+
+@pytest.mark.parametrize("field", WRONG)
+@settings(STEADY, max_examples=25)
+@given(data=st.data())
+def test_any_wrong_value_is_refused_by_its_field_and_value(field: str, data: st.DataObject) -> None:
+    """One line: which field, what it got, what was expected."""
+    (environment,) = select("stage")
+    wrong = WRONG[field]
+    value = data.draw(wrong.values)
+    with pytest.raises(ValueError, match=r"^[^\n]+$") as refusal:
+        wrong.put(environment, value)
+    name = f"{environment.name}.{field}" if wrong.prefixed else field
+    got = f"{name}: got {str(value)!r}, expected "
+    assert str(refusal.value).startswith(got)
+    assert len(str(refusal.value)) > len(got)
