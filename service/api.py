@@ -4,42 +4,40 @@ The event loop only moves bytes. Whatever decodes or infers runs on the calls' o
 """
 
 import asyncio
-import hmac
 import shutil
 import signal
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any, BinaryIO, Protocol
-from uuid import uuid4
+from typing import BinaryIO, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import FormData, Headers, MutableHeaders, UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message
 
-from service import telemetry
 from service.audio import Recording
 from service.engine import Cancelled, Progress
-from service.errors import InvalidField, RequestError, RetryLater, ServiceError, TooLarge, UnsupportedAudio
+from service.errors import InvalidField, RetryLater, TooLarge, UnsupportedAudio
+from service.middleware import KeyCheck, RequestLog
+from service.responses import EXCEPTION_HANDLERS, answer
 from service.settings import LIVE_PATH, READY_PATH, Settings
 from service.telemetry import Measures, Meter, Outcome, SharedClock
 from service.transcript import Transcript
 
 AUDIO_FIELD = "audio_file"
 OPTIONAL_FIELDS = ("language", "words")
-EXPECTED_KEY = "a key, as `Authorization: Bearer KEY` or `x-api-key: KEY`"
 EXPECTED_FORM = f"a multipart form with the recording as its file field {AUDIO_FIELD}"
 # How often a running call looks whether its caller is still there.
 DISCONNECT_POLL_SECONDS = 1.0
@@ -136,7 +134,7 @@ def create_app(*, engine: Transcriber, decode: Decode, meter: Meter, settings: S
             Route(LIVE_PATH, healthz),
             Route(READY_PATH, readyz),
         ],
-        exception_handlers={ServiceError: _service_error, HTTPException: _http_error, Exception: _unexpected_error},
+        exception_handlers=EXCEPTION_HANDLERS,
     )
     app.add_middleware(KeyCheck, keys=settings.accepted_keys)
     app.add_middleware(RequestLog)
@@ -173,78 +171,6 @@ async def readyz(request: Request) -> Response:
     if request.app.state.calls.draining:
         return JSONResponse({"status": "draining"}, status_code=503)
     return JSONResponse({"status": "ready"})
-
-
-def answer(transcript: Transcript) -> dict[str, Any]:
-    """The original service's answer, `{"metadata": {language, probability}, "transcription": […]}`, and more keys."""
-    facts = transcript.to_dict()
-    segments = facts.pop("segments")
-    return {"metadata": {"probability": facts.pop("language_probability"), **facts}, "transcription": segments}
-
-
-class RequestLog:
-    """Gives each request an id, in the answer and in every log line, and logs how it ended."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        identity = uuid4().hex
-        token = telemetry.request_id.set(identity)
-        started = time.monotonic()
-        status = 500
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = identity
-            await send(message)
-
-        try:
-            await self.app(scope, receive, send_with_id)
-        finally:
-            # Health checks come every few seconds and tell nothing while they succeed.
-            if status >= 400 or scope["path"] not in {LIVE_PATH, READY_PATH}:
-                telemetry.log(
-                    "answered", method=scope["method"], status=status, seconds=round(time.monotonic() - started, 3)
-                )
-            telemetry.request_id.reset(token)
-        return None
-
-
-class KeyCheck:
-    """Turns away who has none of the keys, before a byte of the body is read; where there are none, nobody.
-
-    Health is open: load balancers have no key.
-    """
-
-    def __init__(self, app: ASGIApp, *, keys: Sequence[str]) -> None:
-        self.app = app
-        self._keys = [key.encode() for key in keys]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or answer 401."""
-        if not self._keys or scope["type"] != "http" or scope["path"] in {LIVE_PATH, READY_PATH}:
-            return await self.app(scope, receive, send)
-        headers = Headers(scope=scope)
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        shown = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-        # Compared with every key, each to its end: how long it takes tells nothing.
-        if sum(hmac.compare_digest(shown.encode(), key) for key in self._keys):
-            return await self.app(scope, receive, send)
-        refusal = _error(
-            401,
-            f"no valid key; expected {EXPECTED_KEY}",
-            kind="invalid_request_error",
-            code="invalid_api_key",
-            expected=EXPECTED_KEY,
-            headers={"www-authenticate": "Bearer"},
-        )
-        return await refusal(scope, receive, send)
 
 
 @asynccontextmanager
@@ -306,50 +232,6 @@ def _order(form: FormData) -> Order:
     if words not in {"true", "false"}:
         raise InvalidField("not a flag", code="invalid_value", field="words", value=words, expected="true or false")
     return Order(recording=upload.file, language=str(form.get("language", "")), words=words == "true")
-
-
-async def _service_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ServiceError)  # noqa: S101 - Starlette calls a handler with its own class only
-    headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, RetryLater) else None
-    kind = "invalid_request_error" if isinstance(error, RequestError) else "server_error"
-    return _error(
-        error.status,
-        str(error),
-        kind=kind,
-        code=error.code,
-        param=error.field or None,
-        value=error.value,
-        expected=error.expected,
-        headers=headers,
-    )
-
-
-async def _http_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    kind = "invalid_request_error" if error.status_code < 500 else "server_error"
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
-    return _error(error.status_code, error.detail, kind=kind, code=code, headers=error.headers)
-
-
-async def _unexpected_error(_: Request, __: Exception) -> Response:
-    return _error(
-        500, "unexpected error; the log has it under the request id", kind="server_error", code="internal_error"
-    )
-
-
-def _error(
-    status: int,
-    message: str,
-    *,
-    kind: str,
-    code: str,
-    param: str | None = None,
-    value: object = "",
-    expected: str = "",
-    headers: Any = None,
-) -> Response:
-    body = {"message": message, "type": kind, "param": param, "code": code, "value": str(value), "expected": expected}
-    return JSONResponse({"error": body}, status_code=status, headers=headers)
 
 
 class Server(uvicorn.Server):

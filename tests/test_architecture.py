@@ -13,7 +13,8 @@ SERVICE = Path(__file__).parent.parent / "service"
 FLOORS = (
     {"__main__"},
     {"api", "cli", "health"},
-    {"engine"},
+    {"engine", "middleware"},
+    {"responses"},
     {"model", "transcript", "windows"},
     {"audio"},
     {"decoder"},
