@@ -135,7 +135,8 @@ class Engine:
         )
 
     def _windows(self, recording: Recording) -> list[Window]:
-        longest = self._settings.window_seconds
+        # A model may have learned from shorter windows than Whisper's 30 s; its preprocessor's configuration says so.
+        longest = min(self._settings.window_seconds, self._model.feature_extractor.chunk_length)
         windows: list[Window] = []
         for channel in recording.distinct_channels():
             speech = find_speech(recording.samples[channel], max_seconds=longest)
@@ -297,7 +298,11 @@ def ends_open(tokens: Sequence[int], timestamp_begin: int) -> bool:
 
 
 def take_words(heard: deque[dict[str, Any]], utterance: Utterance, window: Window) -> tuple[Word, ...]:
-    """Take the words of an utterance off the front of its window's words, in call time."""
+    """Take the words of an utterance off the front of its window's words, in call time and within the utterance."""
+
+    def clamp(seconds: float) -> float:
+        return min(max(seconds, utterance.start), utterance.end)
+
     words: list[Word] = []
     left = len(utterance.tokens)
     while heard and left > 0:
@@ -306,8 +311,8 @@ def take_words(heard: deque[dict[str, Any]], utterance: Utterance, window: Windo
         if word["word"].strip():
             words.append(
                 Word(
-                    start=window.to_call_time(word["start"]),
-                    end=window.to_call_time(word["end"], is_end=True),
+                    start=window.to_call_time(clamp(word["start"])),
+                    end=window.to_call_time(clamp(word["end"]), is_end=True),
                     text=word["word"].strip(),
                     probability=float(word["probability"]),
                 )

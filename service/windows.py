@@ -4,6 +4,7 @@ A window holds the speech of one channel only: two speakers or two customers nev
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from faster_whisper.vad import VadOptions, get_speech_timestamps
@@ -13,9 +14,12 @@ from service.audio import SAMPLE_RATE
 
 # Detection walks a recording in blocks, so that its working memory does not grow with the call.
 BLOCK_SAMPLES = 600 * SAMPLE_RATE
+LEAD_SAMPLES = SAMPLE_RATE
 # Whisper needs some context around a word; longer silences than twice this are cut out.
 PADDING_MS = 400
 MIN_SILENCE_MS = 160
+# How far the model's times may be off beside a cut; well inside the padding.
+SLACK_SAMPLES = SAMPLE_RATE // 4
 # A tail shorter than this holds no word that was not heard already.
 MIN_TAIL_SAMPLES = SAMPLE_RATE // 2
 
@@ -59,15 +63,17 @@ class Window:
     def to_call_time(self, seconds: float, *, is_end: bool = False) -> float:
         """Seconds of the recording for seconds of the window.
 
-        Where two spans meet, an end belongs to the earlier one and a start to the later one.
+        Beside a silence that was cut out, the padding holds no speech: what starts there starts behind the cut,
+        what ends there ends before it.
         """
         left = round(seconds * SAMPLE_RATE)
-        for span in self.spans[:-1]:
-            if left < span.length or (is_end and left == span.length):
-                return (span.start + left) / SAMPLE_RATE
+        for span, following in pairwise(self.spans):
+            slack = SLACK_SAMPLES if following.start > span.end else 0
+            if left <= span.length + slack if is_end else left < span.length - slack:
+                return (span.start + min(max(left, 0), span.length)) / SAMPLE_RATE
             left -= span.length
         last = self.spans[-1]
-        return (last.start + min(left, last.length)) / SAMPLE_RATE
+        return (last.start + min(max(left, 0), last.length)) / SAMPLE_RATE
 
     def after(self, seconds: float) -> "Window | None":
         """What is left of the window after `seconds` of it, or None where that is too little to hold a word."""
@@ -97,9 +103,13 @@ def find_speech(samples: NDArray[np.int16], *, max_seconds: float) -> list[Span]
         block = samples[position : position + BLOCK_SAMPLES]
         found = get_speech_timestamps(to_float(block), options)
         following = position + len(block)
-        if following < len(samples) and found and found[-1]["end"] == len(block):
-            # Speech that reaches the block's end goes on in the next block: detect it there, whole.
-            following = position + found.pop()["start"]
+        if following < len(samples):
+            if found and found[-1]["end"] == len(block):
+                # Speech that reaches the block's end goes on in the next block: detect it there, whole.
+                following = position + found.pop()["start"]
+            # What begins at the border is heard with the moment before it.
+            said_until = position + (found[-1]["end"] if found else 0)
+            following = max(said_until, min(following, position + len(block) - LEAD_SAMPLES))
         spans += [Span(start=position + speech["start"], end=position + speech["end"]) for speech in found]
         position = following
     return spans
