@@ -25,8 +25,7 @@ class People(Stack):
                 principal_arn=principals["operator"],
                 store=store,
                 cluster_name=cluster_name,
-                # CloudFormation begins the name of a log group with that of its stack.
-                log_groups=f"whisper-{environment.name}-*",
+                stacks=f"whisper-{environment.name}-*",
             ),
             Analyst(self, "Analyst", principal_arn=principals["analyst"], store=store),
         )

@@ -55,12 +55,12 @@ class Operator(_Role):
         principal_arn: str,
         store: PublishedStore,
         cluster_name: str,
-        log_groups: str,
+        stacks: str,
     ) -> None:
         super().__init__(scope, construct_id, principal_arn=principal_arn, description="Restarts, redrives, reads logs")
         self._redrive(store)
         self._restart(cluster_name)
-        self._look(log_groups)
+        self._look(stacks)
 
     def _redrive(self, store: PublishedStore) -> None:
         dead, alive = store.dead_letters.queue_arn, store.queue.queue_arn
@@ -83,16 +83,23 @@ class Operator(_Role):
         self.may("ecs:StopTask", "ecs:DescribeTasks", on=[tasks], because=whole)
         self.may("ecs:ListServices", "ecs:ListTasks", on=["*"], because=NO_LESS, ArnEquals={"ecs:cluster": cluster})
 
-    def _look(self, log_groups: str) -> None:
+    def _look(self, stacks: str) -> None:
         stack = Stack.of(self)
-        groups = stack.format_arn(service="logs", resource=f"log-group:{log_groups}")
+        # CloudFormation begins the name of a log group with that of its stack.
+        groups = stack.format_arn(service="logs", resource=f"log-group:{stacks}")
         reading = ("FilterLogEvents", "GetLogEvents", "DescribeLogStreams", "StartQuery")
         self.may(*(f"logs:{verb}" for verb in reading), on=[groups], because="the log groups of this environment")
         every = stack.format_arn(service="logs", resource="log-group:*")
         self.may("logs:DescribeLogGroups", on=[every], because="to find those of this environment")
         self.may("logs:GetQueryResults", "logs:StopQuery", on=["*"], because=NO_LESS)
-        metrics = ("GetMetricData", "ListMetrics", "DescribeAlarms")
+        metrics = ("GetMetricData", "GetMetricStatistics", "ListMetrics", "DescribeAlarms", "ListDashboards")
         self.may(*(f"cloudwatch:{verb}" for verb in metrics), on=["*"], because=NO_LESS)
+        scaling = ("DescribeScalableTargets", "DescribeScalingActivities", "DescribeScalingPolicies")
+        self.may(*(f"application-autoscaling:{verb}" for verb in scaling), on=["*"], because=NO_LESS)
+        self.may("ce:GetCostAndUsage", "ce:ListCostAllocationTags", on=["*"], because=NO_LESS)
+        own = stack.format_arn(service="cloudformation", resource="stack", resource_name=f"{stacks}/*")
+        seeing = ("cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents")
+        self.may(*seeing, on=[own], because="the stacks of this environment")
 
 
 class Analyst(_Role):

@@ -1,13 +1,17 @@
 """What the people's roles promise, and what no role of any stack may do."""
 
+import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stacks.environments import Environment
 from tests.stacks.synthesis import Template, listed
+
+RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 
 # AWS knows no narrower resource for these: each with what it is needed for.
 EVERYWHERE = {
@@ -17,7 +21,14 @@ EVERYWHERE = {
     "logs:GetQueryResults": "the results of a query, which itself names its log groups",
     "logs:StopQuery": "stopping such a query",
     "cloudwatch:GetMetricData": "reading metrics, which are no resources",
+    "cloudwatch:GetMetricStatistics": "the same, as the runbooks' commands do",
     "cloudwatch:ListMetrics": "finding them",
+    "cloudwatch:ListDashboards": "finding the dashboard",
+    "application-autoscaling:DescribeScalableTargets": "seeing a fleet's limits",
+    "application-autoscaling:DescribeScalingActivities": "seeing why a fleet grew or did not",
+    "application-autoscaling:DescribeScalingPolicies": "seeing what a fleet follows",
+    "ce:GetCostAndUsage": "reading the bill, which is the account's",
+    "ce:ListCostAllocationTags": "seeing whether the budget's tags are counted",
     "cloudwatch:DescribeAlarms": "seeing which alarms sound, composite ones, too",
 }
 CALLS = ("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject")
@@ -87,6 +98,16 @@ def test_operator_can_restart_but_not_change_what_runs(template: Template) -> No
     assert matching(template, "Operator", ("ecs:UpdateService", "ecs:StopTask"))
     forbidden = ("ecs:RegisterTaskDefinition", "ecs:RunTask", "ecs:ExecuteCommand", "iam:PassRole", "sts:AssumeRole")
     assert not matching(template, "Operator", forbidden)
+
+
+def test_operator_may_run_what_the_runbooks_say(template: Template) -> None:
+    """A command of a runbook that answers "access denied" at night is worse than none."""
+    text = "\n".join(page.read_text() for page in RUNBOOKS.glob("*.md"))
+    commands = set(re.findall(r"^ *aws ([a-z-]+) ([a-z-]+)", text, re.MULTILINE))
+    assert len(commands) > 10
+    # `tail` is the command line's own name for filtering log events.
+    actions = {f"{service}:{verb.title().replace('-', '')}" for service, verb in commands - {("logs", "tail")}}
+    assert actions <= {action for action, _ in allowed(template, "Operator")}
 
 
 def test_analyst_reads_transcripts_only(template: Template) -> None:
