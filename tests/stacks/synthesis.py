@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,11 @@ class Template:
     body: Mapping[str, Any]
 
     def resources(self, kind: str) -> list[dict[str, Any]]:
-        """Every resource of a type, such as `AWS::S3::Bucket`, with its policies and metadata."""
-        return [resource for resource in self.body["Resources"].values() if resource["Type"] == kind]
+        """Every resource of a type, such as `AWS::S3::Bucket`, with its policies and metadata.
+
+        Copies: the tests of a run share the templates, and one that takes a value apart must not change them.
+        """
+        return [deepcopy(resource) for resource in self.body["Resources"].values() if resource["Type"] == kind]
 
     def properties(self, kind: str) -> list[dict[str, Any]]:
         """The properties of every resource of a type."""
