@@ -85,6 +85,7 @@ class Engine:
     def __init__(self, *, model: WhisperModel, settings: Settings) -> None:
         self._model = model
         self._settings = settings
+        self._tokenizers: dict[str, Tokenizer] = {}
 
     @classmethod
     def load(cls, settings: Settings) -> "Engine":
@@ -160,6 +161,14 @@ class Engine:
         token = max(shares, key=shares.__getitem__)
         return token.strip("<|>"), shares[token]
 
+    def _tokenizer(self, language: str) -> Tokenizer:
+        """The tokenizer of a language; kept, because it works out once which tokens are no speech."""
+        if language not in self._tokenizers:
+            self._tokenizers[language] = Tokenizer(
+                self._model.hf_tokenizer, self._model.model.is_multilingual, task="transcribe", language=language
+            )
+        return self._tokenizers[language]
+
     def _features(self, recording: Recording, windows: Sequence[Window]) -> NDArray[np.float32]:
         """Log-mel features of the windows, shape (windows, mels, 3000)."""
         return np.stack([self._window_features(recording, window) for window in windows])
@@ -175,8 +184,7 @@ class Engine:
         self, recording: Recording, batch: Sequence[Window], language: str, *, words: bool
     ) -> tuple[list[Segment], list[Window]]:
         """Segments of the windows, and the tails of windows that the model stopped short of."""
-        multilingual = self._model.model.is_multilingual
-        tokenizer = Tokenizer(self._model.hf_tokenizer, multilingual, task="transcribe", language=language)
+        tokenizer = self._tokenizer(language)
         features = self._features(recording, batch)
         encoded = self._model.encode(features)
         results = [
