@@ -1,15 +1,192 @@
-"""The one door to AWS: nothing else of the service knows boto3."""
+"""The one door to AWS: nothing else of the service knows boto3, nor the agent that ECS runs beside a task."""
 
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
 from urllib.parse import urlsplit
 
 import boto3
 from boto3.exceptions import Boto3Error
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
-from service.errors import ModelError
+from service.errors import InvalidField, ModelError, RetryLater, TooLarge
 
 SCHEME = "s3://"
+RETRY_SECONDS = 20
+CHUNK_BYTES = 1 << 20
+AGENT_TIMEOUT_SECONDS = 5
+# A worker would rather hand a message back than wait minutes for one answer.
+PATIENT = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
+
+# S3's answers to a write or a read whose condition does not hold.
+CONDITION_FAILED = {"PreconditionFailed", "412"}
+ABSENT = {"NoSuchKey", "NoSuchVersion", "404"}
+
+
+class ReceiptGone(Exception):
+    """The message is no longer this receiver's: it was silent for too long, or the message was deleted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A message as it was received: `receives` counts from 1, `sent` is in seconds since 1970."""
+
+    identity: str
+    receipt: str
+    body: str
+    receives: int
+    sent: float
+
+
+class Queue:
+    """A queue of SQS. Every method raises `RetryLater` where SQS does not answer as it should."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = boto3.client("sqs", config=PATIENT)
+
+    def receive(self, *, wait_seconds: int) -> Delivery | None:
+        """Wait for one message."""
+        with _faults("queue"):
+            answer = self._client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=1,
+                WaitTimeSeconds=wait_seconds,
+                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+            )
+        for message in answer.get("Messages", ()):
+            return Delivery(
+                identity=message["MessageId"],
+                receipt=message["ReceiptHandle"],
+                body=message["Body"],
+                receives=int(message["Attributes"]["ApproximateReceiveCount"]),
+                sent=int(message["Attributes"]["SentTimestamp"]) / 1000,
+            )
+        return None
+
+    def hide(self, delivery: Delivery, *, seconds: int) -> None:
+        """Keep a message from all receivers for so long from now; 0 gives it back. Raises `ReceiptGone`, too."""
+        with _faults("queue"):
+            self._client.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=delivery.receipt, VisibilityTimeout=seconds
+            )
+
+    def delete(self, delivery: Delivery) -> None:
+        """Delete a message: its work is saved. Raises `ReceiptGone`, too."""
+        with _faults("queue"):
+            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=delivery.receipt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An object's content, and the tag that tells whether it changed since."""
+
+    body: bytes
+    etag: str
+
+
+class Bucket:
+    """A bucket of S3. Every method raises `RetryLater` where S3 does not answer as it should, or refuses."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._client = boto3.client("s3", config=PATIENT)
+
+    def download(
+        self, key: str, *, version_id: str, etag: str, to: BinaryIO, limit: int, progress: Callable[[], None]
+    ) -> None:
+        """Copy one version of an object, the one of that id or else of that entity tag, into a file.
+
+        Raises:
+            InvalidField: `recording_missing`, that version does not exist.
+            TooLarge: it has more than `limit` bytes.
+        """
+        try:
+            with _faults("recording"):
+                pin = {"VersionId": version_id} if version_id else {"IfMatch": f'"{etag}"'}
+                answer = self._client.get_object(Bucket=self._name, Key=key, **pin)
+        except _Refused as refusal:
+            if refusal.code in CONDITION_FAILED and (older := self._version_of(key, etag)):
+                return self.download(key, version_id=older, etag=etag, to=to, limit=limit, progress=progress)
+            raise InvalidField(
+                "there is no such version of the recording", code="recording_missing", expected="a recording that stays"
+            ) from refusal
+        if answer["ContentLength"] > limit:
+            size = f"{answer['ContentLength']} bytes"
+            raise TooLarge(
+                "the recording is too large", code="upload_too_large", value=size, expected=f"at most {limit} bytes"
+            )
+        with _faults("recording"):
+            # Complete or an error: the client compares what came with the length that was promised.
+            for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
+                to.write(chunk)
+                progress()
+        to.flush()
+
+    def read(self, key: str) -> Found | None:
+        """An object's content; None where there is no such object."""
+        try:
+            with _faults("results"):
+                answer = self._client.get_object(Bucket=self._name, Key=key)
+                return Found(body=answer["Body"].read(), etag=answer["ETag"])
+        except _Refused:
+            return None
+
+    def write(self, key: str, body: bytes, *, content_type: str, over: Found | None = None) -> bool:
+        """Write an object that is not there yet, or replace the content that was found `over` it; False if neither."""
+        condition = {"IfMatch": over.etag} if over else {"IfNoneMatch": "*"}
+        try:
+            with _faults("results"):
+                self._client.put_object(Bucket=self._name, Key=key, Body=body, ContentType=content_type, **condition)
+        except _Refused:
+            return False
+        return True
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
+        """Write an object, whatever was there."""
+        with _faults("results"):
+            self._client.put_object(Bucket=self._name, Key=key, Body=body, ContentType=content_type)
+
+    def delete(self, key: str) -> None:
+        """Delete an object, if it is there."""
+        with _faults("results"):
+            self._client.delete_object(Bucket=self._name, Key=key)
+
+    def _version_of(self, key: str, etag: str) -> str | None:
+        with _faults("recording"):
+            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=key)
+            for entry in (entry for page in pages for entry in page.get("Versions", ())):
+                if entry["Key"] == key and entry["ETag"].strip('"') == etag:
+                    return str(entry["VersionId"])
+        return None
+
+
+class TaskProtection:
+    """Asks ECS not to choose this task when it scales in, through the agent beside it; says whether ECS agreed."""
+
+    def __init__(self, agent_uri: str) -> None:
+        self._agent = urlsplit(agent_uri)
+
+    def protect(self, *, minutes: int) -> bool:
+        """Protect the task for so long; 0 gives it free."""
+        wish: dict[str, Any] = {"ProtectionEnabled": minutes > 0}
+        if minutes:
+            wish["ExpiresInMinutes"] = minutes
+        connection = HTTPConnection(self._agent.hostname or "", self._agent.port or 80, timeout=AGENT_TIMEOUT_SECONDS)
+        try:
+            path = f"{self._agent.path.rstrip('/')}/task-protection/v1/state"
+            connection.request("PUT", path, json.dumps(wish), {"Content-Type": "application/json"})
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
 
 
 def download(url: str, *, to: Path) -> None:
@@ -34,6 +211,35 @@ def download(url: str, *, to: Path) -> None:
         raise _error("the model cannot be downloaded", "model_unreachable", url) from error
     if not found:
         raise _error("nothing is there", "unknown_model", url)
+
+
+class _Refused(Exception):
+    """S3 answered that there is no such object, or that the condition of the request does not hold."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+@contextmanager
+def _faults(what: str) -> Iterator[None]:
+    """Turn what AWS says, and what happens on the way there, into what the caller does about it."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in ABSENT | CONDITION_FAILED:
+            raise _Refused(code) from error
+        if code.rpartition(".")[2] in {"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"}:
+            raise ReceiptGone(code) from error
+        denied = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 403
+        _later(f"{what}_denied" if denied else f"{what}_unavailable", error)
+    except (Boto3Error, BotoCoreError, HTTPError) as error:
+        _later(f"{what}_unavailable", error)
+
+
+def _later(code: str, error: Exception) -> NoReturn:
+    raise RetryLater("AWS does not answer as it should", code=code, retry_after_seconds=RETRY_SECONDS) from error
 
 
 def _error(message: str, code: str, url: str) -> ModelError:

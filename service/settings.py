@@ -111,6 +111,7 @@ class Settings:
         1_073_741_824, 1024, 5_368_709_120, "Largest upload accepted, in bytes; a larger one is refused."
     )
     max_running: int = _between(4, 1, 64, "Requests that the engine works on at once, taking turns.")
+    lanes: int = _between(2, 1, 16, "Recordings that a worker has in hand at once, taking turns.")
     max_waiting: int = _between(
         16, 0, 10_000, "Requests that may wait beside them; one more is answered 503 with Retry-After."
     )
@@ -134,8 +135,10 @@ class Settings:
         expected="keys of 16 printable characters or more, separated by commas or as a JSON list, or nothing",
         check=lambda v: v == "" or _are_keys(_keys(v)),
     )
-    # At synth these two are placeholders that CloudFormation fills, so that nothing is known of their form.
+    # At synth these are placeholders that CloudFormation fills, so that nothing is known of their form.
+    image: str = _anything("", "Digest of the image that runs, which every transcript tells.")
     queue_url: str = _anything("", "URL of the queue that announces recordings; the worker's.")
+    recordings_bucket: str = _anything("", "Bucket that recordings arrive in; the worker's.")
     transcripts_bucket: str = _anything("", "Bucket that takes the transcripts; the worker's.")
 
     def __post_init__(self) -> None:

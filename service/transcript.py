@@ -1,10 +1,10 @@
 """What was said: words, segments, the transcript of one recording, and its renderings."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Self
 
 from service.audio import Gap
 
@@ -56,6 +56,22 @@ class Transcript:
     def partial(self) -> bool:
         """Whether some of the recording is missing from the transcript."""
         return self.missing_seconds > 0
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """The transcript that `to_dict` wrote, as exact as that."""
+        return cls(
+            language=plain["language"],
+            language_probability=plain["language_probability"],
+            duration=plain["duration"],
+            channels=plain["channels"],
+            segments=tuple(
+                Segment(**segment | {"words": tuple(Word(**word) for word in segment.get("words", ()))})
+                for segment in plain["segments"]
+            ),
+            missing_seconds=plain["missing_seconds"],
+            gaps=tuple(Gap(**gap) for gap in plain["gaps"]),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The transcript as plain JSON types."""
