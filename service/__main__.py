@@ -2,16 +2,21 @@
 
 import argparse
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from service import health, telemetry
 from service.errors import ServiceError
-from service.settings import SettingError, Settings
+from service.settings import SettingError, Settings, variable
 from service.transcript import FORMATS
+
+# Where ECS puts the address of its agent.
+AGENT = "ECS_AGENT_URI"
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -22,6 +27,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         match options.verb:
             case "api":
                 return _api(settings, options)
+            case "worker":
+                return _worker(settings)
             case "health":
                 return 0 if health.answers(settings) else 1
             case _:
@@ -35,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m service", description="Speech-to-text for call recordings.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("api", help="serve HTTP; settings come from WHISPER_… variables")
+    verbs.add_parser("worker", help="transcribe what the queue announces, until SIGTERM")
     verbs.add_parser("health", help="exit with 0 where the API on this machine answers, else with 1")
     transcribe = verbs.add_parser("transcribe", help="transcribe files")
     transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -60,6 +68,41 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
         telemetry.log("ready", host=settings.host, port=settings.port, model=settings.model)
         api.serve(app, listener=listener, settings=settings)
     return 0
+
+
+def _worker(settings: Settings) -> int:
+    telemetry.configure(sys.stdout)
+    _need(settings, "queue_url", "recordings_bucket", "transcripts_bucket")
+    stopping = threading.Event()
+    # Before the model is loaded: a task may be stopped while it starts.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    from service import audio, aws, engine, worker  # noqa: PLC0415 - missing settings are refused at once
+
+    agent = os.environ.get(AGENT)
+    loaded = worker.Worker(
+        engine=engine.Engine.load(settings),
+        decode=partial(audio.decode, settings=settings),
+        queue=aws.Queue(settings.queue_url),
+        recordings=aws.Bucket(settings.recordings_bucket),
+        transcripts=aws.Bucket(settings.transcripts_bucket),
+        protection=aws.TaskProtection(agent) if agent else None,
+        meter=telemetry.Meter(
+            environment=settings.environment, service="worker", dollars_per_hour=settings.dollars_per_hour
+        ),
+        settings=settings,
+    )
+    telemetry.log("ready", model=settings.model, lanes=settings.lanes)
+    code = loaded.run(stopping)
+    sys.stdout.flush()
+    # A lane whose message was handed back may still be in the engine, which no signal interrupts.
+    os._exit(code)
+
+
+def _need(settings: Settings, *names: str) -> None:
+    for name in names:
+        if not getattr(settings, name):
+            raise SettingError(variable(name), "", "a value, which this verb needs")
 
 
 def _transcribe(settings: Settings, options: argparse.Namespace) -> int:

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 from urllib.parse import urlsplit
 
 import boto3
@@ -16,6 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from service.errors import InvalidField, ModelError, RetryLater, TooLarge
+from service.events import Delivery, ReceiptGone
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 SCHEME = "s3://"
 RETRY_SECONDS = 20
@@ -27,21 +31,6 @@ PATIENT = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"
 # S3's answers to a write or a read whose condition does not hold.
 CONDITION_FAILED = {"PreconditionFailed", "412"}
 ABSENT = {"NoSuchKey", "NoSuchVersion", "404"}
-
-
-class ReceiptGone(Exception):
-    """The message is no longer this receiver's: it was silent for too long, or the message was deleted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """A message as it was received: `receives` counts from 1, `sent` is in seconds since 1970."""
-
-    identity: str
-    receipt: str
-    body: str
-    receives: int
-    sent: float
 
 
 class Queue:
@@ -83,14 +72,6 @@ class Queue:
             self._client.delete_message(QueueUrl=self._url, ReceiptHandle=delivery.receipt)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """An object's content, and the tag that tells whether it changed since."""
-
-    body: bytes
-    etag: str
-
-
 class Bucket:
     """A bucket of S3. Every method raises `RetryLater` where S3 does not answer as it should, or refuses."""
 
@@ -107,21 +88,10 @@ class Bucket:
             InvalidField: `recording_missing`, that version does not exist.
             TooLarge: it has more than `limit` bytes.
         """
-        try:
-            with _faults("recording"):
-                pin = {"VersionId": version_id} if version_id else {"IfMatch": f'"{etag}"'}
-                answer = self._client.get_object(Bucket=self._name, Key=key, **pin)
-        except _Refused as refusal:
-            if refusal.code in CONDITION_FAILED and (older := self._version_of(key, etag)):
-                return self.download(key, version_id=older, etag=etag, to=to, limit=limit, progress=progress)
-            raise InvalidField(
-                "there is no such version of the recording", code="recording_missing", expected="a recording that stays"
-            ) from refusal
-        if answer["ContentLength"] > limit:
-            size = f"{answer['ContentLength']} bytes"
-            raise TooLarge(
-                "the recording is too large", code="upload_too_large", value=size, expected=f"at most {limit} bytes"
-            )
+        answer = self._open(key, version_id, etag)
+        if (size := answer["ContentLength"]) > limit:
+            expected = f"at most {limit} bytes"
+            raise TooLarge("the recording is too large", code="upload_too_large", value=size, expected=expected)
         with _faults("recording"):
             # Complete or an error: the client compares what came with the length that was promised.
             for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
@@ -129,21 +99,21 @@ class Bucket:
                 progress()
         to.flush()
 
-    def read(self, key: str) -> Found | None:
-        """An object's content; None where there is no such object."""
+    def read(self, key: str) -> tuple[bytes, str] | None:
+        """An object's content and its entity tag; None where there is no such object."""
         try:
             with _faults("results"):
                 answer = self._client.get_object(Bucket=self._name, Key=key)
-                return Found(body=answer["Body"].read(), etag=answer["ETag"])
+                return answer["Body"].read(), answer["ETag"]
         except _Refused:
             return None
 
-    def write(self, key: str, body: bytes, *, content_type: str, over: Found | None = None) -> bool:
-        """Write an object that is not there yet, or replace the content that was found `over` it; False if neither."""
-        condition = {"IfMatch": over.etag} if over else {"IfNoneMatch": "*"}
+    def write(self, key: str, body: bytes, *, content_type: str, over: str = "") -> bool:
+        """Write an object that is not there yet, or over the one with an entity tag; False where it is another."""
+        put = partial(self._client.put_object, Bucket=self._name, Key=key, Body=body, ContentType=content_type)
         try:
             with _faults("results"):
-                self._client.put_object(Bucket=self._name, Key=key, Body=body, ContentType=content_type, **condition)
+                put(IfMatch=over) if over else put(IfNoneMatch="*")
         except _Refused:
             return False
         return True
@@ -157,6 +127,19 @@ class Bucket:
         """Delete an object, if it is there."""
         with _faults("results"):
             self._client.delete_object(Bucket=self._name, Key=key)
+
+    def _open(self, key: str, version_id: str, etag: str) -> "GetObjectOutputTypeDef":
+        try:
+            with _faults("recording"):
+                if version_id:
+                    return self._client.get_object(Bucket=self._name, Key=key, VersionId=version_id)
+                return self._client.get_object(Bucket=self._name, Key=key, IfMatch=f'"{etag}"')
+        except _Refused as refusal:
+            if refusal.code in CONDITION_FAILED and (older := self._version_of(key, etag)):
+                return self._open(key, older, etag)
+            raise InvalidField(
+                "there is no such version of the recording", code="recording_missing", expected="a recording that stays"
+            ) from refusal
 
     def _version_of(self, key: str, etag: str) -> str | None:
         with _faults("recording"):

@@ -1,14 +1,61 @@
-"""What a message on the queue says: which recordings were uploaded."""
+"""Messages on the queue, and what they say: which recordings were uploaded."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
-from service.results import Upload
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """One version of one recording in S3, as an event announced it.
+
+    Attributes:
+        version_id: empty where the bucket keeps no versions, or the event does not say.
+        sequencer: hexadecimal, grows with each write of the same key; empty where the event does not say.
+        time: when it was written, ISO 8601 in UTC; orders uploads that have no sequencers.
+    """
+
+    bucket: str
+    key: str
+    version_id: str = ""
+    etag: str = ""
+    size: int = 0
+    sequencer: str = ""
+    time: str = ""
+
+    @property
+    def version(self) -> str:
+        """What tells this version from the key's others."""
+        return self.version_id or self.etag
+
+    def follows(self, other: Mapping[str, str]) -> bool:
+        """Whether this was written after `other`, the `sequencer` and `time` of a document."""
+        if self.sequencer and other["sequencer"]:
+            # AWS: compare as text, the shorter one filled up with zeros on the right.
+            width = max(len(self.sequencer), len(other["sequencer"]))
+            return self.sequencer.upper().ljust(width, "0") > other["sequencer"].upper().ljust(width, "0")
+        return self.time > other["time"]
 
 
 class UnknownMessage(ValueError):
     """The message is none of S3's; retrying it is useless, and so is losing it: it belongs to the dead letters."""
+
+
+class ReceiptGone(Exception):
+    """The message is no longer this receiver's: it was silent for too long, or the message was deleted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A message as it was received: `receives` counts from 1, `sent` is in seconds since 1970."""
+
+    identity: str
+    receipt: str
+    body: str
+    receives: int
+    sent: float
 
 
 def uploads(body: str, *, bucket: str = "") -> list[Upload]:

@@ -12,49 +12,17 @@ NAME is the recording's key. Documents are described by docs/transcript.schema.j
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from service.errors import ServiceError
+from service.events import Upload
 from service.settings import Settings
 from service.transcript import Transcript
 
 SCHEMA = 1
 # S3 takes keys of 1024 bytes; a prefix, a version and a suffix need their part.
 MAX_NAME_BYTES = 850
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
-    """One version of one recording in S3, as an event announced it.
-
-    Attributes:
-        version_id: empty where the bucket keeps no versions, or the event does not say.
-        sequencer: hexadecimal, grows with each write of the same key; empty where the event does not say.
-        time: when it was written, ISO 8601 in UTC; orders uploads that have no sequencers.
-    """
-
-    bucket: str
-    key: str
-    version_id: str = ""
-    etag: str = ""
-    size: int = 0
-    sequencer: str = ""
-    time: str = ""
-
-    @property
-    def version(self) -> str:
-        """What tells this version from the key's others."""
-        return self.version_id or self.etag
-
-    def follows(self, other: Mapping[str, str]) -> bool:
-        """Whether this was written after `other`, the `sequencer` and `time` of a document."""
-        if self.sequencer and other["sequencer"]:
-            # AWS: compare as text, the shorter one filled up with zeros on the right.
-            width = max(len(self.sequencer), len(other["sequencer"]))
-            return self.sequencer.upper().ljust(width, "0") > other["sequencer"].upper().ljust(width, "0")
-        return self.time > other["time"]
 
 
 def name(key: str) -> str:
@@ -150,6 +118,12 @@ def running_document(upload: Upload, *, worker: str, attempt: int, started: str,
 def read_transcript(document: bytes) -> Transcript:
     """The transcript in a document that `transcript_document` wrote."""
     return Transcript.from_dict(json.loads(document)["transcript"])
+
+
+def read_recording(document: bytes) -> dict[str, Any]:
+    """Which upload a document of this module is about: the fields of `Upload`, and `version`."""
+    recording: dict[str, Any] = json.loads(document)["recording"]
+    return recording
 
 
 def _document(upload: Upload, **rest: Any) -> bytes:

@@ -61,7 +61,7 @@ def configure(stream: TextIO = sys.stdout) -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # Its lines name hosts and files, and say nothing that an operator acts on.
-    for noisy in ("httpx2", "httpcore2", "huggingface_hub", "faster_whisper"):
+    for noisy in ("httpx2", "httpcore2", "huggingface_hub", "faster_whisper", "botocore", "boto3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -33,7 +33,9 @@ class Batch(Stack):
             verb="worker",
             settings=models.locate(
                 environment.worker_settings(
-                    queue_url=store.queue.queue_url, transcripts_bucket=store.transcripts.bucket_name
+                    queue_url=store.queue.queue_url,
+                    recordings_bucket=store.recordings.bucket_name,
+                    transcripts_bucket=store.transcripts.bucket_name,
                 )
             ),
             environment=environment,
@@ -55,12 +57,17 @@ class Batch(Stack):
         store.recordings.grant_read(task.task_role)
         store.transcripts.grant_read(task.task_role)
         store.transcripts.grant_put(task.task_role)
+        # A worker takes back what says that it is at work.
+        store.transcripts.grant_delete(task.task_role, "running/*")
         # A worker with a recording in hand asks not to be the one that scaling in stops.
         cluster.grant_task_protection(task.task_role)
         acknowledge_wildcards(
             task.task_role,
-            actions=[*S3_READ, *S3_PUT],
-            resources=[store.recordings.arn_for_objects("*"), store.transcripts.arn_for_objects("*")],
+            actions=[*S3_READ, *S3_PUT, "s3:DeleteObject*"],
+            resources=[
+                store.recordings.arn_for_objects("*"),
+                *(store.transcripts.arn_for_objects(prefix) for prefix in ("*", "running/*")),
+            ],
             reason="recordings come under any name, and a transcript has its recording's",
         )
         acknowledge_wildcards(

@@ -142,10 +142,12 @@ class Environment:
             max_audio_seconds=min(self.settings.max_audio_seconds, answerable),
         )
 
-    def worker_settings(self, *, queue_url: str, transcripts_bucket: str) -> Settings:
+    def worker_settings(self, *, queue_url: str, recordings_bucket: str, transcripts_bucket: str) -> Settings:
         """Settings of the workers of a queue."""
         priced = self._priced(on_demand_share=self.on_demand_share)
-        return replace(priced, queue_url=queue_url, transcripts_bucket=transcripts_bucket)
+        return replace(
+            priced, queue_url=queue_url, recordings_bucket=recordings_bucket, transcripts_bucket=transcripts_bucket
+        )
 
     @property
     def on_demand_share(self) -> float:

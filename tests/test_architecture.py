@@ -12,15 +12,15 @@ SERVICE = Path(__file__).parent.parent / "service"
 # A room may import the rooms of lower floors only. The data walks up: audio → windows → engine → transcript's face.
 FLOORS = (
     {"__main__"},
-    {"api", "cli", "health"},
-    {"engine", "middleware"},
+    {"api", "cli", "health", "worker"},
+    {"engine", "middleware", "results"},
     {"responses"},
     {"model", "transcript", "windows"},
     {"audio"},
     {"decoder"},
     {"aws", "losses"},
     {"guard", "telemetry"},
-    {"errors", "settings"},
+    {"errors", "events", "settings"},
 )
 # Work that takes more than a moment, by the name it is called with.
 BLOCKING = {"decode", "_decode", "_work", "transcribe", "copyfileobj", "NamedTemporaryFile", "load", "sleep", "result"}

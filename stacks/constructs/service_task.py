@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
@@ -57,7 +59,7 @@ class ServiceTask(ecs.FargateTaskDefinition):
             "Service",
             image=image,
             command=[verb],
-            environment=settings.to_environ(),
+            environment=replace(settings, image=digest.value_as_string).to_environ(),
             health_check=health_check,
             user=NOBODY,
             # The agent that opens shells writes beside the service.

@@ -78,7 +78,7 @@ def test_worker_costs_more_the_more_of_the_fleet_is_on_demand() -> None:
     (prod,) = select("prod")
     half = replace(prod, on_demand_workers=prod.plan.batch_max_tasks // 2, on_demand_vcpus=1000)
     prices = Prices.read()
-    spot, mixed = (e.worker_settings(queue_url="", transcripts_bucket="") for e in (prod, half))
+    spot, mixed = (e.worker_settings(queue_url="", recordings_bucket="", transcripts_bucket="") for e in (prod, half))
     assert spot.dollars_per_hour < mixed.dollars_per_hour < prod.api_settings.dollars_per_hour
     assert month(prod, prices) < month(half, prices)
 
