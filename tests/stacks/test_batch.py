@@ -1,5 +1,6 @@
 """What the batch stack promises."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -193,6 +194,7 @@ def test_worker_may_protect_itself_and_reach_its_queue_and_buckets_only(template
     assert actions == [
         "ecs:UpdateTaskProtection",
         "s3:Abort*",
+        "s3:DeleteObject*",
         "s3:GetBucket*",
         "s3:GetObject*",
         "s3:List*",
@@ -211,8 +213,15 @@ def test_worker_may_protect_itself_and_reach_its_queue_and_buckets_only(template
 
 
 def test_worker_cannot_change_a_recording(template: Template) -> None:
-    """Recordings are read; only transcripts are written, and none is deleted."""
+    """Recordings are read; only transcripts are written."""
     writing = [s for s in statements(template) if any("Put" in a or "Delete" in a for a in listed(s["Action"]))]
     resources = str([s["Resource"] for s in writing if any(a.startswith("s3:") for a in listed(s["Action"]))])
     assert "transcriptsbucket" in resources
     assert "recordingsbucket" not in resources
+
+
+def test_worker_deletes_only_what_says_that_it_is_at_work(template: Template) -> None:
+    """No transcript is ever deleted by a worker, nor a reason why there is none."""
+    (deleting,) = [s for s in statements(template) if any("Delete" in a for a in listed(s["Action"]) if "s3" in a)]
+    (resource,) = listed(deleting["Resource"])
+    assert json.dumps(resource).endswith('"/running/*"]]}')

@@ -1,0 +1,258 @@
+"""What Application Auto Scaling and CloudWatch do with the policies of a synthesized template, minute by minute.
+
+The policies, their alarms and the limits are read; only what AWS does with them is written here, as its documentation
+describes it: an alarm needs some of the last datapoints, acts in each minute that it lasts, and what a policy added
+counts as added until its cooldown is over. A target has two alarms that AWS makes by itself: three minutes above it,
+or fifteen minutes more than a tenth below it.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any, Protocol
+
+from local.arithmetic import Number, evaluate
+from local.emulator import LocalError
+
+# What a metric is called in the templates: its namespace and its name.
+Metric = tuple[str, str]
+Minute = Mapping[Metric, Number]
+Query = Mapping[str, Any]
+
+WAITING: Metric = ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+WORKING: Metric = ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible")
+ARRIVALS: Metric = ("AWS/Events", "MatchedEvents")
+TASKS: Metric = ("ECS/ContainerInsights", "DesiredTaskCount")
+
+ABOVE_MINUTES, BELOW_MINUTES, BELOW_SHARE = 3, 15, 0.9
+COMPARISONS = {
+    "GreaterThanOrEqualToThreshold": ">=",
+    "GreaterThanThreshold": ">",
+    "LessThanOrEqualToThreshold": "<=",
+    "LessThanThreshold": "<",
+}
+
+
+@dataclass(kw_only=True)
+class Alarm:
+    """An alarm on metrics: on once `needed` of the last `periods` minutes are beyond the threshold."""
+
+    queries: list[Query]
+    comparison: str
+    threshold: float
+    needed: int
+    periods: int
+    missing: str = "missing"
+    on: bool = False
+    _seen: deque[bool | None] = field(default_factory=deque)
+
+    def see(self, minute: Minute) -> None:
+        """Look at one more minute."""
+        value = _result(self.queries, minute)
+        beyond = None if value is None else bool(evaluate(f"v {self.comparison} t", {"v": value, "t": self.threshold}))
+        if beyond is None and self.missing in ("breaching", "notBreaching"):
+            beyond = self.missing == "breaching"
+        self._seen.append(beyond)
+        while len(self._seen) > self.periods:
+            self._seen.popleft()
+        # Minutes before the first, and those without a datapoint, decide nothing: the alarm stays as it is.
+        open_ones = self.periods - len(self._seen) + self._seen.count(None)
+        if self._seen.count(True) >= self.needed:
+            self.on = True
+        elif self._seen.count(True) + open_ones < self.needed or self.missing == "missing":
+            self.on = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """The number of tasks that a policy asks for, `base` being what it counts from."""
+
+    base: int
+    tasks: int
+
+
+class Policy(Protocol):
+    """When a number of tasks is to change, and to what."""
+
+    name: str
+    out_cooldown: int
+    in_cooldown: int
+
+    def see(self, minute: Minute) -> None:
+        """Look at one more minute."""
+
+    def wish(self, *, tasks: int, added: int) -> int | None:
+        """Tasks wanted where there are some, of which a policy added a few a moment ago; None for no opinion."""
+
+
+@dataclass(kw_only=True)
+class Step:
+    """A step policy: while its alarm is on, adds tasks or sets their number. Cooldowns are in minutes."""
+
+    name: str
+    alarm: Alarm
+    adjustment: int
+    exact: bool
+    out_cooldown: int
+    in_cooldown: int
+
+    def see(self, minute: Minute) -> None:
+        """Look at one more minute."""
+        self.alarm.see(minute)
+
+    def wish(self, *, tasks: int, added: int) -> int | None:
+        """What the step makes of the number there is."""
+        if not self.alarm.on:
+            return None
+        if self.exact:
+            return self.adjustment
+        return tasks + self.adjustment - (added if self.adjustment > 0 else 0)
+
+
+@dataclass(kw_only=True)
+class Target:
+    """A target-tracking policy: as many tasks as bring a metric back to its target. Cooldowns are in minutes."""
+
+    name: str
+    queries: list[Query]
+    target: float
+    shrinks: bool
+    out_cooldown: int
+    in_cooldown: int
+
+    def __post_init__(self) -> None:
+        self._above = self._alarm(">", self.target, ABOVE_MINUTES)
+        self._below = self._alarm("<", BELOW_SHARE * self.target, BELOW_MINUTES)
+        self._value: Number = None
+
+    def see(self, minute: Minute) -> None:
+        """Look at one more minute."""
+        self._value = _result(self.queries, minute)
+        for alarm in (self._above, self._below):
+            alarm.see(minute)
+
+    def wish(self, *, tasks: int, added: int) -> int | None:  # noqa: ARG002 -- its metric knows of what was added
+        """As many as there are, times how far the metric is from its target: of none, none."""
+        if self._value is None or not (self._above.on or (self.shrinks and self._below.on)):
+            return None
+        return ceil(tasks * self._value / self.target)
+
+    def _alarm(self, comparison: str, threshold: float, minutes: int) -> Alarm:
+        # Without a datapoint it has no opinion, in either direction.
+        return Alarm(queries=self.queries, comparison=comparison, threshold=threshold, needed=minutes, periods=minutes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What came of a minute: the number of tasks, and which policy wanted it."""
+
+    tasks: int
+    policy: str
+
+
+class Scaling:
+    """The scaling of one service, told of minutes and answering with changes."""
+
+    def __init__(self, *, policies: list[Policy], least: int, most: int) -> None:
+        self.least, self.most = least, most
+        self._policies = policies
+        self._now = 0
+        self._out_until = self._in_until = self._added = 0
+
+    @classmethod
+    def read(cls, template: Mapping[str, Any]) -> "Scaling":
+        """The policies of the one scalable target in a template.
+
+        Raises:
+            LocalError: the template has none or several, or a policy of a kind that is not simulated.
+        """
+        (target,) = _resources(template, "AWS::ApplicationAutoScaling::ScalableTarget").values()
+        policies = list(_policies(template))
+        if not policies:
+            raise LocalError("the template has no scaling policy")
+        return cls(policies=policies, least=target["MinCapacity"], most=target["MaxCapacity"])
+
+    def minute(self, observed: Minute, *, tasks: int) -> Change | None:
+        """Play one minute: what was observed in it, with so many tasks asked for; the change, if there is one."""
+        self._now += 1
+        if self._now > self._out_until:
+            self._added = 0
+        for policy in self._policies:
+            policy.see(observed)
+        wishes: list[tuple[int, Policy]] = []
+        for policy in self._policies:
+            wanted = policy.wish(tasks=tasks, added=self._added)
+            if wanted is not None and (limited := min(self.most, max(self.least, wanted))) != tasks:
+                wishes.append((limited, policy))
+        # Where policies disagree, the largest capacity is taken; growing never waits for a shrinking to cool down.
+        return self._apply(*max(wishes, key=lambda wish: wish[0]), tasks) if wishes else None
+
+    def _apply(self, wanted: int, policy: Policy, tasks: int) -> Change | None:
+        if wanted > tasks:
+            self._added += wanted - tasks
+            self._out_until = self._now + policy.out_cooldown
+            self._in_until = 0
+        elif self._added:
+            # An increase that is not felt yet is not taken back because another policy would do with less.
+            return None
+        elif self._now <= self._in_until:
+            return None
+        else:
+            self._in_until = self._now + policy.in_cooldown
+        return Change(tasks=wanted, policy=policy.name)
+
+
+def _policies(template: Mapping[str, Any]) -> Iterator[Policy]:
+    alarms = _resources(template, "AWS::CloudWatch::Alarm").values()
+    for identity, policy in _resources(template, "AWS::ApplicationAutoScaling::ScalingPolicy").items():
+        if tracking := policy.get("TargetTrackingScalingPolicyConfiguration"):
+            yield Target(
+                name=policy["PolicyName"],
+                queries=tracking["CustomizedMetricSpecification"]["Metrics"],
+                target=tracking["TargetValue"],
+                shrinks=not tracking.get("DisableScaleIn", False),
+                out_cooldown=tracking["ScaleOutCooldown"] // 60,
+                in_cooldown=tracking["ScaleInCooldown"] // 60,
+            )
+            continue
+        step = policy["StepScalingPolicyConfiguration"]
+        (adjustment,) = step["StepAdjustments"]
+        for alarm in (a for a in alarms if {"Ref": identity} in a.get("AlarmActions", ())):
+            (label,) = (query["Label"] for query in alarm["Metrics"] if query["ReturnData"])
+            yield Step(
+                name=label,
+                alarm=_alarm(alarm),
+                adjustment=adjustment["ScalingAdjustment"],
+                exact=step["AdjustmentType"] == "ExactCapacity",
+                out_cooldown=step["Cooldown"] // 60,
+                in_cooldown=step["Cooldown"] // 60,
+            )
+
+
+def _alarm(properties: Mapping[str, Any]) -> Alarm:
+    return Alarm(
+        queries=properties["Metrics"],
+        comparison=COMPARISONS[properties["ComparisonOperator"]],
+        threshold=properties["Threshold"],
+        needed=properties.get("DatapointsToAlarm", properties["EvaluationPeriods"]),
+        periods=properties["EvaluationPeriods"],
+        missing=properties.get("TreatMissingData", "missing"),
+    )
+
+
+def _result(queries: list[Query], minute: Minute) -> Number:
+    """The datapoint that a list of queries returns for a minute."""
+    values: dict[str, Number] = {}
+    for query in (query for query in queries if "MetricStat" in query):
+        metric = query["MetricStat"]["Metric"]
+        name = (metric["Namespace"], metric["MetricName"])
+        if name not in minute:
+            raise LocalError(f"metric: got {'/'.join(name)!r}, expected one that is observed here")
+        values[query["Id"]] = minute[name]
+    (returned,) = (query for query in queries if query["ReturnData"])
+    return evaluate(returned["Expression"], values) if "Expression" in returned else values[returned["Id"]]
+
+
+def _resources(template: Mapping[str, Any], kind: str) -> dict[str, Mapping[str, Any]]:
+    return {name: found["Properties"] for name, found in template["Resources"].items() if found["Type"] == kind}
