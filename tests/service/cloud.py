@@ -1,5 +1,6 @@
 """An emulated queue with its dead letters, two buckets, and real workers that find them through their environment."""
 
+import io
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from mypy_boto3_sqs import SQSClient
 from demo.server import ROOT
 from demo.truth import DEMO, MODEL
 from local.emulator import Emulator
+from service.audio import SAMPLE_RATE, decode
 from service.events import Upload, announcement
 from service.results import Places
 from service.settings import Settings
@@ -214,3 +217,30 @@ def until(true: Callable[[], bool], *, seconds: float = 30, why: Callable[[], st
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {why()}")
         time.sleep(0.05)
+
+
+def drained(cloud: Cloud, own: Worker, *, seconds: float = 90) -> None:
+    """Wait until the queue is empty."""
+    until(lambda: not cloud.left(), seconds=seconds, why=lambda: own.last_words)
+
+
+def waveform(samples: bytes, *, rate: int) -> bytes:
+    """A WAV file of 16-bit samples on one channel."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as audio:
+        audio.setnchannels(1)
+        audio.setsampwidth(2)
+        audio.setframerate(rate)
+        audio.writeframes(samples)
+    return file.getvalue()
+
+
+def silence(seconds: int) -> bytes:
+    """A recording in which nobody says a word."""
+    return waveform(bytes(2 * 8000 * seconds), rate=8000)
+
+
+def repeated(times: int) -> bytes:
+    """The voicemail, so often one after the other."""
+    samples = decode(VOICEMAIL, settings=Settings()).samples[0]
+    return waveform(samples.tobytes() * times, rate=SAMPLE_RATE)
