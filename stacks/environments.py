@@ -28,6 +28,7 @@ from stacks.plans import (
     apart,
     listed,
 )
+from stacks.regions import WITHOUT_BUILDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,4 +308,4 @@ def select(name: str | None, known: Iterable[Environment] | None = None) -> tupl
 
 @cache
 def _regions() -> tuple[str, ...]:
-    return tuple(sorted(region.name for region in RegionInfo.regions))
+    return tuple(sorted({region.name for region in RegionInfo.regions} - WITHOUT_BUILDS))
