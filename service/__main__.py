@@ -20,7 +20,7 @@ AGENT = "ECS_AGENT_URI"
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run one verb; 0 where it did its work, 1 without health, 2 where a setting, a model or a recording was refused."""
+    """Run one verb; 0 where it did its work, 1 where it found what must not be, 2 where something it was given is refused."""
     options = _parser().parse_args(arguments)
     try:
         settings = Settings.from_environ(environ)
@@ -29,6 +29,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
                 return _api(settings, options)
             case "worker":
                 return _worker(settings)
+            case "jobs":
+                return _jobs(settings, options)
             case "health":
                 return 0 if health.answers(settings) else 1
             case _:
@@ -44,6 +46,14 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("api", help="serve HTTP; settings come from WHISPER_… variables")
     verbs.add_parser("worker", help="transcribe what the queue announces, until SIGTERM")
     verbs.add_parser("health", help="exit with 0 where the API on this machine answers, else with 1")
+    jobs = verbs.add_parser("jobs", help="list what waits, runs, is done or failed; redrive; reconcile")
+    jobs.add_argument("action", nargs="?", choices=("list", "redrive", "reconcile"), default="list")
+    for state in ("running", "done", "failed"):
+        jobs.add_argument(f"--{state}", dest="show", action="append_const", const=state, help="name them (list)")
+    jobs.add_argument("--names", action="store_true", help="name what is unaccounted for (reconcile)")
+    jobs.add_argument("--announce", action="store_true", help="announce it to the queue again (reconcile)")
+    jobs.add_argument("--prefix", default="", help="only recordings whose keys begin so")
+    jobs.add_argument("--json", action="store_true", help="print a JSON object a line")
     transcribe = verbs.add_parser("transcribe", help="transcribe files")
     transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
     transcribe.add_argument("--format", choices=FORMATS, default="json", help="of the transcript (default: json)")
@@ -97,6 +107,30 @@ def _worker(settings: Settings) -> int:
     sys.stdout.flush()
     # A lane whose message was handed back may still be in the engine, which no signal interrupts.
     os._exit(code)
+
+
+def _jobs(settings: Settings, options: argparse.Namespace) -> int:
+    telemetry.configure(sys.stderr)
+    _need(settings, "queue_url", "recordings_bucket", "transcripts_bucket")
+    from service import aws, jobs  # noqa: PLC0415 - missing settings are refused at once
+
+    queue = aws.Queue(settings.queue_url)
+    view = jobs.Jobs(
+        queue=queue,
+        dead_letters=queue.dead_letters(),
+        recordings=aws.Bucket(settings.recordings_bucket),
+        transcripts=aws.Bucket(settings.transcripts_bucket),
+        settings=settings,
+        prefix=options.prefix,
+    )
+    return jobs.run(
+        view,
+        action=options.action,
+        show=options.show or (),
+        names=options.names,
+        announce=options.announce,
+        as_json=options.json,
+    )
 
 
 def _need(settings: Settings, *names: str) -> None:
