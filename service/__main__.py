@@ -31,6 +31,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
                 return _worker(settings)
             case "jobs":
                 return _jobs(settings, options)
+            case "evaluate":
+                return _evaluate(settings, options)
             case "health":
                 return 0 if health.answers(settings) else 1
             case _:
@@ -54,6 +56,17 @@ def _parser() -> argparse.ArgumentParser:
     jobs.add_argument("--announce", action="store_true", help="announce it to the queue again (reconcile)")
     jobs.add_argument("--prefix", default="", help="only recordings whose keys begin so")
     jobs.add_argument("--json", action="store_true", help="print a JSON object a line")
+    evaluate = verbs.add_parser(
+        "evaluate", help="measure error rates on golden recordings; compare with the last release"
+    )
+    evaluate.add_argument("manifest", metavar="MANIFEST", help="what is said in them: a file or s3://BUCKET/KEY")
+    evaluate.add_argument("--against", default="", metavar="REPORT", help="the last release's report")
+    evaluate.add_argument("--first-release", action="store_true", help="it is no error that --against is not there yet")
+    evaluate.add_argument("--report", default="", metavar="REPORT", help="keep a report here")
+    evaluate.add_argument("--max-worse", type=float, default=0.01, metavar="RATE", help="of any rate (default: 0.01)")
+    evaluate.add_argument(
+        "--max-slowdown", type=float, default=0, metavar="RATIO", help="on the same kind of machine (default: any)"
+    )
     transcribe = verbs.add_parser("transcribe", help="transcribe files")
     transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
     transcribe.add_argument("--format", choices=FORMATS, default="json", help="of the transcript (default: json)")
@@ -130,6 +143,22 @@ def _jobs(settings: Settings, options: argparse.Namespace) -> int:
         names=options.names,
         announce=options.announce,
         as_json=options.json,
+    )
+
+
+def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
+    telemetry.configure(sys.stderr)
+    from service import audio, engine, evaluate  # noqa: PLC0415 - `--help` and wrong options answer at once
+
+    return evaluate.run(
+        options.manifest,
+        against=options.against,
+        first_release=options.first_release,
+        report=options.report,
+        allowance=evaluate.Allowance(error=options.max_worse, slowdown=options.max_slowdown),
+        load=partial(engine.Engine.load, settings),
+        decode=partial(audio.decode, settings=settings),
+        settings=settings,
     )
 
 
