@@ -24,19 +24,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = Settings.from_environ(environ)
-        match options.verb:
-            case "api":
-                return _api(settings, options)
-            case "worker":
-                return _worker(settings)
-            case "jobs":
-                return _jobs(settings, options)
-            case "evaluate":
-                return _evaluate(settings, options)
-            case "health":
-                return 0 if health.answers(settings) else 1
-            case _:
-                return _transcribe(settings, options)
+        return VERBS[options.verb](settings, options)
     except (SettingError, ServiceError) as error:
         print(f"whisper-fargate: {error}", file=sys.stderr)  # noqa: T201 - the one line that a person reads
         return 2
@@ -93,7 +81,7 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
-def _worker(settings: Settings) -> int:
+def _worker(settings: Settings, _: argparse.Namespace) -> int:
     telemetry.configure(sys.stdout)
     _need(settings, "queue_url", "recordings_bucket", "transcripts_bucket")
     stopping = threading.Event()
@@ -201,6 +189,19 @@ def _bind(settings: Settings) -> socket.socket:
         ) from None
     return listener
 
+
+def _health(settings: Settings, _: argparse.Namespace) -> int:
+    return 0 if health.answers(settings) else 1
+
+
+VERBS = {
+    "api": _api,
+    "worker": _worker,
+    "jobs": _jobs,
+    "evaluate": _evaluate,
+    "health": _health,
+    "transcribe": _transcribe,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:], os.environ))

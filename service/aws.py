@@ -230,6 +230,12 @@ class TaskProtection:
             connection.close()
 
 
+def locate(url: str) -> tuple[Bucket, str]:
+    """The bucket and the key of `s3://BUCKET/KEY`."""
+    bucket, _, key = url.removeprefix(SCHEME).partition("/")
+    return Bucket(bucket), key
+
+
 def download(url: str, *, to: Path) -> None:
     """Copy the objects directly under `s3://BUCKET/PREFIX` into a folder, by the last part of their keys.
 

@@ -12,7 +12,8 @@ import re
 import tempfile
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,18 +30,15 @@ from service.telemetry import log
 from service.transcript import Transcript
 
 SCHEMA = 1
-# What is counted of each turn: columns of the counts below.
+# Of a turn's counts, how many there are and how many are wrong.
 METRICS = {"words": (0, 1), "characters": (2, 3)}
-RESAMPLES = 2000
-SEED = 1
-INTERVAL = (2.5, 97.5)
-RATE = ("group", "of", "count", "rate", "low", "high")
-CPUINFO = Path("/proc/cpuinfo")
-# What the rates depend on besides the recordings.
+RESAMPLES, SEED, INTERVAL = 2000, 1, (2.5, 97.5)
+# What rates depend on besides the recordings.
 PROVENANCE = ("model", "model_sha256", "compute_type", "beam_size", "window_seconds", "image")
 
 Facts = dict[str, Any]
 Counts = NDArray[np.int64]
+Decode = Callable[[Path], Recording]
 
 
 class Transcriber(Protocol):
@@ -52,7 +50,7 @@ class Transcriber(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Golden:
-    """A recording whose words are known: the place of its audio, and channel and normalised text of each turn."""
+    """A recording whose words are known: where its audio is, and channel and normalised text of each turn."""
 
     audio: str
     language: str
@@ -61,7 +59,7 @@ class Golden:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """How much worse a release may be: `error` of a rate, and `slowdown` times as slow, 0 where that is not compared."""
+    """How much worse a release may be: `error` of any rate, and `slowdown` times as slow; 0 allows any speed."""
 
     error: float
     slowdown: float
@@ -73,7 +71,7 @@ def normalise(text: str) -> str:
     >>> normalise("Yes — it's twenty-two.")
     'yes it s twenty two'
     """
-    folded = re.sub(r"[-'’‐‑]", " ", unicodedata.normalize("NFKC", text).lower())  # noqa: RUF001 - typographic ones, too
+    folded = re.sub("[-'’‐‑]", " ", unicodedata.normalize("NFKC", text).lower())  # noqa: RUF001 - typographic ones, too
     return " ".join(re.sub(r"[^\w\s]", "", folded).split())
 
 
@@ -85,10 +83,10 @@ def run(
     report: str,
     allowance: Allowance,
     load: Callable[[], Transcriber],
-    decode: Callable[[Path], Recording],
+    decode: Decode,
     settings: Settings,
 ) -> int:
-    """Measure, print a table, keep a report where one is wanted; 1 where this release is worse than the last one.
+    """Measure, keep a report where one is wanted, print a table; 1 where this release is worse than the last one.
 
     Raises:
         InvalidField: the manifest, a recording or the last report is missing or not as it should be.
@@ -98,8 +96,7 @@ def run(
     last = read_report(against, first_release=first_release) if against else None
     digests = [_digest(one, _audio(one, number)) for number, one in enumerate(golden)]
     if last and not {recording["digest"] for recording in last["recordings"]} <= set(digests):
-        expected = "a report about recordings of this manifest; for other ones, make a report without --against"
-        raise _refused("--against", "is about other recordings", expected=expected)
+        raise _refused("--against", "is about other recordings", "a report about recordings of this manifest")
     engine = load()
     measured = [
         {"digest": digest, "language": one.language, **_measure(one, number, engine=engine, decode=decode)}
@@ -110,7 +107,7 @@ def run(
         "provenance": {name: getattr(settings, name) for name in PROVENANCE},
         "machine": _machine(),
         "real_time_factor": round(_speed(measured), 5),
-        "rates": [{name: row[name] for name in RATE} for row in compare(measured, measured, allowed=0)],
+        "rates": compare(measured),
         "recordings": measured,
     }
     if report:
@@ -120,72 +117,120 @@ def run(
 
 def read_manifest(place: str) -> list[Golden]:
     """The golden recordings of a manifest, whose audio lies beside it."""
-    content = _read_json(place, field="MANIFEST")
     folder = place.rpartition("/")[0] if place.startswith(aws.SCHEME) else str(Path(place).parent)
-    entries = _take(content, "recordings", list, "a list of recordings")
-    if not entries:
-        raise _refused("recordings", "is empty", expected="at least one recording")
-    return [_golden(entry, f"recordings[{number}].", folder) for number, entry in enumerate(entries)]
-
-
-def _golden(entry: Any, where: str, folder: str) -> Golden:
-    turns = []
-    for number, turn in enumerate(_take(entry, "turns", list, "a list of turns, empty where nobody speaks", where)):
-        channel = _take(turn, "channel", int, "a channel, counted from 0", f"{where}turns[{number}].")
-        text = _take(turn, "text", str, "what was said", f"{where}turns[{number}].")
-        turns.append((channel, normalise(text)))
-    language = _take(entry, "language", str, "an ISO 639 code that Whisper knows", where)
-    if language not in LANGUAGES:
-        raise _refused(
-            f"{where}language", "unknown language", value=language, expected="an ISO 639 code that Whisper knows"
+    golden = []
+    entries = _take(
+        _read_json(place, "MANIFEST"),
+        "recordings",
+        lambda v: isinstance(v, list) and v != [],
+        "a list with at least one recording",
+    )
+    for number, entry in enumerate(entries):
+        where, turns = f"recordings[{number}].", []
+        for index, turn in enumerate(
+            _take(entry, "turns", lambda v: isinstance(v, list), "a list, empty where nobody speaks", where)
+        ):
+            channel = _take(
+                turn,
+                "channel",
+                lambda v: type(v) is int and v >= 0,
+                "a channel, counted from 0",
+                f"{where}turns[{index}].",
+            )
+            text = _take(turn, "text", _is_text, "what was said", f"{where}turns[{index}].")
+            turns.append((channel, normalise(text)))
+        language = _take(
+            entry, "language", lambda v: _is_text(v) and v in LANGUAGES, "an ISO 639 code that Whisper knows", where
         )
-    audio = _take(entry, "audio", str, "the place of the audio beside the manifest", where)
-    return Golden(audio=f"{folder}/{audio}", language=language, turns=tuple(turns))
+        audio = _take(entry, "audio", _is_text, "the place of the audio beside the manifest", where)
+        golden.append(Golden(audio=f"{folder}/{audio}", language=language, turns=tuple(turns)))
+    return golden
 
 
 def read_report(place: str, *, first_release: bool = False) -> Facts | None:
     """The report that an earlier run kept; None where there is none and this is the first release."""
-    if first_release and _read(place, field="--against") is None:
+    if first_release and _read(place, "--against") is None:
         return None
-    found = _read_json(place, field="--against")
+    found: Facts = _read_json(place, "--against")
     try:
-        if found["schema"] == SCHEMA and found["machine"]["processor"] and found["recordings"][0]["digest"]:
-            compare(found["recordings"], found["recordings"], allowed=0)
+        if found["schema"] == SCHEMA and found["machine"] and found["recordings"][0]["digest"]:
+            compare(found["recordings"])
             _speed(found["recordings"])
             return found
     except (LookupError, TypeError, ValueError):
         pass
-    raise _refused("--against", "is no report", expected=f"a report of schema {SCHEMA}, as --report writes it")
+    raise _refused("--against", "is no report", f"a report of schema {SCHEMA}, as --report writes it")
 
 
-def compare(this: Sequence[Facts], last: Sequence[Facts], *, allowed: float) -> list[Facts]:
-    """The rates of all recordings, of each channel and of each language, beside those of another run over the same.
+def compare(this: Sequence[Facts], last: Sequence[Facts] = (), *, allowed: float = 0.0) -> list[Facts]:
+    """The rates of all recordings, each channel and each language; where given, beside those of another run over them.
 
     An interval holds 95 of 100 values that come of drawing as many turns again and again, with replacement. Both runs
-    are drawn alike, so that the interval of their difference is that of the same turns heard by both.
+    are drawn alike: the interval of their difference is that of the same turns heard by both.
     """
-    rows = []
-    other = _groups(last)
+    rows, others = [], _groups(last)
     for group, counts in _groups(this).items():
-        mine, theirs = _totals(counts), _totals(other[group])
+        totals, before = _totals(counts), _totals(others[group]) if last else None
         for metric, columns in METRICS.items():
-            rate, before = _rate(mine, columns), _rate(theirs, columns)
-            low, high = np.percentile(rate[1:], INTERVAL)
-            worse = rate - before
-            worse_low, worse_high = np.percentile(worse[1:], INTERVAL)
-            row = {"rate": rate[0], "low": low, "high": high, "last": before[0]}
-            row |= {"worse": worse[0], "worse_low": worse_low, "worse_high": worse_high}
-            rounded = {name: round(float(value), 6) for name, value in row.items()}
-            regressed = bool(worse[0] > allowed and worse_low > 0)
-            rows.append(
-                {"group": group, "of": metric, "count": int(mine[0, columns[0]]), **rounded, "regressed": regressed}
-            )
+            rates = _rates(totals, columns)
+            row: Facts = {"group": group, "of": metric, "count": int(totals[0, columns[0]]), **_spread("", rates)}
+            if before is not None:
+                row |= {"last": float(_rates(before, columns)[0]), **_spread("worse_", rates - _rates(before, columns))}
+                row["regressed"] = row["worse_rate"] > allowed and row["worse_low"] > 0
+            rows.append(row)
     return rows
 
 
+def count_errors(said: Sequence[str], heard: str) -> list[list[int]]:
+    """Words, wrong words, characters and wrong characters of each turn of a channel, on which `heard` was heard.
+
+    A word too many is counted where it was heard: in the turn of the word that follows.
+    """
+    whole = " ".join(filter(None, said))
+    words, characters = jiwer.process_words(whole, heard), jiwer.process_characters(whole, heard)
+    spelled = [turn for turn, text in enumerate(said) if text for _ in f"{text} "][:-1]
+    columns = []
+    for owners, output in (
+        ([turn for turn, text in enumerate(said) for _ in text.split()], words),
+        (spelled, characters),
+    ):
+        errors = [0] * len(said)
+        for chunk in output.alignments[0]:
+            if chunk.type == "insert":
+                owner = owners[min(chunk.ref_start_idx, len(owners) - 1)] if owners else 0
+                errors[owner] += chunk.hyp_end_idx - chunk.hyp_start_idx
+            elif chunk.type != "equal":
+                for owner in owners[chunk.ref_start_idx : chunk.ref_end_idx]:
+                    errors[owner] += 1
+        columns += [[owners.count(turn) for turn in range(len(said))], errors]
+    return [list(turn) for turn in zip(*columns, strict=True)]
+
+
+def _measure(golden: Golden, number: int, *, engine: Transcriber, decode: Decode) -> Facts:
+    """What a recording takes and how it is heard: per channel and turn, what there is and what of it is wrong."""
+    started = time.monotonic()
+    with tempfile.TemporaryFile() as file:
+        file.write(_audio(golden, number))
+        file.flush()
+        try:
+            transcript = engine.transcribe(decode(Path(f"/proc/self/fd/{file.fileno()}")))
+        except RequestError as error:
+            raise _refused(f"recordings[{number}].audio", error.message, error.expected) from error
+    took = round(time.monotonic() - started, 3)
+    log("evaluated", recording=number, seconds=transcript.duration, processing_seconds=took)
+    if any(channel >= transcript.channels for channel, _ in golden.turns):
+        expected = f"channels from 0 to {transcript.channels - 1}, as the audio has"
+        raise _refused(f"recordings[{number}].turns", "are on a channel that is not there", expected)
+    channels = []
+    for channel in range(transcript.channels):
+        heard = normalise(" ".join(segment.text for segment in transcript.segments if segment.channel == channel))
+        channels.append(count_errors([text for where, text in golden.turns if where == channel] or [""], heard))
+    return {"seconds": transcript.duration, "processing_seconds": took, "channels": channels}
+
+
 def _groups(recordings: Sequence[Facts]) -> dict[str, Counts]:
-    """The counts of the turns of each group, shape (turns, 4)."""
-    found: dict[str, list[list[int]]] = {"all": []}
+    """The counts of each group's turns, shape (turns, 4)."""
+    found: dict[str, list[list[int]]] = {}
     for recording in recordings:
         for channel, turns in enumerate(recording["channels"]):
             for group in ("all", f"channel {channel}", f"language {recording['language']}"):
@@ -194,108 +239,66 @@ def _groups(recordings: Sequence[Facts]) -> dict[str, Counts]:
 
 
 def _totals(counts: Counts) -> Counts:
-    """Sums over the turns, then over each draw of them; the draws are the same for the same number of turns."""
-    rng = np.random.default_rng(SEED)
-    draws = (rng.integers(len(counts), size=len(counts)) for _ in range(RESAMPLES))
-    return np.array([counts.sum(axis=0), *(counts[draw].sum(axis=0) for draw in draws)])
+    """The sums over all turns, then over each draw of them: the same draws for the same number of turns."""
+    rng, turns = np.random.default_rng(SEED), len(counts)
+    # A few draws at a time, for memory's sake.
+    drawn = (rng.multinomial(turns, np.full(turns, 1 / turns), size=RESAMPLES // 20) @ counts for _ in range(20))
+    return np.concatenate([counts.sum(axis=0, keepdims=True), *drawn])
 
 
-def _rate(totals: Counts, columns: tuple[int, int]) -> NDArray[np.float64]:
-    count, errors = (totals[:, column] for column in columns)
-    return errors / np.maximum(count, 1)
+def _rates(totals: Counts, columns: tuple[int, int]) -> NDArray[np.float64]:
+    rates: NDArray[np.float64] = totals[:, columns[1]] / np.maximum(totals[:, columns[0]], 1)
+    return rates
 
 
-def _measure(golden: Golden, number: int, *, engine: Transcriber, decode: Callable[[Path], Recording]) -> Facts:
-    """What a recording takes and how well it is heard: per channel and turn, what was said and what of it was wrong."""
-    started = time.monotonic()
-    with tempfile.TemporaryFile() as file:
-        file.write(_audio(golden, number))
-        file.flush()
-        try:
-            transcript = engine.transcribe(decode(Path(f"/proc/self/fd/{file.fileno()}")))
-        except RequestError as error:
-            raise InvalidField(error.message, code=error.code, field=f"recordings[{number}].audio") from error
-    took = time.monotonic() - started
-    log("evaluated", recording=number, seconds=round(transcript.duration, 3), processing_seconds=round(took, 3))
-    if any(channel >= transcript.channels for channel, _ in golden.turns):
-        expected = f"a channel from 0 to {transcript.channels - 1}, as the audio has"
-        raise _refused(f"recordings[{number}].turns", "name a channel that is not there", expected=expected)
-    channels = []
-    for channel in range(transcript.channels):
-        heard = normalise(" ".join(segment.text for segment in transcript.segments if segment.channel == channel))
-        channels.append(count_errors([text for where, text in golden.turns if where == channel] or [""], heard))
-    return {"seconds": transcript.duration, "processing_seconds": took, "channels": channels}
-
-
-def count_errors(said: Sequence[str], heard: str) -> list[list[int]]:
-    """Words, wrong words, characters and wrong characters of each turn of a channel, on which `heard` was heard.
-
-    A word too many counts to the turn in which, or before which, it was heard.
-    """
-    whole = " ".join(filter(None, said))
-    words, characters = jiwer.process_words(whole, heard), jiwer.process_characters(whole, heard)
-    owners = [turn for turn, text in enumerate(said) for _ in text.split()]
-    spelled = [turn for turn, text in enumerate(said) if text for _ in f"{text} "][:-1]
-    counted = (*_attributed(owners, words, len(said)), *_attributed(spelled, characters, len(said)))
-    return [list(turn) for turn in zip(*counted, strict=True)]
-
-
-def _attributed(
-    owners: Sequence[int], output: jiwer.WordOutput | jiwer.CharacterOutput, turns: int
-) -> tuple[list[int], list[int]]:
-    errors = [0] * turns
-    for chunk in output.alignments[0]:
-        if chunk.type == "insert":
-            owner = owners[min(chunk.ref_start_idx, len(owners) - 1)] if owners else 0
-            errors[owner] += chunk.hyp_end_idx - chunk.hyp_start_idx
-        elif chunk.type != "equal":
-            for owner in owners[chunk.ref_start_idx : chunk.ref_end_idx]:
-                errors[owner] += 1
-    return [owners.count(turn) for turn in range(turns)], errors
+def _spread(prefix: str, rates: NDArray[np.float64]) -> dict[str, float]:
+    low, high = np.percentile(rates[1:], INTERVAL)
+    named = {"rate": rates[0], "low": low, "high": high}
+    return {f"{prefix}{name}": round(float(value), 6) for name, value in named.items()}
 
 
 def _verdict(this: Facts, last: Facts | None, allowance: Allowance) -> int:
     """Print how this release does, beside the last one where there is one; how much of it is worse than allowed."""
     measured = {recording["digest"]: recording for recording in this["recordings"]}
-    before = last["recordings"] if last else this["recordings"]
-    now = [measured[recording["digest"]] for recording in before]
+    before = last["recordings"] if last else []
+    now = [measured[recording["digest"]] for recording in before or measured.values()]
     rows = compare(now, before, allowed=allowance.error)
     head = f"{'':<13}{'of':<11}{'count':>8}{'wrong':>9}{'95 % of draws':>19}"
-    _tell(head + (f"{'last':>9}{'worse by':>10}{'95 % of draws':>19}{'allowed':>9}" if last else ""))
+    lines = [head + (f"{'last':>9}{'worse by':>10}{'95 % of draws':>19}{'allowed':>9}" if last else "")]
     for row in rows:
         line = f"{row['group']:<13}{row['of']:<11}{row['count']:>8}{row['rate']:>9.2%}{row['low']:>9.2%} …{row['high']:>8.2%}"
         if last:
-            line += f"{row['last']:>9.2%}{row['worse']:>+10.2%}{row['worse_low']:>+9.2%} …{row['worse_high']:>+8.2%}"
+            line += (
+                f"{row['last']:>9.2%}{row['worse_rate']:>+10.2%}{row['worse_low']:>+9.2%} …{row['worse_high']:>+8.2%}"
+            )
             line += f"{allowance.error:>9.2%}{'  REGRESSION' if row['regressed'] else ''}"
-        _tell(line)
-    worse = sum(row["regressed"] for row in rows)
-    speed, line = _speed(now), f"\nreal-time factor {_speed(now):.4f}"
+        lines.append(line)
+    worse = sum(bool(row.get("regressed")) for row in rows)
+    lines.append(f"real-time factor {_speed(now):.4f}")
     if last:
-        ratio, compared = speed / max(_speed(before), 1e-9), allowance.slowdown and last["machine"] == this["machine"]
-        slow = bool(compared and ratio > allowance.slowdown)
-        limit = f"at most {allowance.slowdown:.2f} allowed" if compared else "not compared"
-        _tell(f"{line}, {ratio:.2f} times the last one ({limit}){'  REGRESSION' if slow else ''}")
+        ratio, compared = _speed(now) / _speed(before), allowance.slowdown > 0 and last["machine"] == this["machine"]
+        slow = compared and ratio > allowance.slowdown
+        limit = f"{allowance.slowdown:.2f} allowed" if compared else "not compared"
+        lines[-1] += f", {ratio:.2f} times the last one; {limit}{'  REGRESSION' if slow else ''}"
         worse += slow
-        _tell(f"{len(now)} of {len(measured)} recordings compared with the last release: {worse or 'no'} regressions")
-    else:
-        _tell(f"{line}\n{len(now)} recordings; there is no last release to compare with")
+    compared_with = (
+        f"compared with the last release: {worse or 'no'} regressions" if last else "with nothing to compare"
+    )
+    lines.append(f"{len(now)} of {len(measured)} recordings {compared_with}")
+    print("\n".join(lines), flush=True)  # noqa: T201 - the table is what the gate is run for
     return worse
 
 
 def _speed(recordings: Sequence[Facts]) -> float:
     """The real-time factor: processing time over audio time."""
-    seconds: float = sum(recording["seconds"] for recording in recordings)
-    return float(sum(recording["processing_seconds"] for recording in recordings)) / max(seconds, 0.001)
+    took, seconds = (sum(recording[name] for recording in recordings) for name in ("processing_seconds", "seconds"))
+    return max(float(took), 1e-3) / max(float(seconds), 1e-3)
 
 
 def _machine() -> Facts:
     """What a time depends on besides the release."""
-    named = re.search(r"^model name\s*:\s*(.*)$", CPUINFO.read_text(), re.MULTILINE)
+    named = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return {"processor": named[1] if named else platform.machine(), "cpus": len(os.sched_getaffinity(0))}
-
-
-def _tell(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the table is what the gate is run for
 
 
 def _digest(golden: Golden, audio: bytes) -> str:
@@ -305,62 +308,58 @@ def _digest(golden: Golden, audio: bytes) -> str:
 
 
 def _audio(golden: Golden, number: int) -> bytes:
-    # Nothing here names a file or a key: errors are logged.
-    content = _read(golden.audio, field=f"recordings[{number}].audio")
+    content = _read(golden.audio, f"recordings[{number}].audio")
     if content is None:
-        raise _refused(f"recordings[{number}].audio", "is not there", expected="a file beside the manifest")
+        raise _refused(f"recordings[{number}].audio", "is not there", "a recording beside the manifest")
     return content
 
 
-def _take(holder: Any, name: str, kind: type, expected: str, where: str = "") -> Any:
-    """A field of the manifest."""
+def _take(holder: Any, name: str, fits: Callable[[Any], bool], expected: str, where: str = "") -> Any:
     value = holder.get(name) if isinstance(holder, dict) else None
-    if type(value) is not kind or value == "" or (kind is int and value < 0):
-        raise _refused(f"{where}{name}", "is missing or something else", expected=expected)
+    if not fits(value):
+        raise _refused(f"{where}{name}", "is missing or something else", expected)
     return value
 
 
-def _read_json(place: str, *, field: str) -> Any:
-    content = _read(place, field=field)
-    if content is None:
-        raise _refused(field, "is not there", value=place, expected="a JSON file, or s3://BUCKET/KEY")
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _read_json(place: str, field: str) -> Any:
     try:
-        return json.loads(content)
+        return json.loads(_read(place, field) or b"")
     except ValueError:
-        raise _refused(field, "is no JSON", value=place, expected="a JSON file, or s3://BUCKET/KEY") from None
+        raise _refused(field, "is missing or no JSON", "a JSON file, or s3://BUCKET/KEY", value=place) from None
 
 
-def _read(place: str, *, field: str) -> bytes | None:
+def _read(place: str, field: str) -> bytes | None:
     """What lies in a file or under `s3://BUCKET/KEY`; None where nothing does."""
-    try:
+    # Errors are logged: they name the field, never the place of a recording.
+    with _refusing(field, "cannot be read"):
         if place.startswith(aws.SCHEME):
-            bucket, _, key = place.removeprefix(aws.SCHEME).partition("/")
-            found = aws.Bucket(bucket).read(key)
+            bucket, key = aws.locate(place)
+            found = bucket.read(key)
             return found[0] if found else None
-        return Path(place).read_bytes()
-    except FileNotFoundError:
-        return None
-    except (OSError, RetryLater) as error:
-        raise _refused(
-            field, f"cannot be read: {_reason(error)}", expected="a place that this task may read"
-        ) from error
+        return Path(place).read_bytes() if Path(place).exists() else None
 
 
 def _write(place: str, content: bytes) -> None:
-    try:
+    with _refusing("--report", "cannot be written"):
         if place.startswith(aws.SCHEME):
-            bucket, _, key = place.removeprefix(aws.SCHEME).partition("/")
-            aws.Bucket(bucket).put(key, content, content_type="application/json")
+            bucket, key = aws.locate(place)
+            bucket.put(key, content, content_type="application/json")
         else:
             Path(place).write_bytes(content)
+
+
+@contextmanager
+def _refusing(field: str, message: str) -> Iterator[None]:
+    try:
+        yield
     except (OSError, RetryLater) as error:
-        reason = f"cannot be written: {_reason(error)}"
-        raise _refused("--report", reason, value=place, expected="a place that this task may write") from error
+        reason = error.message if isinstance(error, RetryLater) else error.strerror
+        raise _refused(field, f"{message}: {reason}", "a file, or s3://BUCKET/KEY, that may be used so") from error
 
 
-def _reason(error: OSError | RetryLater) -> str:
-    return error.message if isinstance(error, RetryLater) else error.strerror or type(error).__name__
-
-
-def _refused(field: str, message: str, *, value: str = "", expected: str) -> InvalidField:
+def _refused(field: str, message: str, expected: str, *, value: str = "") -> InvalidField:
     return InvalidField(message, code="bad_gate_data", field=field, value=value, expected=expected)
