@@ -1,6 +1,7 @@
 """The composition root: `python -m service VERB`."""
 
 import argparse
+import math
 import os
 import signal
 import socket
@@ -51,9 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--against", default="", metavar="REPORT", help="the last release's report")
     evaluate.add_argument("--first-release", action="store_true", help="it is no error that --against is not there yet")
     evaluate.add_argument("--report", default="", metavar="REPORT", help="keep a report here")
-    evaluate.add_argument("--max-worse", type=float, default=0.01, metavar="RATE", help="of any rate (default: 0.01)")
+    evaluate.add_argument("--max-worse", type=_amount, default=0.01, metavar="RATE", help="of any rate (default: 0.01)")
     evaluate.add_argument(
-        "--max-slowdown", type=float, default=0, metavar="RATIO", help="on the same kind of machine (default: any)"
+        "--max-slowdown", type=_amount, default=0.0, metavar="RATIO", help="on the same kind of machine (default: any)"
     )
     transcribe = verbs.add_parser("transcribe", help="transcribe files")
     transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -62,6 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     transcribe.add_argument("--language", default="", help="ISO 639 code; left out, it is detected once per call")
     transcribe.add_argument("--words", action="store_true", help="add the times of each word (json)")
     return parser
+
+
+def _amount(text: str) -> float:
+    try:
+        if 0 <= (value := float(text)) < math.inf:
+            return value
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from 0")
 
 
 def _api(settings: Settings, options: argparse.Namespace) -> int:

@@ -35,6 +35,15 @@ METRICS = {"words": (0, 1), "characters": (2, 3)}
 RESAMPLES, SEED, INTERVAL = 2000, 1, (2.5, 97.5)
 # What rates depend on besides the recordings.
 PROVENANCE = ("model", "model_sha256", "compute_type", "beam_size", "window_seconds", "image")
+# The manifest's fields: type, rule, and the rule's wording.
+FIELDS: dict[str, tuple[type, Callable[[Any], bool], str]] = {
+    "recordings": (list, bool, "a list with at least one recording"),
+    "audio": (str, bool, "the place of the audio beside the manifest"),
+    "language": (str, LANGUAGES.__contains__, "an ISO 639 code that Whisper knows"),
+    "turns": (list, lambda _: True, "a list, empty where nobody speaks"),
+    "channel": (int, lambda number: number >= 0, "a channel, counted from 0"),
+    "text": (str, bool, "what was said"),
+}
 
 Facts = dict[str, Any]
 Counts = NDArray[np.int64]
@@ -86,7 +95,7 @@ def run(
     decode: Decode,
     settings: Settings,
 ) -> int:
-    """Measure, keep a report where one is wanted, print a table; 1 where this release is worse than the last one.
+    """Measure, print a table, keep a report where one is wanted; 1 where this release is worse than the last one.
 
     Raises:
         InvalidField: the manifest, a recording or the last report is missing or not as it should be.
@@ -110,40 +119,27 @@ def run(
         "rates": compare(measured),
         "recordings": measured,
     }
+    worse = _verdict(this, last, allowance)
     if report:
         _write(report, json.dumps(this).encode() + b"\n")
-    return 1 if _verdict(this, last, allowance) else 0
+    return 1 if worse else 0
 
 
 def read_manifest(place: str) -> list[Golden]:
     """The golden recordings of a manifest, whose audio lies beside it."""
     folder = place.rpartition("/")[0] if place.startswith(aws.SCHEME) else str(Path(place).parent)
     golden = []
-    entries = _take(
-        _read_json(place, "MANIFEST"),
-        "recordings",
-        lambda v: isinstance(v, list) and v != [],
-        "a list with at least one recording",
-    )
-    for number, entry in enumerate(entries):
-        where, turns = f"recordings[{number}].", []
-        for index, turn in enumerate(
-            _take(entry, "turns", lambda v: isinstance(v, list), "a list, empty where nobody speaks", where)
-        ):
-            channel = _take(
-                turn,
-                "channel",
-                lambda v: type(v) is int and v >= 0,
-                "a channel, counted from 0",
-                f"{where}turns[{index}].",
+    for number, entry in enumerate(_take(_read_json(place, "MANIFEST"), "recordings")):
+        where = f"recordings[{number}]."
+        turns = [
+            (
+                _take(turn, "channel", f"{where}turns[{index}]."),
+                normalise(_take(turn, "text", f"{where}turns[{index}].")),
             )
-            text = _take(turn, "text", _is_text, "what was said", f"{where}turns[{index}].")
-            turns.append((channel, normalise(text)))
-        language = _take(
-            entry, "language", lambda v: _is_text(v) and v in LANGUAGES, "an ISO 639 code that Whisper knows", where
-        )
-        audio = _take(entry, "audio", _is_text, "the place of the audio beside the manifest", where)
-        golden.append(Golden(audio=f"{folder}/{audio}", language=language, turns=tuple(turns)))
+            for index, turn in enumerate(_take(entry, "turns", where))
+        ]
+        audio, language = f"{folder}/{_take(entry, 'audio', where)}", _take(entry, "language", where)
+        golden.append(Golden(audio=audio, language=language, turns=tuple(turns)))
     return golden
 
 
@@ -188,12 +184,10 @@ def count_errors(said: Sequence[str], heard: str) -> list[list[int]]:
     """
     whole = " ".join(filter(None, said))
     words, characters = jiwer.process_words(whole, heard), jiwer.process_characters(whole, heard)
+    spoken = [turn for turn, text in enumerate(said) for _ in text.split()]
     spelled = [turn for turn, text in enumerate(said) if text for _ in f"{text} "][:-1]
     columns = []
-    for owners, output in (
-        ([turn for turn, text in enumerate(said) for _ in text.split()], words),
-        (spelled, characters),
-    ):
+    for owners, output in ((spoken, words), (spelled, characters)):
         errors = [0] * len(said)
         for chunk in output.alignments[0]:
             if chunk.type == "insert":
@@ -266,7 +260,8 @@ def _verdict(this: Facts, last: Facts | None, allowance: Allowance) -> int:
     head = f"{'':<13}{'of':<11}{'count':>8}{'wrong':>9}{'95 % of draws':>19}"
     lines = [head + (f"{'last':>9}{'worse by':>10}{'95 % of draws':>19}{'allowed':>9}" if last else "")]
     for row in rows:
-        line = f"{row['group']:<13}{row['of']:<11}{row['count']:>8}{row['rate']:>9.2%}{row['low']:>9.2%} …{row['high']:>8.2%}"
+        line = f"{row['group']:<13}{row['of']:<11}{row['count']:>8}{row['rate']:>9.2%}"
+        line += f"{row['low']:>9.2%} …{row['high']:>8.2%}"
         if last:
             line += (
                 f"{row['last']:>9.2%}{row['worse_rate']:>+10.2%}{row['worse_low']:>+9.2%} …{row['worse_high']:>+8.2%}"
@@ -281,10 +276,8 @@ def _verdict(this: Facts, last: Facts | None, allowance: Allowance) -> int:
         limit = f"{allowance.slowdown:.2f} allowed" if compared else "not compared"
         lines[-1] += f", {ratio:.2f} times the last one; {limit}{'  REGRESSION' if slow else ''}"
         worse += slow
-    compared_with = (
-        f"compared with the last release: {worse or 'no'} regressions" if last else "with nothing to compare"
-    )
-    lines.append(f"{len(now)} of {len(measured)} recordings {compared_with}")
+    end = f"compared with the last release: {worse or 'no'} regressions" if last else "with nothing to compare"
+    lines.append(f"{len(now)} of {len(measured)} recordings {end}")
     print("\n".join(lines), flush=True)  # noqa: T201 - the table is what the gate is run for
     return worse
 
@@ -314,15 +307,13 @@ def _audio(golden: Golden, number: int) -> bytes:
     return content
 
 
-def _take(holder: Any, name: str, fits: Callable[[Any], bool], expected: str, where: str = "") -> Any:
+def _take(holder: Any, name: str, where: str = "") -> Any:
+    """A field of the manifest."""
+    kind, fits, expected = FIELDS[name]
     value = holder.get(name) if isinstance(holder, dict) else None
-    if not fits(value):
+    if type(value) is not kind or not fits(value):
         raise _refused(f"{where}{name}", "is missing or something else", expected)
     return value
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
 
 
 def _read_json(place: str, field: str) -> Any:

@@ -396,6 +396,15 @@ def test_missing_gate_data_is_one_line_and_exit_2(arguments: list[str], told: st
     assert f"whisper-fargate: {told}" in done.stderr
 
 
+@pytest.mark.parametrize("option", ["--max-worse", "--max-slowdown"])
+@pytest.mark.parametrize("value", ["nan", "-1", "inf", "much"])
+def test_allowance_that_allows_everything_is_refused(option: str, value: str) -> None:
+    """Nothing is greater than what is no number: a gate with such a limit would be open."""
+    done = gate(MANIFEST, f"{option}={value}")
+    assert done.returncode == 2
+    assert f"argument {option}: got '{value}', expected a number from 0" in done.stderr
+
+
 @pytest.fixture
 def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
     """A client of an emulated S3, in which the voicemail is golden."""
