@@ -379,6 +379,8 @@ def test_exit_code_tells_whether_something_is_lost(cloud: Cloud) -> None:
     """1 where a version is unaccounted for and nothing is under way, else 0."""
     upload = cloud.upload("+33612345678.wav")
     assert cloud.service("reconcile").returncode == 1
+    assert cloud.service("reconcile", "--announce").returncode == 1
+    assert len(cloud.bodies(cloud.queue)) == 1
     cloud.sqs.send_message(QueueUrl=cloud.queue, MessageBody=events.announcement(upload))
     assert cloud.service("reconcile").returncode == 0
     cloud.bodies(cloud.queue)
