@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := app.py stacks service demo local benchmarks tests
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install synth snapshots cost deploy-local stop-local demo demo-model demo-evaluate demo-model-train run test check format policy matrix bench-synth verify lock clean
+.PHONY: help install synth snapshots cost deploy-local stop-local demo demo-model demo-evaluate demo-model-train run gate test check format policy matrix bench-synth verify lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ demo-model-train: install build/corpus/ends.npy $(TRAINING)/.installed  ## Train
 
 run: install  ## Serve the demo model on http://127.0.0.1:8000 until interrupted
 	$(BIN)/python -m service api
+
+gate: install  ## Hold the demo model against its committed report on the sample calls (ARGS adds options)
+	$(BIN)/python -m service evaluate demo/calls/manifest.json --against demo/calls/report.json $(ARGS)
 
 test: install  ## Run the tests
 	$(BIN)/python -m pytest -m "not verify"

@@ -8,19 +8,11 @@ from typing import Any
 
 import jiwer
 
+from service.evaluate import normalise
+
 DEMO = Path(__file__).parent
 MODEL = DEMO / "model"
-
-# Case, punctuation and hyphens are no errors: telephone speech has none.
-NORMALISE = jiwer.Compose(
-    [
-        jiwer.ToLowerCase(),
-        jiwer.SubstituteRegexes({"[-']": " ", r"[^\w\s]": ""}),
-        jiwer.RemoveMultipleSpaces(),
-        jiwer.Strip(),
-        jiwer.ReduceToListOfListOfWords(),
-    ]
-)
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,30 +40,25 @@ class Call:
 
 
 def load_calls(folder: Path = DEMO / "calls") -> dict[str, Call]:
-    """The calls of a folder by file name; the truth of `NAME.wav` is in `NAME.json`."""
-    calls: dict[str, Call] = {}
-    for truth in sorted(folder.glob("*.json")):
-        facts = json.loads(truth.read_text())
-        (path,) = (path for path in folder.glob(f"{truth.stem}.*") if path != truth)
-        calls[path.name] = Call(
-            path=path, language=facts["language"], turns=tuple(Turn(**turn) for turn in facts["turns"])
+    """The calls of a folder by file name, as its manifest lists them; `python -m service evaluate` reads the same."""
+    return {
+        facts["audio"]: Call(
+            path=folder / facts["audio"],
+            language=facts["language"],
+            turns=tuple(Turn(**turn) for turn in facts["turns"]),
         )
-    return calls
+        for facts in json.loads((folder / MANIFEST).read_text("utf-8"))["recordings"]
+    }
 
 
 def word_error_rate(call: Call, segments: Sequence[Mapping[str, Any]]) -> float:
     """Share of a call's words that are wrong in `segments` (`channel`, `text`), each channel against its own."""
 
     def spoken(channel: int) -> str:
-        return " ".join(turn.text for turn in call.turns if turn.channel == channel)
+        return normalise(" ".join(turn.text for turn in call.turns if turn.channel == channel))
 
     def heard(channel: int) -> str:
-        return " ".join(segment["text"] for segment in segments if segment["channel"] == channel)
+        return normalise(" ".join(segment["text"] for segment in segments if segment["channel"] == channel))
 
-    rate: float = jiwer.wer(
-        [spoken(channel) for channel in call.channels],
-        [heard(channel) for channel in call.channels],
-        reference_transform=NORMALISE,
-        hypothesis_transform=NORMALISE,
-    )
+    rate: float = jiwer.wer(list(map(spoken, call.channels)), list(map(heard, call.channels)))
     return rate

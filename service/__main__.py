@@ -1,6 +1,7 @@
 """The composition root: `python -m service VERB`."""
 
 import argparse
+import math
 import os
 import signal
 import socket
@@ -20,19 +21,11 @@ AGENT = "ECS_AGENT_URI"
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run one verb; 0 where it did its work, 1 without health, 2 where a setting, a model or a recording was refused."""
+    """Run one verb; 0 where it did its work, 1 where it found what must not be, 2 where something it was given is refused."""
     options = _parser().parse_args(arguments)
     try:
         settings = Settings.from_environ(environ)
-        match options.verb:
-            case "api":
-                return _api(settings, options)
-            case "worker":
-                return _worker(settings)
-            case "health":
-                return 0 if health.answers(settings) else 1
-            case _:
-                return _transcribe(settings, options)
+        return VERBS[options.verb](settings, options)
     except (SettingError, ServiceError) as error:
         print(f"whisper-fargate: {error}", file=sys.stderr)  # noqa: T201 - the one line that a person reads
         return 2
@@ -44,6 +37,25 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("api", help="serve HTTP; settings come from WHISPER_… variables")
     verbs.add_parser("worker", help="transcribe what the queue announces, until SIGTERM")
     verbs.add_parser("health", help="exit with 0 where the API on this machine answers, else with 1")
+    jobs = verbs.add_parser("jobs", help="list what waits, runs, is done or failed; redrive; reconcile")
+    jobs.add_argument("action", nargs="?", choices=("list", "redrive", "reconcile"), default="list")
+    for state in ("running", "done", "failed"):
+        jobs.add_argument(f"--{state}", dest="show", action="append_const", const=state, help="name them (list)")
+    jobs.add_argument("--names", action="store_true", help="name what is unaccounted for (reconcile)")
+    jobs.add_argument("--announce", action="store_true", help="announce it to the queue again (reconcile)")
+    jobs.add_argument("--prefix", default="", help="only recordings whose keys begin so")
+    jobs.add_argument("--json", action="store_true", help="print a JSON object a line")
+    evaluate = verbs.add_parser(
+        "evaluate", help="measure error rates on golden recordings; compare with the last release"
+    )
+    evaluate.add_argument("manifest", metavar="MANIFEST", help="what is said in them: a file or s3://BUCKET/KEY")
+    evaluate.add_argument("--against", default="", metavar="REPORT", help="the last release's report")
+    evaluate.add_argument("--first-release", action="store_true", help="it is no error that --against is not there yet")
+    evaluate.add_argument("--report", default="", metavar="REPORT", help="keep a report here")
+    evaluate.add_argument("--max-worse", type=_amount, default=0.01, metavar="RATE", help="of any rate (default: 0.01)")
+    evaluate.add_argument(
+        "--max-slowdown", type=_amount, default=0.0, metavar="RATIO", help="on the same kind of machine (default: any)"
+    )
     transcribe = verbs.add_parser("transcribe", help="transcribe files")
     transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
     transcribe.add_argument("--format", choices=FORMATS, default="json", help="of the transcript (default: json)")
@@ -51,6 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     transcribe.add_argument("--language", default="", help="ISO 639 code; left out, it is detected once per call")
     transcribe.add_argument("--words", action="store_true", help="add the times of each word (json)")
     return parser
+
+
+def _amount(text: str) -> float:
+    try:
+        if 0 <= (value := float(text)) < math.inf:
+            return value
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from 0")
 
 
 def _api(settings: Settings, options: argparse.Namespace) -> int:
@@ -71,7 +92,7 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
-def _worker(settings: Settings) -> int:
+def _worker(settings: Settings, _: argparse.Namespace) -> int:
     telemetry.configure(sys.stdout)
     _need(settings, "queue_url", "recordings_bucket", "transcripts_bucket")
     stopping = threading.Event()
@@ -99,6 +120,46 @@ def _worker(settings: Settings) -> int:
     sys.stdout.flush()
     # A lane whose message was handed back may still be in the engine, which no signal interrupts.
     os._exit(code)
+
+
+def _jobs(settings: Settings, options: argparse.Namespace) -> int:
+    telemetry.configure(sys.stderr)
+    _need(settings, "queue_url", "recordings_bucket", "transcripts_bucket")
+    from service import aws, jobs  # noqa: PLC0415 - missing settings are refused at once
+
+    queue = aws.Queue(settings.queue_url)
+    view = jobs.Jobs(
+        queue=queue,
+        dead_letters=queue.dead_letters(),
+        recordings=aws.Bucket(settings.recordings_bucket),
+        transcripts=aws.Bucket(settings.transcripts_bucket),
+        settings=settings,
+        prefix=options.prefix,
+    )
+    return jobs.run(
+        view,
+        action=options.action,
+        show=options.show or (),
+        names=options.names,
+        announce=options.announce,
+        as_json=options.json,
+    )
+
+
+def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
+    telemetry.configure(sys.stderr)
+    from service import audio, engine, evaluate  # noqa: PLC0415 - `--help` and wrong options answer at once
+
+    return evaluate.run(
+        options.manifest,
+        against=options.against,
+        first_release=options.first_release,
+        report=options.report,
+        allowance=evaluate.Allowance(error=options.max_worse, slowdown=options.max_slowdown),
+        load=partial(engine.Engine.load, settings),
+        decode=partial(audio.decode, settings=settings),
+        settings=settings,
+    )
 
 
 def _need(settings: Settings, *names: str) -> None:
@@ -140,6 +201,19 @@ def _bind(settings: Settings) -> socket.socket:
         ) from None
     return listener
 
+
+def _health(settings: Settings, _: argparse.Namespace) -> int:
+    return 0 if health.answers(settings) else 1
+
+
+VERBS = {
+    "api": _api,
+    "worker": _worker,
+    "jobs": _jobs,
+    "evaluate": _evaluate,
+    "health": _health,
+    "transcribe": _transcribe,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:], os.environ))

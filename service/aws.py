@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NoReturn, Self
 from urllib.parse import urlsplit
 
 import boto3
@@ -16,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from service.errors import InvalidField, ModelError, RetryLater, TooLarge
-from service.events import Delivery, ReceiptGone
+from service.events import Delivery, ReceiptGone, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
@@ -38,7 +39,8 @@ class Queue:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._client = boto3.client("sqs", config=PATIENT)
+        with _faults("queue"):
+            self._client = boto3.client("sqs", config=PATIENT)
 
     def receive(self, *, wait_seconds: int) -> Delivery | None:
         """Wait for one message."""
@@ -71,13 +73,46 @@ class Queue:
         with _faults("queue"):
             self._client.delete_message(QueueUrl=self._url, ReceiptHandle=delivery.receipt)
 
+    def send(self, body: str) -> None:
+        """Put a message on the queue."""
+        with _faults("queue"):
+            self._client.send_message(QueueUrl=self._url, MessageBody=body)
+
+    def counts(self) -> tuple[int, int]:
+        """How many messages wait and how many are in flight, as far as SQS knows at the moment."""
+        found = self._attributes("All")
+        waiting = int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesDelayed"])
+        return waiting, int(found["ApproximateNumberOfMessagesNotVisible"])
+
+    def dead_letters(self) -> Self:
+        """The queue that takes what was received too often.
+
+        Raises:
+            InvalidField: there is none.
+        """
+        policy = json.loads(self._attributes("RedrivePolicy").get("RedrivePolicy", "{}"))
+        if not policy:
+            expected = "the URL of a queue with a redrive policy"
+            raise InvalidField(
+                "has no dead letters", code="no_dead_letters", field="WHISPER_QUEUE_URL", expected=expected
+            )
+        *_, account, name = policy["deadLetterTargetArn"].split(":")
+        with _faults("dead letters"):
+            return type(self)(self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
+
+    def _attributes(self, name: Literal["All", "RedrivePolicy"]) -> dict[str, str]:
+        with _faults("queue"):
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return {str(key): value for key, value in answer.get("Attributes", {}).items()}
+
 
 class Bucket:
     """A bucket of S3. Every method raises `RetryLater` where S3 does not answer as it should, or refuses."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._client = boto3.client("s3", config=PATIENT)
+        with _faults("bucket"):
+            self._client = boto3.client("s3", config=PATIENT)
 
     def download(
         self, key: str, *, version_id: str, etag: str, to: BinaryIO, limit: int, progress: Callable[[], None]
@@ -128,6 +163,29 @@ class Bucket:
         with _faults("results"):
             self._client.delete_object(Bucket=self._name, Key=key)
 
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
+        """The keys that begin so and come after one, in their order, each with the time it was written at."""
+        with _faults("results"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._name, Prefix=prefix, StartAfter=after
+            )
+            for entry in (entry for page in pages for entry in page.get("Contents", ())):
+                yield entry["Key"], entry["LastModified"]
+
+    def versions(self, prefix: str) -> Iterator[Upload]:
+        """Every version of every object whose key begins so, in the order of their keys."""
+        with _faults("recordings"):
+            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix)
+            for entry in (entry for page in pages for entry in page.get("Versions", ())):
+                yield Upload(
+                    bucket=self._name,
+                    key=entry["Key"],
+                    version_id="" if entry["VersionId"] == "null" else entry["VersionId"],
+                    etag=entry["ETag"].strip('"'),
+                    size=entry["Size"],
+                    time=entry["LastModified"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+                )
+
     def _open(self, key: str, version_id: str, etag: str) -> "GetObjectOutputTypeDef":
         try:
             with _faults("recording"):
@@ -170,6 +228,12 @@ class TaskProtection:
             return False
         finally:
             connection.close()
+
+
+def locate(url: str) -> tuple[Bucket, str]:
+    """The bucket and the key of `s3://BUCKET/KEY`."""
+    bucket, _, key = url.removeprefix(SCHEME).partition("/")
+    return Bucket(bucket), key
 
 
 def download(url: str, *, to: Path) -> None:
@@ -222,7 +286,9 @@ def _faults(what: str) -> Iterator[None]:
 
 
 def _later(code: str, error: Exception) -> NoReturn:
-    raise RetryLater("AWS does not answer as it should", code=code, retry_after_seconds=RETRY_SECONDS) from error
+    said = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    message = f"AWS does not answer as it should ({code}: {said})"
+    raise RetryLater(message, code=code, retry_after_seconds=RETRY_SECONDS) from error
 
 
 def _error(message: str, code: str, url: str) -> ModelError:

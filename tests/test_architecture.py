@@ -12,7 +12,7 @@ SERVICE = Path(__file__).parent.parent / "service"
 # A room may import the rooms of lower floors only. The data walks up: audio → windows → engine → transcript's face.
 FLOORS = (
     {"__main__"},
-    {"api", "cli", "health", "worker"},
+    {"api", "cli", "evaluate", "health", "jobs", "worker"},
     {"engine", "middleware", "results"},
     {"responses"},
     {"model", "transcript", "windows"},

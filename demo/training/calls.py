@@ -1,4 +1,4 @@
-"""Telephone calls of unseen sentences, with their truth: `python -m demo.training.calls [FOLDER] [--seed N --count N]`.
+"""Telephone calls of unseen sentences, with their truth in a manifest: `python -m demo.training.calls [FOLDER] [--seed N --count N]`.
 
 Without a seed, the sample calls of `demo/calls`. With a seed, an evaluation set: half of its calls are in voices the
 model was never taught, and every third is French.
@@ -21,7 +21,7 @@ from demo.training.audio import SAMPLE_RATE, Samples, resample, telephone_band, 
 from demo.training.corpus import plan
 from demo.training.grammar import Grammar
 from demo.training.voices import TAUGHT, UNTAUGHT, Voice, require_synthesisers, speak, trim
-from demo.truth import DEMO, Turn
+from demo.truth import DEMO, MANIFEST, Turn
 
 RATE = 8000
 SAMPLE_SEED = 7_000_000
@@ -132,14 +132,11 @@ def _draw_pause(rng: random.Random, *, same_speaker: bool) -> float:
     return -0.25 if rng.random() < 0.15 else rng.uniform(0.4, 1.1)
 
 
-def make(script: Script, folder: Path) -> Path:
-    """Write a call into a folder, with its truth beside it as JSON."""
+def make(script: Script, folder: Path) -> dict[str, Any]:
+    """Write a call into a folder; what its manifest says of it."""
     samples, turns = perform(script)
-    path = folder / script.name
-    write(path, samples, RATE)
-    truth = {"language": script.language, "turns": [asdict(turn) for turn in turns]}
-    path.with_suffix(".json").write_text(json.dumps(truth, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    return path
+    write(folder / script.name, samples, RATE)
+    return {"audio": script.name, "language": script.language, "turns": [asdict(turn) for turn in turns]}
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -151,9 +148,13 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     require_synthesisers()
     options.folder.mkdir(parents=True, exist_ok=True)
+    made = []
     for script in sample_scripts() if options.seed is None else evaluation_scripts(options.seed, options.count):
         unseen = sum(text not in taught_sentences() for _, text in script.lines)
-        print(f"{make(script, options.folder)}: {len(script.lines)} sentences, {unseen} of them not in the corpus")
+        made.append(make(script, options.folder))
+        print(f"{options.folder / script.name}: {len(script.lines)} sentences, {unseen} of them not in the corpus")
+    manifest = json.dumps({"recordings": made}, ensure_ascii=False, indent=1)
+    (options.folder / MANIFEST).write_text(manifest + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,10 @@ class Deployer(_Role):
 
 
 class Operator(_Role):
-    """Keeps the service running: reads logs and metrics, restarts tasks, redrives dead letters; hears and reads no call."""
+    """Keeps the service running: reads logs and metrics, restarts tasks, redrives dead letters; hears and reads no call.
+
+    Which recordings there are, and why one has no transcript, an operator sees: nobody could reconcile them otherwise.
+    """
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Operator(_Role):
     ) -> None:
         super().__init__(scope, construct_id, principal_arn=principal_arn, description="Restarts, redrives, reads logs")
         self._redrive(store)
+        self._reconcile(store)
         self._restart(cluster_name)
         self._look(stacks)
 
@@ -69,6 +73,12 @@ class Operator(_Role):
         self.may(*(f"sqs:{verb}" for verb in (*moves, "ReceiveMessage", "DeleteMessage")), on=[dead])
         self.may("sqs:SendMessage", on=[alive])
         self.may("sqs:GetQueueAttributes", "sqs:GetQueueUrl", on=[dead, alive])
+
+    def _reconcile(self, store: PublishedStore) -> None:
+        self.may("s3:ListBucketVersions", on=[store.recordings.bucket_arn])
+        self.may("s3:ListBucket", on=[store.transcripts.bucket_arn])
+        reasons = [store.transcripts.arn_for_objects(f"{kind}/*") for kind in ("failed", "running")]
+        self.may("s3:GetObject", on=reasons, because="why there is no transcript, and who is at one")
 
     def _restart(self, cluster_name: str) -> None:
         stack = Stack.of(self)
