@@ -26,5 +26,7 @@ class Delivery(Stack):
             role = ReleaseRole(self, "ReleaseRole", by=by, images=images, environment=environment)
             CfnOutput(self, "ReleaseRoleArn", value=role.role_arn)
         if releases:
-            release = ReleasePipeline(self, "Release", plan=releases, role=role, topic=topic, environment=environment)
+            release = ReleasePipeline(
+                self, "Release", plan=releases, images=images, role=role, topic=topic, environment=environment
+            )
             CfnOutput(self, "ReleasePipelineName", value=release.pipeline.pipeline_name)

@@ -52,7 +52,7 @@ class CommitPipeline(DeliveryPipeline):
             # Docker needs it; nothing else does.
             privileged=True,
             exports=["IMAGE_DIGEST"],
-            variables={"IMAGE_REPOSITORY": images.uri},
+            variables={f"REPOSITORY_{name.upper()}": images.uri},
         )
         images.repository.grant_pull_push(self.build)
         images.repository.grant(self.build, "ecr:DescribeImages")

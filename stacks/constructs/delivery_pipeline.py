@@ -92,7 +92,7 @@ class DeliveryPipeline(Construct):
             ),
             timeout=timeout,
             queued_timeout=Duration.hours(1),
-            # A pipeline has one run in each stage; whoever starts a build by hand waits for it.
+            # Each stage has projects of its own, and one run at a time: two at once would be somebody's by hand.
             concurrent_build_limit=1,
             # It writes no test reports.
             grant_report_group_permissions=False,

@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 from aws_cdk import Duration
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
@@ -6,7 +8,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from stacks.constructs.acknowledge import acknowledge_wildcards
 from stacks.constructs.delivery_pipeline import DeliveryPipeline, taking
+from stacks.constructs.image_repository import Images
 from stacks.constructs.pipeline_source import PipelineSource
 from stacks.constructs.release_role import ReleaseRole
 from stacks.environments import Environment
@@ -20,8 +24,8 @@ APPROVAL = Duration.days(7)
 class ReleasePipeline(DeliveryPipeline):
     """From a tag to production: the image that the tag's commit got when it was built, never another one.
 
-    Each environment has a project of its own, which takes the role of that environment and may read the images of the
-    one before: what a release runs in stage cannot reach production.
+    Each stage has a project of its own, which takes the role of its environment and may read the images of the one
+    before: what runs in stage cannot reach production.
     """
 
     def __init__(
@@ -30,6 +34,7 @@ class ReleasePipeline(DeliveryPipeline):
         construct_id: str,
         *,
         plan: ReleasePlan,
+        images: Images,
         role: ReleaseRole,
         topic: sns.ITopic,
         environment: Environment,
@@ -46,34 +51,36 @@ class ReleasePipeline(DeliveryPipeline):
             topic=topic,
             environment=environment,
         )
-        own = environment.name
-        roles = {own: role.role_arn} | {name: self._role(name) for name in (plan.images_from, *plan.onward)}
-        projects = {own: self._project(own, {name: roles[name] for name in (plan.images_from, own)})}
-        projects |= {name: self._project(name, {at: roles[at] for at in (own, name)}) for name in plan.onward}
-        verified = self.action("Verify", projects[own], namespace="Verified", STEP="verify")
+        own = self._own = environment.name
+        self._projects: list[codebuild.PipelineProject] = []
+        builder = {plan.images_from: self._role(plan.images_from)}
+        here = builder | {own: role.role_arn}
+        verified = self.action("Verify", self._project("Verify", own, roles=here), namespace="Verified", STEP="verify")
         self._digest = verified.variable("IMAGE_DIGEST")
         self.pipeline.add_stage(stage_name="Verify", actions=[verified])
-        self._release(projects[own], own, gate=plan.gate)
+        self._release(own, self._project(own.title(), own, roles=here), gate=plan.gate)
         if plan.onward:
             self._approve(topic, own, plan.onward)
         for name in plan.onward:
-            self._release(projects[name], name, gate=False)
+            project = self._project(name.title(), name, roles={name: self._role(name)}, images=images)
+            self._release(name, project, gate=False)
         if plan.gate:
             # Only what serves is what the next release is compared with.
-            self.pipeline.add_stage(stage_name="Record", actions=[self._step("Record", projects[own], order=1)])
+            record = self._step("Record", self._project("Record", own, roles={own: role.role_arn}))
+            self.pipeline.add_stage(stage_name="Record", actions=[record])
         source.start_on_tags(self.pipeline, tags=plan.tags)
-        source.admit(self.pipeline, cloning=list(projects.values()))
+        source.admit(self.pipeline, cloning=self._projects)
 
-    def _release(self, project: codebuild.PipelineProject, name: str, *, gate: bool) -> None:
+    def _release(self, name: str, project: codebuild.PipelineProject, *, gate: bool) -> None:
         """A stage that brings the image to an environment, deploys and checks it, and measures it where that is asked."""
-        names = ("Promote", "Deploy", *(("Gate",) if gate else ()))
-        steps = [self._step(step, project, order=order) for order, step in enumerate(names, start=1)]
-        self.pipeline.add_stage(stage_name=name.title(), actions=steps)
+        steps = ("Promote", "Release", *(("Gate",) if gate else ()))
+        self.pipeline.add_stage(
+            stage_name=name.title(),
+            actions=[self._step(step, project, order=order) for order, step in enumerate(steps, start=1)],
+        )
 
     def _approve(self, topic: sns.ITopic, own: str, onward: tuple[str, ...]) -> None:
-        question = (
-            f"{self._digest} runs in {own}. May it go to {', '.join(onward)}? Its numbers are in the log of Gate."
-        )
+        question = f"{self._digest} runs in {own}. May it go to {', '.join(onward)}?"
         self.pipeline.add_stage(
             stage_name="Approve",
             actions=[
@@ -86,20 +93,31 @@ class ReleasePipeline(DeliveryPipeline):
             ],
         )
 
-    def _step(self, name: str, project: codebuild.PipelineProject, *, order: int) -> codepipeline.IAction:
+    def _step(self, name: str, project: codebuild.PipelineProject, *, order: int = 1) -> actions.CodeBuildAction:
         return self.action(name, project, order=order, STEP=name.lower(), IMAGE_DIGEST=self._digest)
 
-    def _project(self, name: str, roles: dict[str, str]) -> codebuild.PipelineProject:
+    def _project(
+        self, construct_id: str, name: str, *, roles: Mapping[str, str], images: Images | None = None
+    ) -> codebuild.PipelineProject:
+        """What runs a stage's steps in an environment: with roles where they work, with this account's images to read."""
+        variables = {f"ROLE_{at.upper()}": arn for at, arn in roles.items()}
+        if images:
+            variables[f"REPOSITORY_{self._own.upper()}"] = images.uri
         project = self.project(
-            name.title(),
+            construct_id,
             f"IMAGE_DIGEST=$(python -m delivery $STEP {name} {COMMIT} $IMAGE_DIGEST)",
             "export IMAGE_DIGEST",
             # Golden recordings may be hours long.
             timeout=Duration.hours(4),
             exports=["IMAGE_DIGEST"],
-            variables={f"ROLE_{at.upper()}": arn for at, arn in roles.items()},
+            variables=variables,
         )
         project.add_to_role_policy(taking(*roles.values()))
+        if images:
+            images.repository.grant_pull(project)
+            images.repository.grant(project, "ecr:DescribeImages")
+            acknowledge_wildcards(project, resources=["*"], reason="logging in to a registry takes no resource")
+        self._projects.append(project)
         return project
 
     def _role(self, name: str) -> str:
