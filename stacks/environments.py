@@ -119,8 +119,6 @@ class Environment:
             raise type(error)(f"{self.name}.{error}") from None
         self._check_addresses()
         self._check_workers()
-        if self.releases and self.name in (self.releases.images_from, *self.releases.onward):
-            raise InvalidEnvironment(f"{self.name}.releases", self.name, "names of other environments")
 
     @property
     def plan(self) -> Plan:
@@ -339,8 +337,9 @@ def _check_release(environment: Environment, known: Mapping[str, Environment]) -
     if not releases:
         return
     for name in (releases.images_from, *releases.onward):
-        if name not in known:
-            raise InvalidEnvironment(f"{environment.name}.releases", name, f"one of {listed(known)}")
+        others = [other for other in known if other != environment.name]
+        if name not in others:
+            raise InvalidEnvironment(f"{environment.name}.releases", name, f"one of {listed(others)}")
         if (by := known[name].released_by) != environment.name:
             raise InvalidEnvironment(f"{name}.released_by", by, f"{environment.name}, whose releases name {name}")
     builder = known[releases.images_from]

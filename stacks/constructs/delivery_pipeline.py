@@ -12,6 +12,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.constructs.acknowledge import S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
+from stacks.constructs.alarms import runbook_page
 from stacks.constructs.lint import tolerate
 from stacks.constructs.pipeline_source import PipelineSource
 from stacks.constructs.private_bucket import PrivateBucket
@@ -154,5 +155,5 @@ def _failure(environment: str) -> events.RuleTargetInput:
     field = events.EventField.from_path
     return events.RuleTargetInput.from_text(
         f"{environment}: the pipeline {field('$.detail.pipeline')} failed, run {field('$.detail.execution-id')}."
-        " Its last step says why in its log; what to do is in docs/release.md."
+        f" What to do: {runbook_page('pipeline-failed')}"
     )
