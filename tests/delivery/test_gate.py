@@ -18,7 +18,8 @@ class Ecs:
     """The emulator's ECS, which starts tasks but no containers: they end as the test says."""
 
     def __init__(self, emulated: Any, *, code: int | None) -> None:
-        self._emulated, self._code, self.commands = emulated, code, []
+        self._emulated, self._code = emulated, code
+        self.commands: list[list[str]] = []
 
     def run_task(self, **asked: Any) -> Any:
         """Start it, and remember its command."""
