@@ -95,18 +95,21 @@ def test_image_that_is_no_worse_passes_and_its_table_is_in_the_log(
     stage = Stage(environ, code=0)
     gate.measure(stage, NEW, poll_s=0)
     outputs = stage.outputs("Gate")
-    report = f"{outputs['Reports']}/{NEW.removeprefix('sha256:')}.json"
-    assert stage.ecs.commands == [["evaluate", outputs["Manifest"], "--report", report]]
+    latest, report = (f"{outputs['Reports']}/{name}.json" for name in ("latest", NEW.removeprefix("sha256:")))
+    compared = ["evaluate", outputs["Manifest"], "--against", latest, "--report", report]
+    assert stage.ecs.commands == [[*compared, "--first-release"]]
     assert TABLE in capsys.readouterr().err
 
 
 def test_later_release_is_compared_with_the_last(cloud: Cloud, environ: Mapping[str, str]) -> None:
-    """Where there is a latest report, the task gets it."""
+    """Where there is a latest report, it counts: nothing says that it may be missing."""
     bucket, prefix = reports(cloud)
     cloud.client("s3").put_object(Bucket=bucket, Key=f"{prefix}/latest.json", Body=b"{}")
     stage = Stage(environ, code=0)
     gate.measure(stage, NEW, poll_s=0)
-    assert stage.ecs.commands[0][-2:] == ["--against", f"s3://{bucket}/{prefix}/latest.json"]
+    (command,) = stage.ecs.commands
+    assert command[command.index("--against") + 1] == f"s3://{bucket}/{prefix}/latest.json"
+    assert "--first-release" not in command
 
 
 @pytest.mark.parametrize(
