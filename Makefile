@@ -2,7 +2,7 @@
 SHELL := /bin/bash -o pipefail
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := app.py stacks service demo local benchmarks tests
+SOURCES := app.py stacks delivery service demo local benchmarks tests
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help install synth snapshots cost deploy-local stop-local demo demo-model demo-evaluate demo-model-train run gate test check format policy matrix bench-synth verify lock clean

@@ -1,25 +1,32 @@
 from aws_cdk import CfnOutput, Stack
-from aws_cdk.aws_ssm import StringParameter
 from constructs import Construct
 
-from stacks.constructs.delivery_pipeline import DeliveryPipeline
+from stacks.constructs.alarm_topic import AlarmTopic
+from stacks.constructs.commit_pipeline import CommitPipeline
+from stacks.constructs.handover import published
 from stacks.constructs.image_repository import Images
+from stacks.constructs.release_pipeline import ReleasePipeline
+from stacks.constructs.release_role import ReleaseRole
 from stacks.environments import Environment
 
 
 class Delivery(Stack):
-    """From a commit on the environment's branch to the environment."""
+    """How the environment gets what it runs: pipelines that stand here, and what a pipeline elsewhere may do here."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, "Delivery", termination_protection=environment.production)
-        connection = environment.parameter("source-connection-arn")
-        source = environment.parameter("source-repository")
-        self.delivery = DeliveryPipeline(
-            self,
-            "Delivery",
-            connection_arn=StringParameter.value_for_string_parameter(self, connection),
-            source=StringParameter.value_for_string_parameter(self, source),
-            images=Images(self, "Images", environment=environment),
-            environment=environment,
-        )
-        CfnOutput(self, "PipelineName", value=self.delivery.pipeline.pipeline_name)
+        commits, releases = environment.commits, environment.releases
+        images = Images(self, "Images", environment=environment)
+        if commits or releases:
+            topic = AlarmTopic(self, "Topic", address=published(self, environment=environment, name="alarm-address"))
+        if commits:
+            ci = CommitPipeline(self, "Ci", plan=commits, images=images, topic=topic, environment=environment)
+            CfnOutput(self, "CiPipelineName", value=ci.pipeline.pipeline_name)
+        if by := environment.name if releases else environment.released_by:
+            role = ReleaseRole(self, "ReleaseRole", by=by, images=images, environment=environment)
+            CfnOutput(self, "ReleaseRoleArn", value=role.role_arn)
+        if releases:
+            release = ReleasePipeline(
+                self, "Release", plan=releases, images=images, role=role, topic=topic, environment=environment
+            )
+            CfnOutput(self, "ReleasePipelineName", value=release.pipeline.pipeline_name)

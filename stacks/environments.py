@@ -4,7 +4,7 @@ A new environment is one more value in `environments()`; docs/environments.md sh
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import time
 from functools import cache
@@ -18,11 +18,13 @@ from stacks.capacity import Limits, Plan, Speed, Workload, plan
 from stacks.costs import Prices, Task
 from stacks.plans import (
     ApiPlan,
+    CommitPlan,
     Egress,
     InvalidEnvironment,
     NetworkPlan,
     OfficeHours,
     Processor,
+    ReleasePlan,
     TaskSize,
     Weights,
     apart,
@@ -59,7 +61,9 @@ class Environment:
         access_log_days: how long it is known who read them, and who called the API.
         images_kept: newest images kept in the registry.
         log_retention: how long logs are kept.
-        branch: what the delivery pipeline follows.
+        commits: how commits come here; None where no image is built.
+        releases: how releases come here, and where they go on to; None where the pipeline does not stand here.
+        released_by: the environment whose release pipeline may read images here, or bring them; empty for nobody.
         cost_centre: who pays, as a tag on everything.
     """
 
@@ -86,7 +90,9 @@ class Environment:
     access_log_days: int = 90
     images_kept: int = 20
     log_retention: RetentionDays = RetentionDays.ONE_MONTH
-    branch: str = "main"
+    commits: CommitPlan | None = None
+    releases: ReleasePlan | None = None
+    released_by: str = ""
     cost_centre: str = "call-centre"
 
     def __post_init__(self) -> None:
@@ -149,6 +155,18 @@ class Environment:
         return replace(
             priced, queue_url=queue_url, recordings_bucket=recordings_bucket, transcripts_bucket=transcripts_bucket
         )
+
+    @property
+    def gate_settings(self) -> Settings:
+        """Settings of the task that measures an image: those of a recording, on demand."""
+        return self._priced(on_demand_share=1)
+
+    @property
+    def images_from(self) -> str:
+        """The environment whose images are brought here; empty where they are built here, or brought by hand."""
+        if self.releases:
+            return self.releases.images_from
+        return "" if self.commits else self.released_by
 
     @property
     def on_demand_share(self) -> float:
@@ -239,6 +257,8 @@ def environments() -> tuple[Environment, ...]:
             recording_days=7,
             transcript_days=30,
             log_retention=RetentionDays.ONE_WEEK,
+            commits=CommitPlan(),
+            released_by="stage",
         ),
         Environment(
             name="stage",
@@ -251,6 +271,7 @@ def environments() -> tuple[Environment, ...]:
             on_demand_vcpus=16,
             recording_days=30,
             transcript_days=90,
+            releases=ReleasePlan(images_from="dev", onward=("prod",)),
         ),
         Environment(
             name="prod",
@@ -271,6 +292,7 @@ def environments() -> tuple[Environment, ...]:
             on_demand_vcpus=64,
             api=ApiPlan(min_tasks=2),
             log_retention=RetentionDays.ONE_YEAR,
+            released_by="stage",
         ),
         Environment(
             name="local",
@@ -283,6 +305,8 @@ def environments() -> tuple[Environment, ...]:
             spot_vcpus=64,
             on_demand_vcpus=8,
             log_retention=RetentionDays.ONE_DAY,
+            # The emulator's model is the demo's, which comes with the source.
+            commits=CommitPlan(locked_model=False),
         ),
     )
 
@@ -291,7 +315,7 @@ def select(name: str | None, known: Iterable[Environment] | None = None) -> tupl
     """The environment called `name`; without a name every one but `local`, which is the emulator's.
 
     Raises:
-        InvalidEnvironment: no such name, or two environments share a name or addresses.
+        InvalidEnvironment: no such name, two environments share a name or addresses, or a release finds no way.
     """
     known = tuple(environments() if known is None else known)
     by_name = {environment.name: environment for environment in known}
@@ -299,11 +323,36 @@ def select(name: str | None, known: Iterable[Environment] | None = None) -> tupl
         raise InvalidEnvironment("name", ", ".join(e.name for e in known), "a different name for each environment")
     # Environments are peered with the same office networks, so their addresses must not collide.
     apart([(f"{e.name}.network.cidr", e.network.cidr) for e in known])
+    for environment in known:
+        _check_release(environment, by_name)
     if name is None:
         return tuple(environment for environment in known if environment.name != "local")
     if name not in by_name:
         raise InvalidEnvironment("environment", name, f"one of {listed(by_name)}")
     return (by_name[name],)
+
+
+def _check_release(environment: Environment, known: Mapping[str, Environment]) -> None:
+    """A release names environments that admit it, and its one image is right for each of them."""
+    releases = environment.releases
+    if not releases:
+        return
+    for name in (releases.images_from, *releases.onward):
+        others = [other for other in known if other != environment.name]
+        if name not in others:
+            raise InvalidEnvironment(f"{environment.name}.releases", name, f"one of {listed(others)}")
+        if (by := known[name].released_by) != environment.name:
+            raise InvalidEnvironment(f"{name}.released_by", by, f"{environment.name}, whose releases name {name}")
+    builder = known[releases.images_from]
+    if not builder.commits:
+        raise InvalidEnvironment(f"{builder.name}.commits", None, f"a plan, since {environment.name} takes its images")
+    for other in (environment, *(known[name] for name in releases.onward)):
+        if other.processor != builder.processor:
+            expected = f"{builder.processor}, for which {builder.name} builds the image"
+            raise InvalidEnvironment(f"{other.name}.processor", other.processor, expected)
+        if other.weights is Weights.IMAGE and other.settings.model != builder.settings.model:
+            expected = f"{builder.settings.model}, which is in the image of {builder.name}"
+            raise InvalidEnvironment(f"{other.name}.settings.model", other.settings.model, expected)
 
 
 @cache

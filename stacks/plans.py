@@ -228,6 +228,73 @@ class ApiPlan:
         return self.min_tasks * (self.hours.share if self.hours else 1.0)
 
 
+class Source(StrEnum):
+    """Where the source is kept that pipelines build and deploy."""
+
+    CONNECTION = "connection"  # GitHub, GitLab or Bitbucket, through the account's connection to it
+    CODECOMMIT = "codecommit"  # CodeCommit, in the pipeline's own account
+
+
+BRANCH = r"\w[\w./-]{0,249}"
+# CodePipeline and EventBridge agree on `*` only. At most eight patterns fit into a trigger.
+TAG, MAX_TAGS = r"[\w.*-][\w./*-]{0,126}", 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitPlan:
+    """A pipeline that takes each commit on a branch to the environment, and builds the image that releases are made of.
+
+    Attributes:
+        source: where the source is kept.
+        branch: what the pipeline follows.
+        locked_model: build with the model that is in the lock, and refuse to build without; a release takes the image
+            as it is, so that without the lock nobody knows which weights it has.
+    """
+
+    source: Source = Source.CONNECTION
+    branch: str = "main"
+    locked_model: bool = True
+
+    def __post_init__(self) -> None:
+        _check_branch("commits.branch", self.branch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePlan:
+    """A pipeline that takes the image of a tagged commit to the environment, and on to others.
+
+    Attributes:
+        images_from: the environment that built it.
+        onward: the environments after this one, in this order, once a person approved.
+        source: where the source is kept.
+        branch: the branch that tags are set on.
+        tags: what a release is called; `*` stands for anything.
+        gate: measure the image on golden recordings, and stop the release of one that is worse than the last.
+    """
+
+    images_from: str
+    onward: tuple[str, ...] = ()
+    source: Source = Source.CONNECTION
+    branch: str = "main"
+    tags: tuple[str, ...] = ("v*",)
+    gate: bool = True
+
+    def __post_init__(self) -> None:
+        _check_branch("releases.branch", self.branch)
+        if not 1 <= len(self.tags) <= MAX_TAGS:
+            raise InvalidEnvironment("releases.tags", listed(self.tags), f"one to {MAX_TAGS} patterns")
+        for tag in self.tags:
+            if not re.fullmatch(TAG, tag, re.ASCII):
+                raise InvalidEnvironment("releases.tags", tag, "a pattern such as v* of letters, digits, . _ - / and *")
+        if len({self.images_from, *self.onward}) <= len(self.onward):
+            raise InvalidEnvironment("releases.onward", listed(self.onward), f"different names, {self.images_from} not")
+
+
+def _check_branch(name: str, branch: str) -> None:
+    if not re.fullmatch(BRANCH, branch, re.ASCII):
+        raise InvalidEnvironment(name, branch, "a branch such as main, of letters, digits, . _ - and /")
+
+
 def ipv4(name: str, cidr: str) -> IPv4Network:
     """The addresses of a field's value."""
     try:

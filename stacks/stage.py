@@ -1,4 +1,4 @@
-from aws_cdk import Stage, Tags
+from aws_cdk import Stack, Stage, Tags
 from constructs import Construct
 
 from stacks.api import Api
@@ -7,6 +7,7 @@ from stacks.cluster import Cluster
 from stacks.constructs.model_store import InImage
 from stacks.delivery import Delivery
 from stacks.environments import Environment
+from stacks.gate import Gate
 from stacks.models import Models
 from stacks.monitoring import Monitoring
 from stacks.network import Network
@@ -32,11 +33,18 @@ class Whisper(Stage):
         cluster = Cluster(self, environment=environment, network=network).cluster
         api = Api(self, environment=environment, network=network, cluster=cluster, models=models)
         batch = Batch(self, environment=environment, network=network, cluster=cluster, models=models)
-        delivery = Delivery(self, environment=environment)
         monitoring = Monitoring(self, environment=environment, api=api.api, workers=batch.workers)
         people = People(self, environment=environment, cluster_name=cluster.cluster_name)
         # These find each other by SSM parameters, which say nothing of the order.
-        for stack in (api, batch, delivery):
+        pulling: list[Stack] = [api, batch]
+        if environment.commits or environment.releases or environment.released_by:
+            delivery = Delivery(self, environment=environment)
+            pulling.append(delivery)
+            if environment.releases and environment.releases.gate:
+                gate = Gate(self, environment=environment, network=network, cluster=cluster, models=models)
+                gate.add_stack_dependency(delivery)
+                pulling.append(gate)
+        for stack in pulling:
             stack.add_stack_dependency(registry)
         for reader in (batch, monitoring, people):
             reader.add_stack_dependency(recordings)

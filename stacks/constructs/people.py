@@ -1,12 +1,10 @@
-from aws_cdk import Aws, DefaultStackSynthesizer, Duration, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.constructs.acknowledge import acknowledge_wildcards
+from stacks.constructs.bootstrap import ROLES, bootstrap_roles
 from stacks.constructs.recordings_store import PublishedStore
-
-# The roles that `cdk bootstrap` made: they hold the permissions to deploy, not the person.
-BOOTSTRAP_ROLES = ("deploy", "file-publishing", "image-publishing", "lookup")
 
 # Why some rights to look are on all resources.
 NO_LESS = "AWS offers listing, query results and metrics for no narrower resource"
@@ -36,12 +34,7 @@ class Deployer(_Role):
 
     def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str) -> None:
         super().__init__(scope, construct_id, principal_arn=principal_arn, description="Deploys with the CDK")
-        qualifier = DefaultStackSynthesizer.DEFAULT_QUALIFIER
-        roles = [
-            f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/cdk-{qualifier}-{role}-role-{Aws.ACCOUNT_ID}-{Aws.REGION}"
-            for role in BOOTSTRAP_ROLES
-        ]
-        self.may("sts:AssumeRole", on=roles)
+        self.may("sts:AssumeRole", on=bootstrap_roles(*ROLES, "image-publishing"))
 
 
 class Operator(_Role):

@@ -19,8 +19,14 @@ ALGORITHMS = {
 
 
 def every_stack_is_there(environment: Environment, stacks: Stacks) -> None:
-    """The same stacks, and one more for weights that are not in the image."""
-    assert set(stacks) == {*STACKS, *(() if environment.weights is Weights.IMAGE else ("Models",))}
+    """The same stacks; one more for weights that are not in the image, and for a gate; pipelines where there are any."""
+    releases = environment.releases
+    wanted = {*STACKS, *(() if environment.weights is Weights.IMAGE else ("Models",))}
+    if releases and releases.gate:
+        wanted.add("Gate")
+    if not (environment.commits or releases or environment.released_by):
+        wanted.remove("Delivery")
+    assert set(stacks) == wanted
 
 
 def tasks_leave_as_chosen(environment: Environment, stacks: Stacks) -> None:
@@ -75,15 +81,15 @@ def deploys_are_rolled_back(environment: Environment, stacks: Stacks) -> None:
 
 
 def tasks_run_on_the_chosen_processor(environment: Environment, stacks: Stacks) -> None:
-    """Both fleets, as one image serves both."""
-    for name in ("Api", "Batch"):
+    """Both fleets and the gate, as one image serves them all."""
+    for name in {"Api", "Batch", "Gate"} & set(stacks):
         task = stacks[name].only("AWS::ECS::TaskDefinition")
         assert task["RuntimePlatform"]["CpuArchitecture"] == environment.processor
 
 
 def tasks_are_confined(_: Environment, stacks: Stacks) -> None:
     """Neither root nor a root they can write, no capabilities, and an init process."""
-    for name in ("Api", "Batch"):
+    for name in {"Api", "Batch", "Gate"} & set(stacks):
         for container in stacks[name].only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]:
             assert container["ReadonlyRootFilesystem"]
             assert not container.get("Privileged")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from stacks.environments import select
-from stacks.plans import ApiPlan, NetworkPlan, Processor, Routing, Strategy
+from stacks.plans import ApiPlan, CommitPlan, NetworkPlan, Processor, Routing, Strategy
 from tests.stacks.synthesis import Template, synthesize
 from tests.stacks.test_api import attributes, targets
 
@@ -18,6 +18,7 @@ CHOICES = (
         PROD,
         network=NetworkPlan(cidr="10.64.32.0/20", clients=("192.168.0.0/16",), client_groups=(GROUP,)),
         processor=Processor.ARM64,
+        commits=CommitPlan(),
         api=ApiPlan(
             min_tasks=2,
             subdomain="speech",

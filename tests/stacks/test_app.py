@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from aws_cdk.region_info import RegionInfo
 
-from stacks.environments import select
+from stacks.environments import environments, select
 from tests.stacks.synthesis import ROOT, STACKS, Template, synthesize
 
 INVENTED = re.compile(r"(?<![\w.])\d{12}(?!\w)|sha256:[0-9a-f]{64}|certificate/|connection/|\w@\w|dummy|example")
@@ -32,8 +32,9 @@ def run_app(context: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_environment_has_every_stack(templates: Mapping[str, Template]) -> None:
-    """`cdk ls` shows the same nine stacks for each environment."""
-    assert set(templates) == {f"{name}/{stack}" for name in ("dev", "stage", "prod", "local") for stack in STACKS}
+    """`cdk ls` shows the same nine stacks for each environment, and the gate where releases come first."""
+    everywhere = {f"{name}/{stack}" for name in ("dev", "stage", "prod", "local") for stack in STACKS}
+    assert set(templates) == {*everywhere, "stage/Gate"}
 
 
 def test_unknown_environment_ends_in_one_line() -> None:
@@ -75,18 +76,19 @@ def test_nothing_invented_is_in_a_template(templates: Mapping[str, Template]) ->
 
 
 def test_what_only_the_account_knows_is_documented(templates: Mapping[str, Template]) -> None:
-    """Each SSM parameter that a deploy reads is in the deploy page, with every environment's own name."""
+    """Each SSM parameter that a deploy reads is in the deploy page, under its environment's name."""
     page = (ROOT / "docs" / "deploy.md").read_text()
     defaults = {
-        (name.split("/")[0], parameter["Default"])
-        for name, template in templates.items()
+        parameter["Default"]
+        for template in templates.values()
         for parameter in template.body.get("Parameters", {}).values()
         if parameter["Type"] == "AWS::SSM::Parameter::Value<String>" and "cdk-bootstrap" not in parameter["Default"]
     }
     assert len(defaults) > 4
-    for environment, name in defaults:
-        assert name.startswith(f"/whisper/{environment}/")
-        assert name.replace(f"/{environment}/", "/ENVIRONMENT/") in page
+    for name in defaults:
+        _, application, environment, value = name.split("/")
+        assert (application, environment in {e.name for e in environments()}) == ("whisper", True)
+        assert f"/whisper/ENVIRONMENT/{value}" in page
 
 
 def test_no_physical_names(templates: Mapping[str, Template]) -> None:

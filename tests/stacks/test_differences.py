@@ -14,17 +14,17 @@ SAVED = {
 }
 
 STATEFUL = {"AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::ECR::Repository", "AWS::EFS::FileSystem"}
-# A pipeline makes its artifacts anew from a commit.
-REPLACEABLE = {"prod/Delivery AWS::S3::Bucket": 1}
+# Releases pass through these environments in turn: what each has of the pipelines is what tests of delivery promise.
+ALIKE = tuple(stack for stack in STACKS if stack != "Delivery")
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", ALIKE)
 def test_stage_and_prod_are_made_of_the_same_resources(templates: Mapping[str, Template], stack: str) -> None:
     """What was tried in stage is what runs in prod."""
     assert templates[f"stage/{stack}"].kinds() == templates[f"prod/{stack}"].kinds()
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", ALIKE)
 def test_dev_and_prod_are_made_of_the_same_resources_but_for_what_dev_saves(
     templates: Mapping[str, Template], stack: str
 ) -> None:
@@ -49,7 +49,7 @@ def test_production_keeps_everything_that_holds_data(templates: Mapping[str, Tem
             if name.startswith("prod/") and resource["Type"] in STATEFUL:
                 retained = resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
                 (kept if retained else lost)[f"{name} {resource['Type']}"] += 1
-    assert lost == REPLACEABLE
+    assert not lost
     assert kept["prod/Registry AWS::ECR::Repository"] == 1
     assert kept["prod/Recordings AWS::S3::Bucket"] == 3
     assert kept["prod/Recordings AWS::SQS::Queue"] == 2

@@ -10,7 +10,7 @@ from tests.stacks.synthesis import ROOT, STACKS
 
 FOLDER = ROOT / "stacks"
 CONSTRUCTS = sorted(path for path in (FOLDER / "constructs").glob("*.py") if path.stem != "__init__")
-WIRING = [FOLDER / f"{stack.lower()}.py" for stack in STACKS]
+WIRING = [FOLDER / f"{stack.lower()}.py" for stack in (*STACKS, "Gate", "Models")]
 # Plain values: no construct, and nothing that starts the CDK.
 PURE = [FOLDER / "capacity.py", FOLDER / "costs.py"]
 

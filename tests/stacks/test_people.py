@@ -30,6 +30,7 @@ EVERYWHERE = {
     "ce:GetCostAndUsage": "reading the bill, which is the account's",
     "ce:ListCostAllocationTags": "seeing whether the budget's tags are counted",
     "cloudwatch:DescribeAlarms": "seeing which alarms sound, composite ones, too",
+    "elasticloadbalancing:DescribeTargetHealth": "seeing whether the load balancer reaches what a release deployed",
 }
 CALLS = ("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject")
 

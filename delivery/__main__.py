@@ -1,0 +1,85 @@
+"""The steps of the pipelines: `python -m delivery STEP ENVIRONMENT COMMIT [DIGEST]`.
+
+Each prints the digest that it worked with, for the next; what people read goes to the log beside it.
+"""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from delivery import gate, images, rollout
+from delivery.places import Place
+from delivery.programs import Refused, say
+
+STEPS = {
+    "build": "build the commit's image and push it, unless it is there",
+    "deploy": "deploy the environment with an image",
+    "verify": "refuse a release before it changes anything",
+    "promote": "bring the image from where it was built or tried before",
+    "release": "deploy, check, and go back if it does not work",
+    "gate": "measure the image against the last release",
+    "record": "compare later releases with this one",
+}
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Take one step; 0 where it succeeded, 1 where it was refused, with one line that says why."""
+    asked = _parser().parse_args(arguments)
+    say(f"{asked.step} {asked.environment}: {STEPS[asked.step]}")
+    try:
+        print(_take(asked.step, asked.environment, asked.commit, asked.digest or "", environ))
+    except (Refused, ValueError, ClientError, BotoCoreError) as error:
+        say(f"{asked.step} {asked.environment}: refused: {error}")
+        return 1
+    return 0
+
+
+def _take(step: str, name: str, commit: str, digest: str, environ: Mapping[str, str]) -> str:
+    place = Place.named(name, environ)
+    if step not in ("build", "verify") and not digest:
+        raise Refused("digest: got none, expected sha256: and 64 hex digits")
+    match step:
+        case "build":
+            return images.build(place, commit)
+        case "verify":
+            digest = images.verify(place, commit, environ)
+            if place.environment.releases and place.environment.releases.gate:
+                gate.prepared(place)
+        case "deploy":
+            rollout.deploy(place, digest)
+        case "promote":
+            images.promote(place, commit, digest, environ)
+        case "release":
+            rollout.release(place, digest)
+        case "gate":
+            gate.measure(place, digest)
+        case "record":
+            gate.record(place, digest)
+    return digest
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m delivery", description="The steps of the pipelines.")
+    parser.add_argument("step", choices=STEPS, metavar="STEP", help="; ".join(f"{k}: {v}" for k, v in STEPS.items()))
+    parser.add_argument("environment", metavar="ENVIRONMENT", help="such as stage")
+    parser.add_argument("commit", type=_like(images.COMMIT, "a commit id of 40 hex digits"), metavar="COMMIT")
+    digest = _like(images.DIGEST, "sha256: and 64 hex digits")
+    parser.add_argument("digest", type=digest, nargs="?", metavar="DIGEST", help="of the commit's image")
+    return parser
+
+
+def _like(pattern: str, expected: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}")
+        return text
+
+    return check
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))
