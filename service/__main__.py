@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from service import health, telemetry
+from service import health, processor, telemetry
 from service.errors import ServiceError
 from service.settings import SettingError, Settings, variable
 from service.transcript import FORMATS
@@ -65,7 +65,8 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
         )
         decode = partial(audio.decode, settings=settings)
         app = api.create_app(engine=loaded, decode=decode, meter=meter, settings=settings)
-        telemetry.log("ready", host=settings.host, port=settings.port, model=settings.model)
+        form = processor.number_format(settings.compute_type)
+        telemetry.log("ready", host=settings.host, port=settings.port, model=settings.model, compute_type=form)
         api.serve(app, listener=listener, settings=settings)
     return 0
 
@@ -92,7 +93,8 @@ def _worker(settings: Settings) -> int:
         ),
         settings=settings,
     )
-    telemetry.log("ready", model=settings.model, lanes=settings.lanes)
+    form = processor.number_format(settings.compute_type)
+    telemetry.log("ready", model=settings.model, compute_type=form, lanes=settings.lanes)
     code = loaded.run(stopping)
     sys.stdout.flush()
     # A lane whose message was handed back may still be in the engine, which no signal interrupts.

@@ -1,7 +1,6 @@
 """Where the weights come from: a folder, S3, or a name looked up in the cache and then on the model hub."""
 
 import hashlib
-import os
 import tempfile
 from pathlib import Path
 
@@ -9,12 +8,11 @@ from faster_whisper import WhisperModel, available_models
 from faster_whisper.utils import download_model
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from service import aws
+from service import aws, processor
 from service.errors import ModelError
 from service.settings import Settings
 
 REQUIRED_FILES = ("config.json", "model.bin", "tokenizer.json")
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def load(settings: Settings) -> WhisperModel:
@@ -36,8 +34,8 @@ def load(settings: Settings) -> WhisperModel:
         model = WhisperModel(
             str(folder),
             device="cpu",
-            compute_type=settings.compute_type,
-            cpu_threads=settings.threads or available_cpus(),
+            compute_type=processor.number_format(settings.compute_type),
+            cpu_threads=settings.threads or processor.available_cpus(),
         )
     # CTranslate2 and tokenizers raise whatever a damaged file makes of them.
     except Exception as error:
@@ -93,26 +91,6 @@ def digest(folder: Path) -> str:
         with path.open("rb") as file:
             lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def available_cpus(cgroup: Path = CGROUP) -> int:
-    """The whole CPUs this process may use: its affinity, cut by the container's quota."""
-    cpus = len(os.sched_getaffinity(0))
-    quota = cpu_quota(cgroup)
-    return cpus if quota is None else max(1, min(cpus, int(quota)))
-
-
-def cpu_quota(cgroup: Path) -> float | None:
-    """The quota in CPUs, from cgroup v2's `cpu.max` or v1's `cpu.cfs_quota_us`; None where there is none."""
-    try:
-        if (v2 := cgroup / "cpu.max").exists():
-            limit, period = v2.read_text().split()
-        else:
-            limit = (cgroup / "cpu/cpu.cfs_quota_us").read_text().strip()
-            period = (cgroup / "cpu/cpu.cfs_period_us").read_text()
-    except OSError:
-        return None
-    return None if limit in {"max", "-1"} else int(limit) / int(period)
 
 
 _FOLDER = f"a folder with {', '.join(REQUIRED_FILES)}"

@@ -15,6 +15,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from service import processor
 from service.errors import ServiceError
 from service.events import Upload
 from service.settings import Settings
@@ -80,7 +81,7 @@ def transcript_document(
         provenance={
             "model": settings.model,
             "model_sha256": settings.model_sha256,
-            "compute_type": settings.compute_type,
+            "compute_type": processor.number_format(settings.compute_type),
             "beam_size": settings.beam_size,
             "window_seconds": settings.window_seconds,
             "image": settings.image,

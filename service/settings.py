@@ -31,7 +31,8 @@ _CODES = (
     " yi yo yue zh"
 )
 LANGUAGES = frozenset(_CODES.split())
-COMPUTE_TYPES = ("int8", "int8_float32", "float32")
+ANY_EXACT = "auto"
+COMPUTE_TYPES = (ANY_EXACT, "int8", "int8_float32", "float32")
 
 
 class SettingError(ValueError):
@@ -89,8 +90,8 @@ class Settings:
         check=lambda v: v == "" or (len(v) == 64 and set(v) <= set("0123456789abcdef")),
     )
     compute_type: str = _text(
-        "int8",
-        "Number format of the weights in memory.",
+        ANY_EXACT,
+        "Number format to compute in; `auto` is int8, but float32 on a processor whose int8 arithmetic overflows.",
         expected=f"one of {', '.join(COMPUTE_TYPES)}",
         check=lambda v: v in COMPUTE_TYPES,
     )

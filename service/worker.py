@@ -106,6 +106,7 @@ class Job:
         self.started = self.moved = time.monotonic()
         self.share = 0.0
         self.upload: Upload | None = None
+        self.marking = Lock()
         self.dropped = False
         self._deadline = self.started + deadline_seconds
 
@@ -243,9 +244,12 @@ class Worker:
                 log("refused", code=error.code)
                 document = results.failure_document(upload, error, at=_now())
                 self._transcripts.write(places.failure, document, content_type=JSON)
-            self._transcripts.delete(places.running)
         if stored:
             self._complete(upload, places, stored)
+        # Whoever made it: a worker that was killed meanwhile could not take this back.
+        with job.marking:
+            job.upload = None
+        self._transcripts.delete(places.running)
 
     def _transcribe(self, upload: Upload, places: Places, job: Job) -> bytes | None:
         """Write the transcript of an upload; the one that is stored then, which may be another worker's."""
@@ -359,16 +363,17 @@ class Worker:
             log("no protection", wanted=wanted)
 
     def _mark_running(self, job: Job) -> None:
-        if job.upload:
-            document = results.running_document(
-                job.upload,
-                worker=self._name,
-                attempt=job.delivery.receives,
-                started=job.since,
-                at=_now(),
-                share=job.share,
-            )
-            self._transcripts.put(Places(job.upload).running, document, content_type=JSON)
+        with job.marking:
+            if job.upload:
+                document = results.running_document(
+                    job.upload,
+                    worker=self._name,
+                    attempt=job.delivery.receives,
+                    started=job.since,
+                    at=_now(),
+                    share=job.share,
+                )
+                self._transcripts.put(Places(job.upload).running, document, content_type=JSON)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from stacks.plans import (
     apart,
     listed,
 )
+from stacks.regions import WITHOUT_BUILDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,4 +357,4 @@ def _check_release(environment: Environment, known: Mapping[str, Environment]) -
 
 @cache
 def _regions() -> tuple[str, ...]:
-    return tuple(sorted(region.name for region in RegionInfo.regions))
+    return tuple(sorted({region.name for region in RegionInfo.regions} - WITHOUT_BUILDS))

@@ -13,6 +13,7 @@ from stacks.constructs.spending import Spending
 from stacks.costs import Prices
 from stacks.environments import Environment
 from stacks.estimate import batch_per_audio_hour, month
+from stacks.regions import WITHOUT_BUDGETS
 
 
 class Monitoring(Stack):
@@ -26,7 +27,8 @@ class Monitoring(Stack):
         alarms = Alarms(self, "Alarms", topic=topic, environment=environment, api=api, workers=workers, store=store)
         DeploymentFailures(self, "DeploymentFailures", services=[api.service, workers.service], topic=topic)
         tags = {key: environment.tags[key] for key in ("application", "environment")}
-        Spending(self, "Spending", dollars=month(environment, prices), tags=tags, topic=topic)
+        if environment.region not in WITHOUT_BUDGETS:
+            Spending(self, "Spending", dollars=month(environment, prices), tags=tags, topic=topic)
         dashboard = Dashboard(
             self,
             "Dashboard",

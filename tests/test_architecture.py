@@ -19,7 +19,7 @@ FLOORS = (
     {"audio"},
     {"decoder"},
     {"aws", "losses"},
-    {"guard", "telemetry"},
+    {"guard", "processor", "telemetry"},
     {"errors", "events", "settings"},
 )
 # Work that takes more than a moment, by the name it is called with.

@@ -13,6 +13,7 @@ from faster_whisper import WhisperModel, decode_audio
 
 from demo.server import ROOT, Server, running_server
 from demo.truth import MODEL, Call, load_calls, word_error_rate
+from service.processor import number_format
 
 CALLS = load_calls()
 
@@ -33,7 +34,7 @@ def answers(server: Server) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def peer() -> WhisperModel:
     """faster-whisper with the same model and number format."""
-    return WhisperModel(str(MODEL), device="cpu", compute_type="int8")
+    return WhisperModel(str(MODEL), device="cpu", compute_type=number_format("auto"))
 
 
 def post(server: Server, call: Call) -> httpx2.Response:

@@ -13,6 +13,7 @@ from demo.training.checkpoint import Checkpoint
 from demo.training.export import BUILT, COPIED, digests, export
 from demo.training.widen import widen
 from demo.truth import MODEL, load_calls
+from service.processor import number_format
 
 PROMPT = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>")
 
@@ -34,7 +35,7 @@ def features() -> NDArray[np.float32]:
 
 def greedy_tokens(folder: Path, features: NDArray[np.float32]) -> list[int]:
     """The tokens that a model folder is surest of, one after the other."""
-    model = ctranslate2.models.Whisper(str(folder), compute_type="int8", intra_threads=2)
+    model = ctranslate2.models.Whisper(str(folder), compute_type=number_format("auto"), intra_threads=2)
     view = ctranslate2.StorageView.from_array(np.ascontiguousarray(features))
     tokens: list[int] = model.generate(view, [list(PROMPT)], beam_size=1)[0].sequences_ids[0]
     return tokens

@@ -65,28 +65,3 @@ def test_model_with_another_digest_is_refused_before_it_is_loaded(tmp_path: Path
 def test_language_of_the_settings_is_checked_at_start() -> None:
     """`WHISPER_LANGUAGE` of a language the model lacks is refused before the first call."""
     assert model.load(Settings(model=str(MODEL), language="fr")).supported_languages
-
-
-@pytest.mark.parametrize(
-    ("files", "quota"),
-    [
-        ({"cpu.max": "200000 100000\n"}, 2.0),
-        ({"cpu.max": "50000 100000\n"}, 0.5),
-        ({"cpu.max": "max 100000\n"}, None),
-        ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4.0),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
-        ({}, None),
-    ],
-)
-def test_cpu_quota_follows_the_control_group(tmp_path: Path, files: dict[str, str], quota: float | None) -> None:
-    """Version 2, version 1, no limit and no control group."""
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert model.cpu_quota(tmp_path) == quota
-
-
-def test_half_a_cpu_still_gives_one_thread(tmp_path: Path) -> None:
-    """A quota is cut to whole CPUs, at least one."""
-    (tmp_path / "cpu.max").write_text("50000 100000\n")
-    assert model.available_cpus(tmp_path) == 1

@@ -30,7 +30,7 @@ def test_settings_ignore_foreign_variables() -> None:
         ("WHISPER_WINDOW_SECONDS", "nan", "a number from 5.0 to 30.0"),
         ("WHISPER_MAX_AUDIO_SECONDS", "-1", "a whole number from 1 to 86400"),
         ("WHISPER_LANGUAGE", "klingon", "an ISO 639 code"),
-        ("WHISPER_COMPUTE_TYPE", "int9", "one of int8, int8_float32, float32"),
+        ("WHISPER_COMPUTE_TYPE", "int9", "one of auto, int8, int8_float32, float32"),
         ("WHISPER_MODEL", "", "a non-empty text"),
         ("WHISPER_MODEL_SHA256", "ABC", "64 lower-case hex digits, or nothing"),
         ("WHISPER_MODLE", "base", "one of the known settings: WHISPER_API_KEYS, WHISPER_BATCH_SIZE"),

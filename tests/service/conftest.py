@@ -1,0 +1,31 @@
+from collections.abc import Iterator
+
+import pytest
+
+from local import emulator
+from local.emulator import Emulator
+from tests.service.cloud import Cloud
+from tests.service.proxy import Proxy, proxy
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """One emulator for all that work with a queue and buckets of their own."""
+    folder = tmp_path_factory.mktemp("emulator")
+    try:
+        yield emulator.start(folder)
+    finally:
+        emulator.stop(folder)
+
+
+@pytest.fixture
+def cloud(aws: Emulator) -> Cloud:
+    """A queue and buckets that nobody else uses."""
+    return Cloud.make(aws)
+
+
+@pytest.fixture
+def between(cloud: Cloud) -> Iterator[Proxy]:
+    """What stands between a worker and the emulator."""
+    with proxy(cloud.emulator.url) as own:
+        yield own

@@ -1,0 +1,58 @@
+"""What the processor offers."""
+
+import platform
+from pathlib import Path
+
+import pytest
+
+from service import processor
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "expected"),
+    [
+        ("x86_64", "fpu avx2 avx512f avx512_vnni", "int8"),
+        ("x86_64", "fpu avx2 avx_vnni", "int8"),
+        ("x86_64", "fpu avx2 avx512f", "float32"),
+        ("x86_64", "fpu avx2", "float32"),
+        ("aarch64", "", "int8"),
+    ],
+)
+def test_int8_is_taken_where_it_does_not_overflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, flags: str, expected: str
+) -> None:
+    """Wrong words are no price for speed: without 32-bit sums of 8-bit products, floats it is."""
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\nmodel name\t: avx512_vnni\nflags\t\t: {flags}\nbugs\t\t: sysret\n")
+    assert processor.number_format("auto", cpuinfo) == expected
+
+
+def test_format_that_is_named_is_taken_as_it_is() -> None:
+    """Who measures one wants that one."""
+    assert [processor.number_format(name) for name in ("int8", "float32")] == ["int8", "float32"]
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({"cpu.max": "200000 100000\n"}, 2.0),
+        ({"cpu.max": "50000 100000\n"}, 0.5),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4.0),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({}, None),
+    ],
+)
+def test_cpu_quota_follows_the_control_group(tmp_path: Path, files: dict[str, str], quota: float | None) -> None:
+    """Version 2, version 1, no limit and no control group."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert processor.cpu_quota(tmp_path) == quota
+
+
+def test_half_a_cpu_still_gives_one_thread(tmp_path: Path) -> None:
+    """A quota is cut to whole CPUs, at least one."""
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    assert processor.available_cpus(tmp_path) == 1
