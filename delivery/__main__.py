@@ -31,7 +31,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     asked = _parser().parse_args(arguments)
     say(f"{asked.step} {asked.environment}: {STEPS[asked.step]}")
     try:
-        print(_take(asked.step, asked.environment, asked.commit, asked.digest, environ))
+        print(_take(asked.step, asked.environment, asked.commit, asked.digest or "", environ))
     except (Refused, ValueError, ClientError, BotoCoreError) as error:
         say(f"{asked.step} {asked.environment}: refused: {error}")
         return 1
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("environment", metavar="ENVIRONMENT", help="such as stage")
     parser.add_argument("commit", type=_like(images.COMMIT, "a commit id of 40 hex digits"), metavar="COMMIT")
     digest = _like(images.DIGEST, "sha256: and 64 hex digits")
-    parser.add_argument("digest", type=digest, nargs="?", default="", metavar="DIGEST", help="of the commit's image")
+    parser.add_argument("digest", type=digest, nargs="?", metavar="DIGEST", help="of the commit's image")
     return parser
 
 

@@ -31,11 +31,10 @@ def measure(place: Place, digest: str, *, poll_s: float = POLL_SECONDS) -> None:
     if (measured := place.digest("Gate")) != digest:
         raise Refused(f"gate: got a task of {measured}, expected {digest}")
     latest = f"{stack['Reports']}/latest.json"
-    command = ["evaluate", stack["Manifest"], "--report", _report(stack, digest)]
-    if _exists(place, latest):
-        command += ["--against", latest]
-    else:
+    command = ["evaluate", stack["Manifest"], "--against", latest, "--report", _report(stack, digest)]
+    if not _exists(place, latest):
         say(f"The first release: nothing at {latest} to compare with.")
+        command.append("--first-release")
     task = _run(place, stack, command)
     say(f"Measuring: {task}")
     code = _wait(place, stack, task, poll_s)

@@ -47,8 +47,7 @@ def verify(place: Place, commit: str, environ: Mapping[str, str]) -> str:
     if not plan:
         raise Refused(f"{place.name}.releases: got none, expected a plan")
     run("git", "fetch", "--quiet", "--force", "--tags", "origin", environ=environ)
-    patterns = [f"--list={pattern}" for pattern in plan.tags]
-    tags = lines("git", "tag", "--points-at", commit, *patterns, environ=environ)
+    tags = lines("git", "tag", "--points-at", commit, "--list", *plan.tags, environ=environ)
     if not tags:
         raise Refused(f"tag: got none like {' or '.join(plan.tags)} on {commit}, expected one, which makes a release")
     source = Place.named(plan.images_from, environ)
@@ -102,8 +101,7 @@ def _describe(place: Place, **image: str) -> dict[str, Any]:
         if error.response["Error"]["Code"] == "ImageNotFoundException":
             return {}
         raise Refused(f"{place.repository}: cannot be read ({error})") from None
-    details: dict[str, Any] = found["imageDetails"][0]
-    return details
+    return next(iter(found["imageDetails"]), {})
 
 
 def _log_in(place: Place) -> None:

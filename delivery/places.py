@@ -27,6 +27,7 @@ class Place:
         self._role = environ.get(f"ROLE_{self.name.upper()}", "")
         self._repository = environ.get(f"REPOSITORY_{self.name.upper()}", "")
         self._taken = 0.0
+        self._clients: dict[str, Any] = {}
         self._session = self._enter()
         self.account = str(self.client("sts").get_caller_identity()["Account"])
 
@@ -51,7 +52,9 @@ class Place:
         """A client of an AWS service in the environment's region."""
         if self._role and time.monotonic() > self._taken + RENEW_SECONDS:
             self._session = self._enter()
-        return self._session.client(service)  # type: ignore[call-overload]  # any service
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service)  # type: ignore[call-overload]  # any service
+        return self._clients[service]
 
     def environ(self) -> dict[str, str]:
         """The environment in which another program works here."""
@@ -119,6 +122,7 @@ class Place:
         return f"whisper-{self.name}-{name}"
 
     def _enter(self) -> boto3.Session:
+        self._clients.clear()
         region = self.environment.region
         own = boto3.Session(region_name=region)
         if not self._role:

@@ -26,7 +26,9 @@ def run(*command: str, environ: Mapping[str, str], folder: Path = ROOT, given: s
     """
     say(f"+ {shlex.join(command)}")
     try:
-        subprocess.run(command, env=environ, cwd=folder, input=given, stdout=sys.stderr, text=True, check=True)
+        subprocess.run(
+            command, env=environ, cwd=folder, input=given, stdout=sys.stderr, stderr=sys.stderr, text=True, check=True
+        )
     except FileNotFoundError:
         raise Refused(f"{command[0]}: not found, expected a program on the path") from None
     except subprocess.CalledProcessError as error:

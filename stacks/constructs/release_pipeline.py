@@ -93,6 +93,10 @@ class ReleasePipeline(DeliveryPipeline):
             ],
         )
 
+        acknowledge_wildcards(
+            self.pipeline, actions=["kms:GenerateDataKey*"], reason="the library's grant to write to an encrypted topic"
+        )
+
     def _step(self, name: str, project: codebuild.PipelineProject, *, order: int = 1) -> actions.CodeBuildAction:
         return self.action(name, project, order=order, STEP=name.lower(), IMAGE_DIGEST=self._digest)
 

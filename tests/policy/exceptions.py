@@ -6,15 +6,16 @@ Findings of AwsSolutions are not accepted here: their acknowledgements stand bes
 from collections.abc import Mapping, Sequence
 
 from tests.policy.findings import Pack
-from tests.policy.verdict import Accepted
+from tests.policy.verdict import EVERYWHERE, Accepted
 
 CONTROLS = (Pack.NIST, Pack.HIPAA, Pack.PCI)
 PLAIN_HTTP = ("dev", "local")
 PLAIN = "plain HTTP within the network is what these environments say; production cannot"
-LOGS = ("Api/Task/Logs", "Batch/Task/Logs", "Delivery/Delivery/Logs", "Network/Private/Flows")
+# Where a pipeline stands, and where releases come first.
+PIPELINES, GATE = ("dev", "stage", "local"), ("stage",)
+LOGS = ("Api/Task/Logs", "Batch/Task/Logs", "Network/Private/Flows")
 BUCKETS = (
     "Api/Balancer/AccessLogs",
-    "Delivery/Delivery/Artifacts",
     "Recordings/Store/AccessLogs",
     "Recordings/Store/Recordings",
     "Recordings/Store/Transcripts",
@@ -24,16 +25,40 @@ OWN_KEYS = (
     "encrypted with keys of AWS; a key of one's own costs by the month and by the request, and is the customer's choice"
 )
 CUSTOM = ("Network/Custom::VpcRestrictDefaultSGCustomResourceProvider/Handler",)
+GOLDEN = "releases and the people who tend the golden recordings read it, nobody else"
+ARTIFACTS = "it holds the source of a run for a week, which the pipeline alone reads"
+ONE_ROLE = "a policy that belongs to one role lives and goes with it; nobody else can attach it"
+SOURCE = "the source comes from the pipeline; a project has no address and no password"
 CUSTOM_REASON = "the library's function runs once for each deploy, and the deploy reports its failure"
+
+
+def kept(packs: Sequence[Pack], reason: str, *, resources: Sequence[str], pipelines: str, gate: str) -> list[Accepted]:
+    """What is accepted of the same kind everywhere, of the pipelines where there are any, and of the gate."""
+    places = ((resources, EVERYWHERE), ((pipelines,), PIPELINES), ((gate,), GATE))
+    return [
+        Accepted(packs=tuple(packs), resources=tuple(names), environments=environments, reason=reason)
+        for names, environments in places
+    ]
+
+
+def logs(packs: Sequence[Pack]) -> list[Accepted]:
+    """Every log group."""
+    return kept(packs, OWN_KEYS, resources=LOGS, pipelines="Delivery/*/Logs", gate="Gate/Measure/Logs")
+
+
+def buckets(packs: Sequence[Pack], reason: str) -> list[Accepted]:
+    """Every bucket."""
+    return kept(packs, reason, resources=BUCKETS, pipelines="Delivery/*/Artifacts", gate="Gate/Gate/Bucket")
+
 
 EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
     # Encryption
-    "CloudWatchLogGroupEncrypted": [Accepted(packs=CONTROLS, resources=LOGS, reason=OWN_KEYS)],
-    "S3DefaultEncryptionKMS": [Accepted(packs=CONTROLS, resources=BUCKETS, reason=OWN_KEYS)],
+    "CloudWatchLogGroupEncrypted": logs(CONTROLS),
+    "S3DefaultEncryptionKMS": buckets(CONTROLS, OWN_KEYS),
     "SecretsManagerUsingKMSKey": [Accepted(packs=CONTROLS, resources=("Api/Api/Keys",), reason=OWN_KEYS)],
     "CKV_AWS_136": [Accepted(packs=(Pack.CHECKOV,), resources=("Registry/Images",), reason=OWN_KEYS)],
     "CKV_AWS_149": [Accepted(packs=(Pack.CHECKOV,), resources=("Api/Api/Keys",), reason=OWN_KEYS)],
-    "CKV_AWS_158": [Accepted(packs=(Pack.CHECKOV,), resources=LOGS, reason=OWN_KEYS)],
+    "CKV_AWS_158": logs([Pack.CHECKOV]),
     "CKV_AWS_27": [
         Accepted(
             packs=(Pack.CHECKOV,),
@@ -117,11 +142,8 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
             resources=("Api/Balancer/AccessLogs",),
             reason="it holds access logs itself; a log of logs would have no end",
         ),
-        Accepted(
-            packs=CONTROLS,
-            resources=("Delivery/Delivery/Artifacts",),
-            reason="it holds the source of a run for a month, which the pipeline alone reads",
-        ),
+        Accepted(packs=CONTROLS, resources=("Delivery/*/Artifacts",), environments=PIPELINES, reason=ARTIFACTS),
+        Accepted(packs=CONTROLS, resources=("Gate/Gate/Bucket",), environments=GATE, reason=GOLDEN),
     ],
     "CKV_AWS_18": [
         Accepted(
@@ -129,26 +151,20 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
             resources=("Api/Balancer/AccessLogs", "Recordings/Store/AccessLogs"),
             reason="they hold access logs themselves; a log of logs would have no end",
         ),
-        Accepted(
-            packs=(Pack.CHECKOV,),
-            resources=("Delivery/Delivery/Artifacts",),
-            reason="it holds the source of a run for a month, which the pipeline alone reads",
-        ),
+        Accepted(packs=(Pack.CHECKOV,), resources=("Delivery/*/Artifacts",), environments=PIPELINES, reason=ARTIFACTS),
+        Accepted(packs=(Pack.CHECKOV,), resources=("Gate/Gate/Bucket",), environments=GATE, reason=GOLDEN),
     ],
-    "S3BucketReplicationEnabled": [
-        Accepted(
-            packs=CONTROLS,
-            resources=BUCKETS,
-            reason="calls stay in the region their law keeps them in; S3 holds each in three zones, versioned",
-        )
-    ],
+    "S3BucketReplicationEnabled": buckets(
+        CONTROLS, "calls stay in the region their law keeps them in; S3 holds each in three zones, versioned"
+    ),
     # People, secrets and programs
     "IAMNoInlinePolicy": [
         Accepted(
             packs=CONTROLS,
             resources=tuple(f"{stack}/*DefaultPolicy" for stack in ("Api", "Batch", "Delivery", "Network", "People")),
-            reason="a policy that belongs to one role lives and goes with it; nobody else can attach it",
-        )
+            reason=ONE_ROLE,
+        ),
+        Accepted(packs=CONTROLS, resources=("Gate/*Policy*",), environments=GATE, reason=ONE_ROLE),
     ],
     "SecretsManagerRotationEnabled": [
         Accepted(
@@ -158,11 +174,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         )
     ],
     "CodeBuildProjectSourceRepoUrl": [
-        Accepted(
-            packs=(Pack.HIPAA, Pack.PCI),
-            resources=("Delivery/Delivery/Build", "Delivery/Delivery/Deploy"),
-            reason="the source comes from the pipeline's connection; a project has no address and no password",
-        )
+        Accepted(packs=(Pack.HIPAA, Pack.PCI), resources=("Delivery/*",), environments=PIPELINES, reason=SOURCE)
     ],
     "CloudWatchAlarmAction": [
         Accepted(

@@ -56,7 +56,7 @@ def test_ways_out_cost_what_the_network_page_says() -> None:
 
 def test_every_stack_has_a_page() -> None:
     """What it makes, what it costs idle, how to change it."""
-    for stack in ("network", "registry", "recordings", "cluster", "people"):
+    for stack in ("network", "registry", "recordings", "cluster", "people", "delivery", "gate"):
         page = (ROOT / "docs" / "stacks" / f"{stack}.md").read_text()
         assert [line for line in page.splitlines() if line.startswith("## What it")] == PARTS[:2]
         assert PARTS[2] in page.splitlines()

@@ -9,7 +9,17 @@ import pytest
 from service.settings import SettingError, Settings
 from stacks.capacity import Speed, Workload
 from stacks.environments import Environment, environments, select
-from stacks.plans import ApiPlan, Egress, InvalidEnvironment, NetworkPlan, Processor, TaskSize, Weights
+from stacks.plans import (
+    ApiPlan,
+    CommitPlan,
+    Egress,
+    InvalidEnvironment,
+    NetworkPlan,
+    Processor,
+    ReleasePlan,
+    TaskSize,
+    Weights,
+)
 
 DEV, STAGE, PROD, LOCAL = environments()
 SPEED = Speed(audio_seconds_per_second=1, cpu=2048, source="a benchmark", measured=True)
@@ -26,6 +36,17 @@ def test_every_environment_but_the_emulators_is_selected_by_default() -> None:
 def test_environment_is_selected_by_name(name: str) -> None:
     """A name narrows to one environment."""
     assert [environment.name for environment in select(name)] == [name]
+
+
+def test_image_is_taken_from_where_it_is_built_or_was_tried() -> None:
+    """One way from dev to prod; an environment that builds takes none."""
+    assert [environment.images_from for environment in environments()] == ["", "dev", "stage", ""]
+
+
+def test_model_beside_the_image_may_differ_along_a_release() -> None:
+    """Only weights that are in the image bind an environment to them."""
+    settings = replace(PROD.settings, model="medium")
+    assert select("prod", (DEV, STAGE, replace(PROD, weights=Weights.S3, settings=settings)))
 
 
 def test_new_environment_is_one_more_value() -> None:
@@ -134,6 +155,44 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: select(None, (DEV, replace(STAGE, network=replace(STAGE.network, cidr="10.64.8.0/21")))),
         "stage.network.cidr: got '10.64.8.0/21', expected addresses apart from dev.network.cidr 10.64.0.0/20",
+    ),
+    (
+        lambda: CommitPlan(branch="a branch"),
+        "commits.branch: got 'a branch', expected a branch such as main, of letters,",
+    ),
+    (lambda: ReleasePlan(images_from="dev", branch="v*"), "releases.branch: got 'v*', expected a branch such as main,"),
+    (lambda: ReleasePlan(images_from="dev", tags=()), "releases.tags: got '', expected one to 8 patterns"),
+    (
+        lambda: ReleasePlan(images_from="dev", tags=("v?",)),
+        "releases.tags: got 'v?', expected a pattern such as v* of letters, digits, . _ - / and *",
+    ),
+    (
+        lambda: ReleasePlan(images_from="dev", onward=("prod", "dev")),
+        "releases.onward: got 'prod, dev', expected different names, dev not",
+    ),
+    (
+        lambda: select(None, (DEV, replace(STAGE, releases=ReleasePlan(images_from="test")))),
+        "stage.releases: got 'test', expected one of dev",
+    ),
+    (
+        lambda: select(None, (DEV, replace(STAGE, releases=ReleasePlan(images_from="stage")))),
+        "stage.releases: got 'stage', expected one of dev",
+    ),
+    (
+        lambda: select(None, (DEV, STAGE, replace(PROD, released_by=""))),
+        "prod.released_by: got '', expected stage, whose releases name prod",
+    ),
+    (
+        lambda: select(None, (replace(DEV, commits=None), STAGE, PROD)),
+        "dev.commits: got 'None', expected a plan, since stage takes its images",
+    ),
+    (
+        lambda: select(None, (DEV, STAGE, replace(PROD, processor=Processor.ARM64))),
+        "prod.processor: got 'ARM64', expected X86_64, for which dev builds the image",
+    ),
+    (
+        lambda: select(None, (DEV, STAGE, replace(PROD, settings=replace(PROD.settings, model="medium")))),
+        "prod.settings.model: got 'medium', expected small, which is in the image of dev",
     ),
     (
         lambda: select(None, (DEV, replace(STAGE, name="dev"))),

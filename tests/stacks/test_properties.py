@@ -19,10 +19,13 @@ from stacks.plans import (
     FARGATE_MEMORY_MIB,
     ZONES,
     ApiPlan,
+    CommitPlan,
     Egress,
     NetworkPlan,
     Processor,
+    ReleasePlan,
     Routing,
+    Source,
     Strategy,
     TaskSize,
     Weights,
@@ -95,6 +98,8 @@ def environments(draw: st.DrawFn) -> Environment:
         recording_days=draw(st.integers(1, 3650)),
         transcript_days=draw(st.integers(1, 3650)),
         images_kept=draw(st.integers(1, 100)),
+        commits=draw(st.none() | st.builds(CommitPlan, source=st.sampled_from(Source), locked_model=st.booleans())),
+        released_by=draw(st.sampled_from(["", "elsewhere"])),
     )
 
 
@@ -182,6 +187,14 @@ WRONG: dict[str, Wrong] = {
     "api.slow_start_seconds": Wrong(
         values=st.integers(30, 900),
         put=lambda e, value: replace(e.api, routing=Routing.LEAST_OUTSTANDING, slow_start_seconds=value),
+        prefixed=False,
+    ),
+    "commits.branch": Wrong(
+        values=text_but(r"\w[\w./-]{0,249}"), put=lambda _, value: CommitPlan(branch=value), prefixed=False
+    ),
+    "releases.tags": Wrong(
+        values=text_but(r"[\w.*-][\w./*-]{0,126}"),
+        put=lambda _, value: ReleasePlan(images_from="dev", tags=(value,)),
         prefixed=False,
     ),
     "workload.agents": Wrong(

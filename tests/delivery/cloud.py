@@ -1,0 +1,182 @@
+"""An account with the environments of a release in the emulator, and programs that stand in for docker and the CDK."""
+
+import contextlib
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+
+from delivery.__main__ import main
+from local.emulator import Emulator
+from tests.local.test_every_stack import REFUSED, pruned
+from tests.stacks.synthesis import Template
+
+REGION = "eu-west-1"
+FINISH_SECONDS = 10
+# In the order of a deploy: what a release finds, and what it looks at.
+STACKS = (
+    "dev/Registry",
+    *(f"stage/{name}" for name in ("Network", "Registry", "Cluster", "Delivery", "Gate")),
+    *(f"prod/{name}" for name in ("Network", "Registry", "Recordings", "Cluster", "Api", "Batch", "Monitoring")),
+)
+OLD, NEW = (f"sha256:{digit * 64}" for digit in "01")
+
+DOCKER = """
+import json, os, sys
+import boto3
+arguments = sys.argv[1:]
+with open(os.environ["CALLS"], "a") as calls:
+    print(json.dumps(["docker", *arguments]), file=calls)
+ecr = boto3.client("ecr")
+name = lambda reference: reference.partition("/")[2].replace("@", ":", 1).partition(":")[0]
+if arguments[0] == "login":
+    sys.exit(0 if sys.stdin.read() else "no password")
+if arguments[:2] == ["buildx", "build"]:
+    target = arguments[arguments.index("--tag") + 1]
+    if os.environ.get("DOCKER_FAILS"):
+        sys.exit("the model is not the locked one")
+    ecr.put_image(repositoryName=name(target), imageTag=target.rpartition(":")[2], imageManifest=target)
+if arguments[:3] == ["buildx", "imagetools", "create"]:
+    target, source = arguments[arguments.index("--tag") + 1], arguments[-1]
+    (image,) = ecr.batch_get_image(repositoryName=name(source), imageIds=[{"imageDigest": source.partition("@")[2]}])["images"]
+    manifest = image["imageManifest"] + os.environ.get("DOCKER_CHANGES", "")
+    ecr.put_image(repositoryName=name(target), imageTag=target.rpartition(":")[2], imageManifest=manifest)
+"""
+CDK = """
+import json, os, shutil, sys
+import boto3
+arguments = sys.argv[1:]
+with open(os.environ["CALLS"], "a") as calls:
+    print(json.dumps(["cdk", *arguments]), file=calls)
+if arguments[0] == "synth":
+    shutil.copytree(os.environ["ASSEMBLY"], arguments[arguments.index("--output") + 1], dirs_exist_ok=True)
+if arguments[0] == "deploy":
+    if os.environ.get("CDK_FAILS"):
+        sys.exit("the stack is in UPDATE_ROLLBACK_COMPLETE")
+    cloudformation = boto3.client("cloudformation")
+    for stack, digest in (a.split(":ImageDigest=") for a in arguments if ":ImageDigest=" in a):
+        if stack not in os.environ["STACKS"].split():
+            continue
+        given = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Parameters"]
+        if {"ParameterKey": "ImageDigest", "ParameterValue": digest} in given:
+            continue
+        parameters = [
+            {"ParameterKey": p["ParameterKey"], "ParameterValue": digest}
+            if p["ParameterKey"] == "ImageDigest"
+            else {"ParameterKey": p["ParameterKey"], "UsePreviousValue": True}
+            for p in given
+        ]
+        cloudformation.update_stack(
+            StackName=stack, UsePreviousTemplate=True, Parameters=parameters, Capabilities=["CAPABILITY_IAM"]
+        )
+    if alarm := os.environ.get("RINGS"):
+        boto3.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test")
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """Emulated stacks of dev, stage and prod; the environment of a step that works on them; what it called."""
+
+    folder: Path
+    environ: Mapping[str, str]
+    session: boto3.Session
+
+    def step(self, *arguments: str, **more: str) -> tuple[int, str, str]:
+        """Take a step as a build does: its exit code, what it hands on, and its log."""
+        log, handed = self.folder / "log", io.StringIO()
+        with (
+            patch.dict(os.environ, {**self.environ, **more}, clear=True),
+            log.open("w") as lines,
+            contextlib.redirect_stdout(handed),
+            contextlib.redirect_stderr(lines),
+        ):
+            try:
+                code = main(arguments, os.environ)
+            except SystemExit as wrong:
+                code = int(wrong.code or 0)
+        return code, handed.getvalue().strip(), log.read_text()
+
+    def client(self, service: str) -> Any:
+        """A client of the emulator."""
+        return self.session.client(service, endpoint_url=self.environ["AWS_ENDPOINT_URL"])  # type: ignore[call-overload]
+
+    def calls(self, program: str) -> list[list[str]]:
+        """The arguments of each call of a program since the last look."""
+        path = Path(self.environ["CALLS"])
+        made = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        path.write_text("")
+        return [call[1:] for call in made if call[0] == program]
+
+    def repository(self, name: str) -> str:
+        """The name of an environment's repository."""
+        stack = self.client("cloudformation").describe_stacks(StackName=f"whisper-{name}-Registry")["Stacks"][0]
+        return str(stack["Outputs"][0]["OutputValue"]).partition("/")[2]
+
+    def push(self, name: str, tag: str) -> str:
+        """Put an image into an environment's registry; its digest."""
+        pushed = self.client("ecr").put_image(
+            repositoryName=self.repository(name), imageTag=tag, imageManifest=f"an image of {tag}"
+        )
+        return str(pushed["image"]["imageId"]["imageDigest"])
+
+
+def build(running: Emulator, folder: Path, templates: Mapping[str, Template]) -> Cloud:
+    """Create the stacks, and the programs on a path of their own."""
+    session = boto3.Session(
+        aws_access_key_id=running.credentials["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=running.credentials["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    )
+    programs = folder / "programs"
+    programs.mkdir()
+    for name, text in (("docker", DOCKER), ("cdk", CDK)):
+        (programs / name).write_text(f"#!{sys.executable}\n{text}")
+        (programs / name).chmod(0o755)
+    environ = {
+        **running.environ(),
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "CALLS": str(folder / "calls"),
+        "ASSEMBLY": str(templates["dev/Registry"].path.parent.parent),
+        "STACKS": " ".join(f"whisper-{name.replace('/', '-')}" for name in STACKS),
+    }
+    cloud = Cloud(folder=folder, environ=environ, session=session)
+    for name in STACKS:
+        _create(cloud, name, templates[name].body)
+    return cloud
+
+
+def _create(cloud: Cloud, name: str, template: Mapping[str, Any]) -> None:
+    cut = pruned(template, set(REFUSED))
+    ssm, cloudformation = cloud.client("ssm"), cloud.client("cloudformation")
+    given = []
+    for key, parameter in cut.get("Parameters", {}).items():
+        if key == "ImageDigest":
+            given.append({"ParameterKey": key, "ParameterValue": OLD})
+        elif parameter["Type"].startswith("AWS::SSM"):
+            try:
+                ssm.get_parameter(Name=parameter["Default"])
+            except ssm.exceptions.ParameterNotFound:
+                ssm.put_parameter(Name=parameter["Default"], Value="99", Type="String")
+    stack = f"whisper-{name.replace('/', '-')}"
+    cloudformation.create_stack(
+        StackName=stack, TemplateBody=json.dumps(cut), Parameters=given, Capabilities=["CAPABILITY_IAM"]
+    )
+    deadline = time.monotonic() + FINISH_SECONDS
+    while (status := cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]).endswith("PROGRESS"):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    if status != "CREATE_COMPLETE":
+        events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        raise ValueError(f"{stack}: {status} {[e.get('ResourceStatusReason', '') for e in events]}")

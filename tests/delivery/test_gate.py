@@ -1,0 +1,158 @@
+"""The gate's task is started with the new image, and its verdict is the release's."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from delivery import gate
+from delivery.places import Place
+from delivery.programs import Refused
+from tests.delivery.cloud import NEW, OLD, Cloud
+
+TABLE = "language  errors before  errors now"
+
+
+class Ecs:
+    """The emulator's ECS, which starts tasks but no containers: they end as the test says."""
+
+    def __init__(self, emulated: Any, *, code: int | None) -> None:
+        self._emulated, self._code = emulated, code
+        self.commands: list[list[str]] = []
+
+    def run_task(self, **asked: Any) -> Any:
+        """Start it, and remember its command."""
+        self.commands.append(asked["overrides"]["containerOverrides"][0]["command"])
+        return self._emulated.run_task(**asked)
+
+    def describe_tasks(self, **asked: Any) -> Any:
+        """Running once, then ended."""
+        found = self._emulated.describe_tasks(**asked)
+        for task in found["tasks"]:
+            task["lastStatus"], task["stoppedReason"] = "STOPPED", "CannotPullContainerError"
+            for container in task["containers"]:
+                container.pop("exitCode", None)
+                if self._code is not None:
+                    container["exitCode"] = self._code
+        return found
+
+
+class Stage(Place):
+    """Stage, where a task of the gate ends with a code and leaves a table in its log."""
+
+    def __init__(self, environ: Mapping[str, str], *, code: int | None) -> None:
+        named = Place.named("stage", environ)
+        super().__init__(named.environment, environ)
+        self.ecs = Ecs(super().client("ecs"), code=code)
+
+    def client(self, service: str) -> Any:
+        """The emulator's, but for ECS; and a log, which a container would have written."""
+        if service == "logs":
+            self._write(super().client("logs"))
+        return self.ecs if service == "ecs" else super().client(service)
+
+    def _write(self, logs: Any) -> None:
+        group = self.outputs("Gate")["Logs"]
+        (task,) = super().client("ecs").list_tasks(cluster=self.outputs("Gate")["Cluster"])["taskArns"][-1:]
+        stream = f"evaluate/Service/{task.rpartition('/')[2]}"
+        if not logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]:
+            logs.create_log_stream(logGroupName=group, logStreamName=stream)
+            logs.put_log_events(
+                logGroupName=group, logStreamName=stream, logEvents=[{"timestamp": 1_790_000_000_000, "message": TABLE}]
+            )
+
+
+@pytest.fixture
+def environ(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[str, str]]:
+    """The environment of a build; stage has the new image; no task of another test runs."""
+    for name, value in cloud.environ.items():
+        monkeypatch.setenv(name, value)
+    assert cloud.step("deploy", "stage", "a" * 40, NEW)[0] == 0
+    cloud.calls("cdk")
+    yield cloud.environ
+    cluster = Place.named("stage", cloud.environ).outputs("Gate")["Cluster"]
+    ecs = cloud.client("ecs")
+    for task in ecs.list_tasks(cluster=cluster)["taskArns"]:
+        ecs.stop_task(cluster=cluster, task=task)
+    s3 = cloud.client("s3")
+    bucket = reports(cloud)[0]
+    for item in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+        s3.delete_object(Bucket=bucket, Key=item["Key"])
+
+
+def reports(cloud: Cloud) -> tuple[str, str]:
+    """Bucket and prefix of the reports."""
+    url = Place.named("stage", cloud.environ).outputs("Gate")["Reports"]
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    return bucket, prefix
+
+
+def test_image_that_is_no_worse_passes_and_its_table_is_in_the_log(
+    environ: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first release has nothing to be compared with."""
+    stage = Stage(environ, code=0)
+    gate.measure(stage, NEW, poll_s=0)
+    outputs = stage.outputs("Gate")
+    latest, report = (f"{outputs['Reports']}/{name}.json" for name in ("latest", NEW.removeprefix("sha256:")))
+    compared = ["evaluate", outputs["Manifest"], "--against", latest, "--report", report]
+    assert stage.ecs.commands == [[*compared, "--first-release"]]
+    assert TABLE in capsys.readouterr().err
+
+
+def test_later_release_is_compared_with_the_last(cloud: Cloud, environ: Mapping[str, str]) -> None:
+    """Where there is a latest report, it counts: nothing says that it may be missing."""
+    bucket, prefix = reports(cloud)
+    cloud.client("s3").put_object(Bucket=bucket, Key=f"{prefix}/latest.json", Body=b"{}")
+    stage = Stage(environ, code=0)
+    gate.measure(stage, NEW, poll_s=0)
+    (command,) = stage.ecs.commands
+    assert command[command.index("--against") + 1] == f"s3://{bucket}/{prefix}/latest.json"
+    assert "--first-release" not in command
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (1, "gate: the image is worse than the last release; the table above says where"),
+        (2, "gate: recordings, manifest or report were refused; the line above says which"),
+        (137, "gate: the task ended with 137, expected 0, 1 or 2"),
+    ],
+)
+def test_other_end_stops_the_release_after_the_table(
+    environ: Mapping[str, str], capsys: pytest.CaptureFixture[str], code: int, says: str
+) -> None:
+    """Worse, unusable or killed: none of them is a pass, and each says so after what the task said."""
+    with pytest.raises(Refused) as failure:
+        gate.measure(Stage(environ, code=code), NEW, poll_s=0)
+    assert str(failure.value) == says
+    assert TABLE in capsys.readouterr().err
+
+
+def test_task_that_never_ran_is_no_pass(environ: Mapping[str, str]) -> None:
+    """ECS gives its reason in place of an exit code."""
+    with pytest.raises(Refused, match=r"the task did not run \(CannotPullContainerError\)"):
+        gate.measure(Stage(environ, code=None), NEW, poll_s=0)
+
+
+def test_gate_of_another_image_is_not_started(environ: Mapping[str, str]) -> None:
+    """What is measured is what is released."""
+    stage = Stage(environ, code=0)
+    with pytest.raises(Refused, match=f"gate: got a task of {NEW}, expected {OLD}"):
+        gate.measure(stage, OLD, poll_s=0)
+    assert not stage.ecs.commands
+
+
+def test_report_becomes_the_latest_once_its_release_serves(cloud: Cloud, environ: Mapping[str, str]) -> None:
+    """A copy of what the gate wrote for this digest; without it, nothing is recorded."""
+    assert environ
+    bucket, prefix = reports(cloud)
+    s3 = cloud.client("s3")
+    code, _, log = cloud.step("record", "stage", "a" * 40, NEW)
+    assert code == 1
+    assert "report: got none at" in log.splitlines()[-1]
+    body = json.dumps({"errors": 0.1}).encode()
+    s3.put_object(Bucket=bucket, Key=f"{prefix}/{NEW.removeprefix('sha256:')}.json", Body=body)
+    assert cloud.step("record", "stage", "a" * 40, NEW)[:2] == (0, NEW)
+    assert s3.get_object(Bucket=bucket, Key=f"{prefix}/latest.json")["Body"].read() == body

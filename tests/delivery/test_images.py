@@ -1,0 +1,189 @@
+"""The image of a commit: built once, refused without its grounds, copied as it is."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.delivery.cloud import NEW, Cloud
+
+COMMIT, OTHER = "a" * 40, "b" * 40
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> dict[str, str]:
+    """A clone of a repository with one commit, whose tag the clone does not have yet; the variable that leads there."""
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    names = ("-c", "user.name=a", "-c", "user.email=a@b.invalid", "-c", "commit.gpgsign=false")
+    for command in (
+        ("init", "--quiet", str(origin)),
+        ("-C", str(origin), *names, "commit", "--quiet", "--allow-empty", "--message", "a"),
+        ("clone", "--quiet", str(origin), str(clone)),
+        ("-C", str(origin), "tag", "v1.2.3"),
+    ):
+        subprocess.run(["git", *command], check=True)
+    return {"GIT_DIR": str(clone / ".git")}
+
+
+def head(git: dict[str, str]) -> str:
+    """The commit."""
+    return subprocess.run(
+        ["git", "rev-parse", "HEAD"], env=git, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def golden(cloud: Cloud) -> tuple[str, str]:
+    """Where the manifest of golden recordings is: bucket and key."""
+    outputs = cloud.client("cloudformation").describe_stacks(StackName="whisper-stage-Gate")["Stacks"][0]["Outputs"]
+    (manifest,) = [output["OutputValue"] for output in outputs if output["OutputKey"] == "Manifest"]
+    bucket, _, key = manifest.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def test_image_is_built_with_its_model_commit_and_lock_and_its_digest_is_handed_on(cloud: Cloud) -> None:
+    """What the registry holds under the commit is what the next step gets; the cache is in the registry, too."""
+    cloud.calls("docker")
+    code, digest, _ = cloud.step("build", "dev", OTHER)
+    ecr = cloud.client("ecr")
+    stored = ecr.describe_images(repositoryName=cloud.repository("dev"), imageIds=[{"imageTag": OTHER}])
+    assert (code, digest) == (0, stored["imageDetails"][0]["imageDigest"])
+    (build,) = [call for call in cloud.calls("docker") if call[:2] == ["buildx", "build"]]
+    for argument in ("MODEL=small", f"COMMIT={OTHER}", "RELEASE=1"):
+        assert build[build.index(argument) - 1] == "--build-arg"
+    assert build[build.index("--cache-from") + 1].endswith(":cache")
+    assert "mode=max,image-manifest=true" in build[build.index("--cache-to") + 1]
+
+
+def test_image_that_is_there_is_not_built_again(cloud: Cloud) -> None:
+    """A commit has one image for ever, so that what was tested is what is released."""
+    digest = cloud.push("dev", "c" * 40)
+    cloud.calls("docker")
+    assert cloud.step("build", "dev", "c" * 40)[:2] == (0, digest)
+    assert cloud.calls("docker") == []
+
+
+def test_build_that_fails_stops_with_one_line_and_no_digest(cloud: Cloud) -> None:
+    """What Docker said is above; no step after it gets a digest."""
+    code, digest, log = cloud.step("build", "dev", "d" * 40, DOCKER_FAILS="1")
+    assert (code, digest) == (1, "")
+    assert log.splitlines()[-1] == "build dev: refused: `docker buildx` ended with 1; it says why above"
+    assert "the model is not the locked one" in log
+
+
+def test_release_starts_from_a_tag_its_image_and_golden_recordings(cloud: Cloud, git: dict[str, str]) -> None:
+    """The tag is fetched, the digest is the image's, and nothing has changed anywhere."""
+    digest = cloud.push("dev", head(git))
+    bucket, key = golden(cloud)
+    cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=b"{}")
+    cloud.calls("docker")
+    code, found, log = cloud.step("verify", "stage", head(git), **git)
+    assert (code, found) == (0, digest)
+    assert f"v1.2.3 is {head(git)}, whose image is {digest}." in log
+    assert cloud.calls("docker") == cloud.calls("cdk") == []
+
+
+def test_release_without_golden_recordings_is_refused(cloud: Cloud, git: dict[str, str]) -> None:
+    """Before stage is touched: the line says where they should be."""
+    cloud.push("dev", head(git))
+    bucket, key = golden(cloud)
+    cloud.client("s3").delete_object(Bucket=bucket, Key=key)
+    code, _, log = cloud.step("verify", "stage", head(git), **git)
+    assert code == 1
+    assert f"golden recordings: got none at s3://{bucket}/{key}, expected a manifest" in log.splitlines()[-1]
+
+
+def test_release_of_a_commit_without_image_is_refused(cloud: Cloud, git: dict[str, str]) -> None:
+    """Nothing is built in its place."""
+    names = ("-c", "user.name=a", "-c", "user.email=a@b.invalid", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *names, "commit", "--quiet", "--allow-empty", "--message", "b"], env=git, check=True)
+    subprocess.run(["git", "tag", "v2"], env=git, check=True)
+    cloud.calls("docker")
+    code, _, log = cloud.step("verify", "stage", head(git), **git)
+    assert code == 1
+    assert f"image: got none tagged {head(git)} in dev's registry, expected the one that" in log.splitlines()[-1]
+    assert cloud.calls("docker") == []
+
+
+def test_commit_without_a_tag_is_no_release(cloud: Cloud, git: dict[str, str]) -> None:
+    """A pipeline runs once when it is made, on whatever the branch holds: that must not reach stage."""
+    origin = Path(git["GIT_DIR"]).parent.parent / "origin"
+    subprocess.run(["git", "-C", str(origin), "tag", "--delete", "v1.2.3"], check=True, capture_output=True)
+    subprocess.run(["git", "-C", str(origin), "tag", "nightly"], check=True)
+    code, _, log = cloud.step("verify", "stage", head(git), **git)
+    assert code == 1
+    assert f"tag: got none like v* on {head(git)}, expected one, which makes a release" in log.splitlines()[-1]
+
+
+def test_same_digest_arrives_in_the_next_environment(cloud: Cloud) -> None:
+    """From dev to stage, and from stage to prod, nothing is built and the digest stays; twice changes nothing."""
+    digest = cloud.push("dev", COMMIT)
+    cloud.calls("docker")
+    for name in ("stage", "prod"):
+        assert cloud.step("promote", name, COMMIT, digest)[:2] == (0, digest)
+        found = cloud.client("ecr").describe_images(
+            repositoryName=cloud.repository(name), imageIds=[{"imageDigest": digest}]
+        )
+        assert found["imageDetails"][0]["imageTags"] == [COMMIT]
+    copies = [call for call in cloud.calls("docker") if call[0] != "login"]
+    assert [call[:4] for call in copies] == [["buildx", "imagetools", "create", "--prefer-index=false"]] * 2
+    assert cloud.step("promote", "prod", COMMIT, digest)[0] == 0
+    assert cloud.calls("docker") == []
+
+
+def test_digest_that_the_registry_does_not_have_is_refused(cloud: Cloud) -> None:
+    """Nothing is copied."""
+    cloud.calls("docker")
+    code, _, log = cloud.step("promote", "stage", "e" * 40, NEW)
+    assert code == 1
+    assert log.splitlines()[-1].endswith(f"image: got none with {NEW} in dev's registry, expected it")
+    assert cloud.calls("docker") == []
+
+
+def test_copy_that_changes_the_digest_is_refused(cloud: Cloud) -> None:
+    """What arrives is compared with what was asked for."""
+    commit = "f" * 40
+    digest = cloud.push("dev", commit)
+    code, _, log = cloud.step("promote", "stage", commit, digest, DOCKER_CHANGES="!")
+    assert code == 1
+    assert f"in stage's registry after the copy, expected {digest}" in log.splitlines()[-1]
+    # And a second try finds the wrong one there.
+    code, _, log = cloud.step("promote", "stage", commit, digest)
+    assert code == 1
+    assert f"tagged {commit} in stage's registry, expected {digest} or none" in log.splitlines()[-1]
+
+
+def test_role_of_the_environment_is_taken(cloud: Cloud) -> None:
+    """A step works with the rights of the environment's role, which ends the step where it cannot be taken."""
+    account = "1" * 12
+    code, _, log = cloud.step("promote", "prod", COMMIT, NEW, ROLE_PROD=f"arn:aws:iam::{account}:role/release")
+    assert code == 1
+    # The other account has no stacks: the role was taken there.
+    assert f"whisper-prod-Registry: not found in eu-west-1 of account {account}, expected a stack" in log
+
+
+def test_wrong_region_is_refused(cloud: Cloud) -> None:
+    """The region is the environment's; a build that runs elsewhere works on nothing."""
+    code, _, log = cloud.step("deploy", "dev", COMMIT, NEW, AWS_REGION="us-east-1")
+    assert code == 1
+    assert log.splitlines()[-1] == "deploy dev: refused: region: got 'us-east-1', expected eu-west-1, where dev is"
+    assert cloud.calls("cdk") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("promote", "stage", "main", NEW), "got 'main', expected a commit id of 40 hex digits"),
+        (("promote", "stage", COMMIT, "latest"), "got 'latest', expected sha256: and 64 hex digits"),
+        (("promote", "stage", COMMIT), "digest: got none, expected sha256: and 64 hex digits"),
+        (("promote", "staging", COMMIT, NEW), "environment: got 'staging', expected one of dev, stage, prod, local"),
+        (("promote", "dev", COMMIT, NEW), "dev: got no environment to take images from"),
+        (("verify", "prod", COMMIT), "prod.releases: got none, expected a plan"),
+        (("publish", "dev", COMMIT), "invalid choice: 'publish'"),
+    ],
+)
+def test_wrong_argument_is_refused_in_one_line(cloud: Cloud, arguments: tuple[str, ...], says: str) -> None:
+    """Field, value and what was expected; and nothing for the next step."""
+    code, digest, log = cloud.step(*arguments)
+    assert code in (1, 2)
+    assert digest == ""
+    assert says in log.splitlines()[-1]

@@ -1,0 +1,172 @@
+"""A version goes to an environment, is looked at, and comes back if it does not work."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from delivery.places import Place
+from delivery.programs import Refused
+from delivery.rollout import Pace, deploy, release
+from tests.delivery.cloud import NEW, OLD, Cloud
+
+COMMIT = "a" * 40
+BRISK = Pace(settle_s=0.2, watch_s=0.2, poll_s=0.05)
+
+
+@pytest.fixture
+def environ(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[str, str]]:
+    """The environment of a build, and prod as it was before."""
+    for name, value in cloud.environ.items():
+        monkeypatch.setenv(name, value)
+    yield cloud.environ
+    for alarm in alarms(cloud):
+        cloud.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="a test")
+    deploy(Place.named("prod", cloud.environ), OLD)
+    cloud.calls("cdk")
+
+
+def alarms(cloud: Cloud) -> list[str]:
+    """The alarms of prod that the emulator keeps."""
+    described = cloud.client("cloudformation").describe_stack_resources(StackName="whisper-prod-Monitoring")
+    return [
+        resource["PhysicalResourceId"]
+        for resource in described["StackResources"]
+        if resource["ResourceType"] == "AWS::CloudWatch::Alarm"
+    ]
+
+
+def running(environ: Mapping[str, str]) -> set[str]:
+    """What prod is deployed with."""
+    place = Place.named("prod", environ)
+    return {place.digest(stack) for stack in ("Api", "Batch")}
+
+
+def deployed(cloud: Cloud) -> list[set[str]]:
+    """The digests of each deploy."""
+    calls = [call for call in cloud.calls("cdk") if call[0] == "deploy"]
+    return [{part.partition("=")[2] for part in call if ":ImageDigest=" in part} for call in calls]
+
+
+def test_every_stack_with_tasks_gets_the_digest_and_no_pipeline_is_touched(cloud: Cloud) -> None:
+    """A new image always reaches the service; a commit does not change what lets it pass."""
+    cloud.calls("cdk")
+    assert cloud.step("deploy", "stage", COMMIT, NEW)[:2] == (0, NEW)
+    synth, call = cloud.calls("cdk")
+    assert synth[:4] == ["synth", "--quiet", "--context", "environment=stage"]
+    stacks = {part for part in call if part.startswith("stage/")}
+    assert {"stage/Api", "stage/Batch", "stage/Gate", "stage/Network"} <= stacks
+    assert "stage/Delivery" not in stacks
+    assert "--exclusively" in call
+    images = {part for part in call if "ImageDigest" in part}
+    assert images == {f"whisper-stage-{stack}:ImageDigest={NEW}" for stack in ("Api", "Batch", "Gate")}
+
+
+def test_deploy_that_fails_stops_with_one_line(cloud: Cloud) -> None:
+    """The CDK says why, above."""
+    code, digest, log = cloud.step("deploy", "stage", COMMIT, NEW, CDK_FAILS="1")
+    assert (code, digest) == (1, "")
+    assert log.splitlines()[-1] == "deploy stage: refused: `cdk deploy` ended with 1; it says why above"
+
+
+def test_version_that_works_stays(cloud: Cloud, environ: Mapping[str, str]) -> None:
+    """Its tasks run, the load balancer reaches them, and no alarm rings."""
+    cloud.calls("cdk")
+    release(Place.named("prod", environ), NEW, BRISK)
+    assert running(environ) == {NEW}
+    assert deployed(cloud) == [{NEW}]
+
+
+def test_alarm_that_rings_after_the_deploy_takes_the_version_back(
+    cloud: Cloud, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The digest before runs again, and the release has failed."""
+    alarm = alarms(cloud)[0]
+    monkeypatch.setenv("RINGS", alarm)
+    cloud.calls("cdk")
+    with pytest.raises(Refused) as failure:
+        release(Place.named("prod", {**environ, "RINGS": alarm}), NEW, BRISK)
+    assert str(failure.value) == f"alarms ring since the deploy: {alarm}; prod runs {OLD} again"
+    assert running(environ) == {OLD}
+    assert deployed(cloud) == [{NEW}, {OLD}]
+
+
+def test_alarm_that_rang_before_is_not_held_against_the_version(cloud: Cloud, environ: Mapping[str, str]) -> None:
+    """What mends an alarm must be deployable while it rings."""
+    cloud.client("cloudwatch").set_alarm_state(AlarmName=alarms(cloud)[0], StateValue="ALARM", StateReason="a test")
+    release(Place.named("prod", environ), NEW, BRISK)
+    assert running(environ) == {NEW}
+
+
+def test_tasks_that_do_not_come_up_take_the_version_back(environ: Mapping[str, str]) -> None:
+    """A service that asks for more tasks than it gets has not settled."""
+    group = Place.named("prod", environ).resources("Api", "AWS::ElasticLoadBalancingV2::TargetGroup")[0]
+    place = Place.named("prod", environ)
+
+    class Unreached:
+        """A load balancer whose targets never answer: the emulator's always do."""
+
+        def describe_target_health(self, **asked: str) -> dict[str, object]:
+            assert asked == {"TargetGroupArn": group}
+            return {"TargetHealthDescriptions": [{"TargetHealth": {"State": "unhealthy"}}]}
+
+    class Broken(Place):
+        """Prod with this load balancer."""
+
+        def client(self, service: str) -> object:
+            return Unreached() if service == "elbv2" else super().client(service)
+
+    with pytest.raises(Refused) as failure:
+        release(Broken(place.environment, environ), NEW, BRISK)
+    assert "not settled after 0.2 s: 1 of 1 API tasks are unhealthy" in str(failure.value)
+    assert str(failure.value).endswith(f"prod runs {OLD} again")
+    assert running(environ) == {OLD}
+
+
+def test_version_before_comes_back_as_it_was_with_its_own_stacks(
+    cloud: Cloud, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The commit that its image is tagged with is checked out, installed, and deploys itself."""
+    commit = repository(tmp_path)
+    before = cloud.push("prod", commit)
+    deploy(Place.named("prod", environ), before)
+    more = {"GIT_DIR": str(tmp_path / ".git"), "RINGS": alarms(cloud)[0], "SAID": str(tmp_path / "said")}
+    for name, value in more.items():
+        monkeypatch.setenv(name, value)
+    cloud.calls("cdk")
+    with pytest.raises(Refused, match=f"prod runs {before} again"):
+        release(Place.named("prod", {**environ, **more}), NEW, BRISK)
+    assert (tmp_path / "said").read_text().split() == ["deploy", "prod", commit, before]
+    # Only the release's own deploy was made from here.
+    assert deployed(cloud) == [{NEW}]
+
+
+def test_same_image_again_has_nothing_to_go_back_to(
+    cloud: Cloud, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line says so, instead of deploying the failure once more."""
+    alarm = alarms(cloud)[0]
+    monkeypatch.setenv("RINGS", alarm)
+    cloud.calls("cdk")
+    with pytest.raises(Refused, match="there is nothing to go back to"):
+        release(Place.named("prod", {**environ, "RINGS": alarm}), OLD, BRISK)
+    assert deployed(cloud) == [{OLD}]
+
+
+def repository(folder: Path) -> str:
+    """A repository whose one commit installs a Python and deploys by writing down how it was asked; the commit."""
+    (folder / "delivery").mkdir()
+    (folder / "delivery" / "__init__.py").touch()
+    program = 'import os, pathlib, sys\npathlib.Path(os.environ["SAID"]).write_text(" ".join(sys.argv[1:]))\n'
+    (folder / "delivery" / "__main__.py").write_text(program)
+    (folder / "Makefile").write_text(
+        "install:\n\t@mkdir -p .venv/bin\n"
+        f"\t@printf '#!/bin/sh\\nexec {sys.executable} \"$$@\"\\n' > .venv/bin/python\n\t@chmod +x .venv/bin/python\n"
+    )
+    names = ("-c", "user.name=a", "-c", "user.email=a@b.invalid", "-c", "commit.gpgsign=false")
+    for command in (("init", "--quiet"), ("add", "."), (*names, "commit", "--quiet", "--message", "a")):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
+    return result.stdout.strip()
