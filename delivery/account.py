@@ -61,13 +61,13 @@ def first(place: Place, environ: Mapping[str, str]) -> None:
     _bootstrap(place)
     before_image = [stack.path for stack in assembly.without_image()]
     _cdk(place, "deploy", *before_image, "--app", str(assembly.folder), "--exclusively", "--require-approval", "never")
-    if digest := images.find(place, commit):
+    if digest := images.find(place, commit) or _bring_image(place, commit, environ):
         rollout.deploy(place, digest)
         say(f"{place.name} runs {digest}, the image of {commit}.")
     elif place.environment.commits:
         _start_pipeline(place)
     else:
-        say(f"{place.name} is ready for its first image: {_whence(place)}.")
+        say(f"{place.name} is ready for its first image: {_whence(place, commit)}.")
 
 
 def destroy(place: Place, *, confirmed: str) -> None:
@@ -121,11 +121,20 @@ def _start_pipeline(place: Place) -> None:
     say(f"  aws codepipeline get-pipeline-state --region {place.environment.region} --name {name}")
 
 
-def _whence(place: Place) -> str:
+def _bring_image(place: Place, commit: str, environ: Mapping[str, str]) -> str:
+    """Digest of a commit's image, brought from the environment that built it; empty where that has none."""
+    if not place.environment.images_from:
+        return ""
+    digest = images.find(Place.named(place.environment.images_from, environ), commit)
+    if digest:
+        images.promote(place, commit, digest, environ)
+    return digest
+
+
+def _whence(place: Place, commit: str) -> str:
     if source := place.environment.images_from:
-        by = place.environment.released_by or place.name
-        return f"a tag on a commit that {source} runs makes the release pipeline of {by} bring it"
-    return f"`python -m delivery build {place.name} COMMIT` pushes one, `deploy {place.name} COMMIT DIGEST` runs it"
+        return f"once {source} runs {commit}, the same command brings its image"
+    return f"`python -m delivery build {place.name} {commit}` pushes one, and the same command runs it"
 
 
 def _present(place: Place) -> set[str]:
