@@ -5,7 +5,8 @@ BIN := .venv/bin
 SOURCES := app.py stacks delivery service demo local benchmarks tests
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install synth snapshots cost deploy-local stop-local demo demo-model demo-evaluate demo-model-train run gate test check format policy matrix bench-synth verify lock clean
+# Every target that has a description is a command, whatever files there are.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*  \#\# .*/\1/p' $(MAKEFILE_LIST))
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,12 @@ snapshots: install  ## Accept the templates as they are now; review the diff
 
 cost: install  ## Print what each environment costs and how far its fleets grow
 	$(BIN)/python -m stacks
+
+first-deploy: install  ## Bring an environment (ENV=dev) from an empty account to its pipelines and services
+	$(BIN)/python -m delivery.account first "$(ENV)"
+
+destroy: install  ## Delete an environment with everything in it (ENV=dev CONFIRM=dev)
+	$(BIN)/python -m delivery.account destroy "$(ENV)" --confirm "$(CONFIRM)"
 
 deploy-local: install  ## Start the AWS emulator, bootstrap it and deploy the data stacks to it
 	$(BIN)/python -m local start

@@ -94,6 +94,16 @@ class Place:
         stack: dict[str, Any] = described["Stacks"][0]
         return stack
 
+    def exists(self, stack: str) -> bool:
+        """Whether one of its stacks is there."""
+        try:
+            self.client("cloudformation").describe_stacks(StackName=self._stack(stack))
+        except ClientError as error:
+            if "does not exist" in error.response["Error"]["Message"]:
+                return False
+            raise
+        return True
+
     def outputs(self, stack: str) -> dict[str, str]:
         """What a stack tells."""
         return {output["OutputKey"]: output["OutputValue"] for output in self.stack(stack).get("Outputs", [])}

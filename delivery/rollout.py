@@ -1,12 +1,10 @@
 """A version goes to an environment, and comes back if it does not work."""
 
-import json
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from delivery.assembly import Assembly
 from delivery.health import problems, ringing
 from delivery.images import commit_of
 from delivery.places import Place
@@ -27,19 +25,25 @@ class Pace:
 
 def deploy(place: Place, digest: str) -> None:
     """Deploy every stack of an environment but its pipelines, with an image for each that runs one."""
-    assembly = ROOT / "build" / f"assembly-{place.name}"
-    environ = place.environ()
-    run("cdk", "synth", "--quiet", "--context", f"environment={place.name}", "--output", str(assembly), environ=environ)
-    stacks = _stacks(assembly / f"assembly-{place.name}")
-    images = [f"{name}:ImageDigest={digest}" for name, takes_image in stacks.values() if takes_image]
+    assembly = synthesize(place)
+    stacks = [stack for stack in assembly.stacks.values() if stack.path != f"{place.name}/{BY_HAND}"]
+    images = [f"{stack.name}:ImageDigest={digest}" for stack in stacks if stack.takes_image]
     if not images:
-        raise Refused(f"{assembly}: got no stack that takes an image, expected the services")
+        raise Refused(f"{assembly.folder}: got no stack that takes an image, expected the services")
     run(
-        *("cdk", "deploy", *stacks, "--app", str(assembly), "--exclusively"),
+        *("cdk", "deploy", *(stack.path for stack in stacks), "--app", str(assembly.folder), "--exclusively"),
         *("--require-approval", "never", "--progress", "events"),
         *(part for image in images for part in ("--parameters", image)),
-        environ=environ,
+        environ=place.environ(),
     )
+
+
+def synthesize(place: Place) -> Assembly:
+    """An environment's stacks, synthesized anew."""
+    whole = ROOT / "build" / f"assembly-{place.name}"
+    context = f"environment={place.name}"
+    run("cdk", "synth", "--quiet", "--context", context, "--output", str(whole), environ=place.environ())
+    return Assembly.read(whole / f"assembly-{place.name}")
 
 
 def release(place: Place, digest: str, pace: Pace | None = None) -> None:
@@ -48,7 +52,8 @@ def release(place: Place, digest: str, pace: Pace | None = None) -> None:
     Raises:
         Refused: it does not; the version before runs again, if there is one.
     """
-    before, known = place.digest("Api"), ringing(place)
+    before = place.digest("Api") if place.exists("Api") else ""
+    known = ringing(place) if before else set()
     if known:
         say(f"Ringing before the deploy, and not held against it: {', '.join(sorted(known))}.")
     try:
@@ -56,8 +61,9 @@ def release(place: Place, digest: str, pace: Pace | None = None) -> None:
         _check(place, digest, known, pace or Pace())
     except Refused as failure:
         say(f"{place.name}: {failure}")
-        if before == digest:
-            raise Refused(f"{failure}; {place.name} ran {before} before, too: there is nothing to go back to") from None
+        if before in ("", digest):
+            ran = f"ran {before} before, too" if before else "ran nothing before"
+            raise Refused(f"{failure}; {place.name} {ran}: there is nothing to go back to") from None
         _restore(place, before)
         raise Refused(f"{failure}; {place.name} runs {before} again") from None
 
@@ -96,15 +102,3 @@ def _restore(place: Place, digest: str) -> None:
         run(*step, environ={**environ, "PATH": path}, folder=folder)
     finally:
         run("git", "worktree", "remove", "--force", str(folder), environ=environ)
-
-
-def _stacks(assembly: Path) -> Mapping[str, tuple[str, bool]]:
-    """What is deployed, by path: its name in CloudFormation, and whether it takes an image."""
-    artifacts = json.loads((assembly / "manifest.json").read_text())["artifacts"].values()
-    found = {}
-    for stack in artifacts:
-        if stack["type"] == "aws:cloudformation:stack":
-            path, name = stack["displayName"].partition(" ")[0], stack["properties"]["stackName"]
-            template = json.loads((assembly / stack["properties"]["templateFile"]).read_text())
-            found[path] = (name, "ImageDigest" in template.get("Parameters", {}))
-    return {path: stack for path, stack in found.items() if not path.endswith(f"/{BY_HAND}")}

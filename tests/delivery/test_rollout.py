@@ -155,6 +155,18 @@ def test_same_image_again_has_nothing_to_go_back_to(
     assert deployed(cloud) == [{OLD}]
 
 
+def test_first_release_that_does_not_work_has_nothing_to_go_back_to(environ: Mapping[str, str]) -> None:
+    """An environment without services takes its first image by a release, too."""
+
+    class New(Place):
+        def exists(self, stack: str) -> bool:
+            return stack != "Api" and super().exists(stack)
+
+    place = Place.named("prod", environ)
+    with pytest.raises(Refused, match="prod ran nothing before: there is nothing to go back to"):
+        release(New(place.environment, {**environ, "CDK_FAILS": "1"}), NEW, BRISK)
+
+
 def repository(folder: Path) -> str:
     """A repository whose one commit installs a Python and deploys by writing down how it was asked; the commit."""
     (folder / "delivery").mkdir()

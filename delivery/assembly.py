@@ -1,0 +1,85 @@
+"""What a synth says of an environment's stacks."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+SSM_VALUE = "AWS::SSM::Parameter::Value<String>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A stack as it would be deployed.
+
+    Attributes:
+        path: such as `dev/Api`.
+        name: in CloudFormation.
+        template: what CloudFormation gets.
+        needs: paths of the stacks that come before it.
+    """
+
+    path: str
+    name: str
+    template: Mapping[str, Any]
+    needs: frozenset[str]
+
+    @property
+    def takes_image(self) -> bool:
+        """Whether it is told which image to run."""
+        return "ImageDigest" in self.template.get("Parameters", {})
+
+    @property
+    def reads(self) -> set[str]:
+        """SSM parameters that CloudFormation looks up for it, but for the one that `cdk bootstrap` leaves."""
+        given = self.template.get("Parameters", {}).items()
+        return {p["Default"] for name, p in given if p["Type"] == SSM_VALUE and name != "BootstrapVersion"}
+
+    @property
+    def writes(self) -> set[str]:
+        """SSM parameters that it makes."""
+        resources = self.template["Resources"].values()
+        return {r["Properties"]["Name"] for r in resources if r["Type"] == "AWS::SSM::Parameter"}
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """What a synth wrote for one environment: its stacks by path, and where the CDK finds them again."""
+
+    folder: Path
+    stacks: Mapping[str, Stack]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Those in the folder that a synth wrote for one environment."""
+        artifacts = json.loads((folder / "manifest.json").read_text())["artifacts"]
+        described = {k: a for k, a in artifacts.items() if a["type"] == "aws:cloudformation:stack"}
+        paths = {identity: stack["displayName"].partition(" ")[0] for identity, stack in described.items()}
+        return cls(
+            folder,
+            {
+                paths[identity]: Stack(
+                    path=paths[identity],
+                    name=stack["properties"]["stackName"],
+                    template=json.loads((folder / stack["properties"]["templateFile"]).read_text()),
+                    needs=frozenset(paths[need] for need in stack.get("dependencies", ()) if need in paths),
+                )
+                for identity, stack in described.items()
+            },
+        )
+
+    @property
+    def expected(self) -> set[str]:
+        """SSM parameters that somebody has to put into the account before."""
+        stacks = self.stacks.values()
+        return set().union(*(stack.reads for stack in stacks)) - set().union(*(stack.writes for stack in stacks))
+
+    def without_image(self) -> list[Stack]:
+        """The stacks that can be deployed before there is any image, in no order."""
+        return [stack for stack in self.stacks.values() if not any(s.takes_image for s in self._with_needs(stack))]
+
+    def _with_needs(self, stack: Stack) -> Iterator[Stack]:
+        yield stack
+        for need in stack.needs:
+            yield from self._with_needs(self.stacks[need])

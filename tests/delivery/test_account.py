@@ -1,0 +1,155 @@
+"""The first deploy into an empty account, and an environment's end, in the emulator as far as it goes."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import boto3
+import pytest
+
+from delivery import account, rollout
+from delivery.assembly import Assembly
+from delivery.places import Place
+from delivery.programs import Refused
+from local import emulator
+from local.deploy import STACKS, deploy
+from local.emulator import Emulator
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An account with nothing in it."""
+    folder = tmp_path_factory.mktemp("account")
+    try:
+        yield emulator.start(folder)
+    finally:
+        emulator.stop(folder)
+
+
+@pytest.fixture
+def environ(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    """The variables of a person who works there."""
+    own = aws.environ() | {"AWS_DEFAULT_REGION": "eu-west-1", "CDK_HOME": str(aws.folder / "cdk")}
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    return own
+
+
+def committed(*command: str, **_: object) -> list[str]:
+    """What git says of a clean tree."""
+    return ["0" * 40] if "rev-parse" in command else []
+
+
+def last(said: str) -> str:
+    """The last line that was said."""
+    return said.splitlines()[-1]
+
+
+def stacks(place: Place) -> set[str]:
+    """Stacks of the environment that are there, by name."""
+    pages = place.client("cloudformation").get_paginator("describe_stacks").paginate()
+    found = {stack["StackName"] for page in pages for stack in page["Stacks"] if "DELETE" not in stack["StackStatus"]}
+    return {name for name in found if name.startswith("whisper-")}
+
+
+def test_first_deploy_without_the_accounts_parameters_changes_nothing(
+    environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """All that are missing are named at once, before the account is touched."""
+    monkeypatch.setattr(account, "lines", committed)
+    assert account.main(["first", "dev"], environ) == 1
+    said = last(capfd.readouterr().err)
+    assert said.startswith("first dev: refused: SSM parameters: got none named /whisper/dev/alarm-address, ")
+    assert "/whisper/dev/source-connection-arn" in said
+    assert "/whisper/dev/queue-name" not in said
+    assert not stacks(Place.named("dev", environ))
+
+
+def test_first_deploy_of_what_no_commit_has_is_refused(
+    environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What runs must be found again in the history."""
+    monkeypatch.setattr(account, "lines", lambda *_, **__: [" M app.py", "?? new.py"])
+    assert account.main(["first", "dev"], environ) == 1
+    assert last(capfd.readouterr().err) == (
+        "first dev: refused: git: got 2 files that no commit has, expected a clean tree"
+    )
+
+
+def test_unknown_environment_is_refused_before_anything_is_asked(capfd: pytest.CaptureFixture[str]) -> None:
+    """A typo needs no credentials to be found."""
+    assert account.main(["destroy", "prd"], {}) == 1
+    assert "environment: got 'prd', expected one of dev, " in capfd.readouterr().err
+
+
+def test_what_needs_no_image_comes_first(environ: Mapping[str, str]) -> None:
+    """No stack waits for an image that only a stack after it can make."""
+    assembly = rollout.synthesize(Place.named("stage", environ))
+    early = {stack.path for stack in assembly.without_image()}
+    assert {"stage/Registry", "stage/Network", "stage/Delivery", "stage/Recordings"} <= early
+    assert not early & {"stage/Api", "stage/Batch", "stage/Monitoring", "stage/Gate"}
+    for path in early:
+        assert assembly.stacks[path].needs <= early
+
+
+def test_accounts_parameters_are_those_that_no_stack_makes(environ: Mapping[str, str]) -> None:
+    """What a person has to say is read off the templates."""
+    expected = rollout.synthesize(Place.named("prod", environ)).expected
+    assert "/whisper/prod/certificate-arn" in expected
+    assert not {name for name in expected if name.endswith(("-bucket", "queue-name", "repository-name"))}
+
+
+@pytest.mark.parametrize("confirmed", ["", "prod"])
+def test_end_without_the_name_once_more_changes_nothing(
+    environ: Mapping[str, str], capfd: pytest.CaptureFixture[str], confirmed: str
+) -> None:
+    """Recordings are not deleted by a finger that slips."""
+    assert account.main(["destroy", "dev", "--confirm", confirmed], environ) == 1
+    assert f"--confirm: got '{confirmed}', expected 'dev'" in capfd.readouterr().err
+
+
+def test_production_has_no_such_end(environ: Mapping[str, str], capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing that a script does deletes the calls of production."""
+    assert account.main(["destroy", "prod", "--confirm", "prod"], environ) == 1
+    assert "prod: got production, expected another" in capfd.readouterr().err
+
+
+def test_end_deletes_what_is_in_the_buckets_and_every_stack_and_does_nothing_again(
+    aws: Emulator, environ: Mapping[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Recordings with all their versions, transcripts, queues, images: what was deployed is gone."""
+    outputs = deploy(aws).outputs
+    place = Place.named("local", environ)
+    assert stacks(place) == {f"whisper-local-{stack}" for stack in STACKS}
+    s3 = boto3.client("s3")
+    for bucket in (outputs["RecordingsBucket"], outputs["TranscriptsBucket"]):
+        for body in (b"1", b"2"):
+            s3.put_object(Bucket=bucket, Key="call.wav", Body=body)
+        s3.delete_object(Bucket=bucket, Key="call.wav")
+    for _ in range(2):
+        assert account.main(["destroy", "local", "--confirm", "local"], environ) == 0
+        assert not stacks(place)
+    left = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+    assert not left & {outputs["RecordingsBucket"], outputs["TranscriptsBucket"]}
+    assert "local is gone." in capfd.readouterr().err
+
+
+def test_step_of_the_cdk_that_fails_stops_the_first_deploy(
+    environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes after it would build on nothing."""
+    asked: list[str] = []
+
+    def cdk(*command: str, **_: object) -> None:
+        asked.append(command[1])
+        if command[1] == "bootstrap":
+            raise Refused("`cdk bootstrap` ended with 1; it says why above")
+
+    place = Place.named("local", environ)
+    assembly = rollout.synthesize(place)
+    monkeypatch.setattr(account, "lines", committed)
+    monkeypatch.setattr(account, "run", cdk)
+    monkeypatch.setattr(rollout, "synthesize", lambda _: Assembly(Path(), {}))
+    with pytest.raises(Refused, match="cdk bootstrap"):
+        account.first(place, environ)
+    assert asked == ["bootstrap"]
+    assert assembly.stacks
