@@ -31,6 +31,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
                 return _worker(settings)
             case "health":
                 return 0 if health.answers(settings) else 1
+            case "model":
+                return _lock(options.name)
             case _:
                 return _transcribe(settings, options)
     except (SettingError, ServiceError) as error:
@@ -44,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("api", help="serve HTTP; settings come from WHISPER_… variables")
     verbs.add_parser("worker", help="transcribe what the queue announces, until SIGTERM")
     verbs.add_parser("health", help="exit with 0 where the API on this machine answers, else with 1")
+    model = verbs.add_parser("model", help="the weights that an image brings")
+    lock = model.add_subparsers(dest="action", required=True).add_parser("lock", help="record the digest of a model")
+    lock.add_argument("name", metavar="NAME", help="a folder, or a name that the model hub knows")
     transcribe = verbs.add_parser("transcribe", help="transcribe files")
     transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
     transcribe.add_argument("--format", choices=FORMATS, default="json", help="of the transcript (default: json)")
@@ -55,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _api(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stdout)
+    # The kernel keeps from a container's first process any signal that it has no handler for. While the model loads,
+    # nothing was accepted that would have to be finished; the server then installs its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # The port first: a taken one is known in a moment, a model takes seconds to load.
     with _bind(settings) as listener:
         from service import api, audio, engine  # noqa: PLC0415 - see above
@@ -97,6 +105,13 @@ def _worker(settings: Settings) -> int:
     sys.stdout.flush()
     # A lane whose message was handed back may still be in the engine, which no signal interrupts.
     os._exit(code)
+
+
+def _lock(name: str) -> int:
+    from service import weights  # noqa: PLC0415 - the other verbs have no use for it
+
+    print(f"{weights.lock(name)}  {name}")  # noqa: T201 - the line that was recorded
+    return 0
 
 
 def _need(settings: Settings, *names: str) -> None:
