@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := app.py stacks service demo local benchmarks tests
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install synth snapshots cost deploy-local stop-local demo demo-model demo-evaluate demo-model-train run test check format policy matrix bench-synth verify lock clean
+.PHONY: help install synth snapshots cost deploy-local stop-local demo demo-model demo-evaluate demo-model-train run test check format policy matrix bench-synth verify image sbom audit licences lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,7 @@ build/corpus/ends.npy: demo/training/phrases.toml demo/training/corpus.py | inst
 demo-model-train: install build/corpus/ends.npy $(TRAINING)/.installed  ## Train the demo model further (ARGS=--from-scratch: anew) and record its hashes
 	$(TRAINING)/bin/python -m demo.training.train $(ARGS)
 	$(BIN)/python -m demo.training.export --record
+	$(BIN)/python -m service model lock demo/model
 
 run: install  ## Serve the demo model on http://127.0.0.1:8000 until interrupted
 	$(BIN)/python -m service api
@@ -105,6 +106,21 @@ bench-synth: install  ## Measure a synth beside an empty application's
 
 verify: check policy bench-synth  ## Run everything there is, the long tests too
 	$(BIN)/python -m pytest
+
+IMAGE_OPTIONS := $(if $(MODEL),--model $(MODEL)) $(if $(RELEASE),--release)
+
+image: install  ## Build the service's image without an engine, run and test it, print its size (as root; MODEL=, RELEASE=1)
+	$(BIN)/python -m local image $(IMAGE_OPTIONS)
+	$(BIN)/python -m pytest tests/local/test_image.py
+
+sbom: install  ## Build the image and write its bill of materials into build/image/sbom.json
+	$(BIN)/python -m local sbom $(IMAGE_OPTIONS)
+
+audit: install  ## Ask what is known against the locked packages; fails where it cannot be asked
+	$(BIN)/python -m tests.policy.audit
+
+licences: install  ## List the licences of the packages in the image
+	$(BIN)/pip-licenses --order=license --packages $$(sed -nE 's/^([a-z0-9.-]+)==.*/\1/p' service/requirements.txt | sort -u)
 
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 

@@ -1,85 +1,111 @@
 """The image, built without a container engine: a base by debootstrap, then `buildah bud` of the service's Dockerfile.
 
-    store/   images, layers and the base, which later builds start from
-    run/     what buildah and runc know of what runs
+root/    root filesystem of the image that was built last
+store/   images, layers and the base, from which later builds start
+run/     what buildah and runc know of what runs
 """
 
 import ast
 import configparser
-import contextlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from local.emulator import LocalError
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "build/image"
 # Programs, and the Debian packages that bring them.
-TOOLS = {"buildah": "buildah", "debootstrap": "debootstrap", "runc": "runc", "nsenter": "util-linux", "curl": "curl"}
+TOOLS = {
+    "buildah": "buildah",
+    "debootstrap": "debootstrap",
+    "runc": "runc",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+    "curl": "curl",
+}
 # What the public Python image has beside Debian's smallest.
 BASE_PACKAGES = ("ca-certificates", "python3-venv")
 # What that image leaves out, too.
-LEFT_OUT = ("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man", "var/cache/apt", "var/lib/apt/lists")
+LEFT_OUT = (
+    "usr/share/doc",
+    "usr/share/info",
+    "usr/share/locale",
+    "usr/share/man",
+    "var/cache/apt",
+    "var/lib/apt/lists",
+)
 COMPONENTS = {"debian": "main", "ubuntu": "main,universe"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A built image: its id, what it says of itself, and its root filesystem as a folder."""
+
+    identity: str
+    config: Mapping[str, Any]
+    root: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """Images in a folder: nothing of them is seen by an engine, nor left behind once the folder is gone."""
+    """Images in a folder: no engine sees them, and they are gone with the folder."""
 
     folder: Path = FOLDER
 
-    def build(self, *, model: str, release: bool = False) -> str:
-        """Build the service's image; its id. What has not changed since the last build is taken from there.
+    def build(self, *, model: str, release: bool = False) -> Image:
+        """Build the service's image. What has not changed since the last build is taken from there.
 
         Raises:
             LocalError: a tool is missing, or a step failed, whose own words are on the terminal.
         """
         need_tools()
         self.folder.mkdir(parents=True, exist_ok=True)
+        arguments = {
+            "BASE": self._base(),
+            "MODEL": model,
+            "COMMIT": commit(),
+            "RELEASE": "1" if release else "",
+        }
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
-            identity = Path(scratch) / "id"
-            arguments = {
-                "BASE": self._base(),
-                "MODEL": model,
-                "COMMIT": commit(),
-                "RELEASE": "1" if release else "",
-            }
-            self.buildah(
+            identity, root = Path(scratch) / "id", Path(scratch) / "root"
+            root.mkdir()
+            self._speak(
                 *("bud", "--isolation", "chroot", "--layers", "--iidfile", str(identity)),
+                *("--output", f"type=local,dest={root}"),
                 *_pip_options(Path(scratch) / "pip.conf"),
                 *(part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")),
                 *("--file", str(ROOT / "service/Dockerfile"), str(ROOT)),
             )
-            return identity.read_text()
+            built = identity.read_text()
+            # Only now: a build that fails leaves what there was.
+            shutil.rmtree(self.root, ignore_errors=True)
+            root.rename(self.root)
+        config = json.loads(self._ask("inspect", "--type", "image", built))["OCIv1"]["config"]
+        return Image(identity=built, config=config, root=self.root)
 
-    @contextlib.contextmanager
-    def mounted(self, image: str) -> Iterator[Path]:
-        """The root filesystem of an image."""
-        container = self.ask("from", image)
-        try:
-            yield Path(self.ask("mount", container))
-        finally:
-            self.ask("rm", container)
+    @property
+    def root(self) -> Path:
+        """Root filesystem of the image that was built last."""
+        return self.folder / "root"
 
-    def packed_bytes(self, image: str) -> int:
+    def packed_bytes(self, image: Image) -> int:
         """Size of an image's compressed layers: what a registry keeps and a task pulls."""
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
-            self.ask("push", "--quiet", image, f"oci:{scratch}/image")
+            self._ask("push", "--quiet", image.identity, f"oci:{scratch}/image")
             return tree_bytes(Path(scratch))
 
-    def ask(self, *arguments: str) -> str:
-        """What a verb of buildah answers."""
+    def _ask(self, *arguments: str) -> str:
         return run(*self._command, *arguments)
 
-    def buildah(self, *arguments: str) -> None:
-        """Let a verb of buildah speak on the terminal."""
+    def _speak(self, *arguments: str) -> None:
         try:
             subprocess.run([*self._command, *arguments], check=True, stdout=sys.stderr)
         except subprocess.CalledProcessError as error:
@@ -87,20 +113,22 @@ class Store:
 
     @property
     def _command(self) -> tuple[str, ...]:
-        return ("buildah", "--root", str(self.folder / "store"), "--runroot", str(self.folder / "run/buildah"))
+        # What it mounts ends with it.
+        buildah = ("unshare", "--mount", "buildah")
+        return (*buildah, "--root", str(self.folder / "store"), "--runroot", str(self.folder / "run/buildah"))
 
     def _base(self) -> str:
         """Name of the base image, which is made where the store has none of this release yet."""
         system = _system()
         name = f"localhost/base:{'.'.join((system['VERSION_CODENAME'], *BASE_PACKAGES))}"
-        if not self.ask("images", "--quiet", "--filter", f"reference={name}"):
+        if not self._ask("images", "--quiet", "--filter", f"reference={name}"):
             with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
                 root, archive = Path(scratch) / "root", Path(scratch) / "base.tar"
                 _bootstrap(root, system)
                 run("tar", "--create", "--file", str(archive), "--directory", str(root), "--numeric-owner", ".")
-                container = self.ask("from", "scratch")
-                self.ask("add", "--quiet", container, str(archive), "/")
-                self.ask("commit", "--quiet", "--rm", container, name)
+                container = self._ask("from", "scratch")
+                self._ask("add", "--quiet", container, str(archive), "/")
+                self._ask("commit", "--quiet", "--rm", container, name)
         return name
 
 
