@@ -61,7 +61,7 @@ class Container:
             status = Path(f"/proc/{self._pid}/status").read_text()
             mask = int(status.partition("SigCgt:")[2].split()[0], 16)
             # While it starts, the process is runc's.
-            return "Name:\tpython" in status and bool(mask >> signal.SIGTERM - 1 & 1)
+            return "Name:\tpython" in status and bool((mask >> (signal.SIGTERM - 1)) & 1)
 
         self._wait("handling signals", handled)
 
