@@ -42,6 +42,7 @@ LEFT_OUT = (
     "var/cache/apt",
     "var/lib/apt/lists",
 )
+REVISION = "org.opencontainers.image.revision"
 COMPONENTS = {"debian": "main", "ubuntu": "main,universe"}
 
 
@@ -82,6 +83,8 @@ class Store:
                 *("--output", f"type=local,dest={root}"),
                 *_pip_options(Path(scratch) / "pip.conf"),
                 *(part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")),
+                # Its cache does not see that an argument of the Dockerfile's own label has changed.
+                *("--label", f"{REVISION}={arguments['COMMIT']}"),
                 *("--file", str(ROOT / "service/Dockerfile"), str(ROOT)),
             )
             built = identity.read_text()

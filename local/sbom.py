@@ -7,7 +7,7 @@ import venv
 from pathlib import Path
 from typing import Any
 
-from local.image import Image, run
+from local.image import REVISION, Image, run
 
 SITE_PACKAGES = "lib/python3*/site-packages"
 
@@ -21,7 +21,7 @@ def write(image: Image, file: Path) -> int:
         "bom-ref": "image",
         "type": "container",
         "name": labels["org.opencontainers.image.title"],
-        "version": labels["org.opencontainers.image.revision"],
+        "version": labels[REVISION],
     }
     file.write_text(json.dumps(bill, indent=2) + "\n")
     return len(bill["components"])

@@ -16,7 +16,7 @@ from demo.truth import MODEL, load_calls, word_error_rate
 from local import sbom
 from local.container import Container, running
 from local.emulator import LocalError
-from local.image import ROOT, Image, Store, commit
+from local.image import REVISION, ROOT, Image, Store, commit
 
 # A first build makes its base and downloads its packages.
 pytestmark = pytest.mark.timeout(900)
@@ -101,7 +101,7 @@ def test_image_says_what_a_task_relies_on(image: Image) -> None:
     assert image.config["Volumes"] == {"/tmp": {}}
     assert (image.config["Entrypoint"], image.config["Cmd"]) == (["python", "-m", "service"], ["api"])
     # Whether a file differs from the commit may have changed since it was built.
-    revision = image.config["Labels"]["org.opencontainers.image.revision"]
+    revision = image.config["Labels"][REVISION]
     assert revision.removesuffix("-dirty") == commit().removesuffix("-dirty")
     assert image.config["Labels"]["whisper-fargate.model"] == "demo/model"
 
