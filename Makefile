@@ -77,6 +77,7 @@ build/corpus/ends.npy: demo/training/phrases.toml demo/training/corpus.py | inst
 demo-model-train: install build/corpus/ends.npy $(TRAINING)/.installed  ## Train the demo model further (ARGS=--from-scratch: anew) and record its hashes
 	$(TRAINING)/bin/python -m demo.training.train $(ARGS)
 	$(BIN)/python -m demo.training.export --record
+	$(BIN)/python -m service model lock demo/model
 
 run: install  ## Serve the demo model on http://127.0.0.1:8000 until interrupted
 	$(BIN)/python -m service api
@@ -115,6 +116,21 @@ bench-synth: install  ## Measure a synth beside an empty application's
 
 verify: check policy bench-synth  ## Run everything there is, the long tests too
 	$(BIN)/python -m pytest
+
+IMAGE_OPTIONS := $(if $(MODEL),--model $(MODEL)) $(if $(RELEASE),--release)
+
+image: install  ## Build the service's image without an engine, run and test it, print its size (as root; MODEL=, RELEASE=1)
+	$(BIN)/python -m local image $(IMAGE_OPTIONS)
+	$(BIN)/python -m pytest tests/local/test_image.py
+
+sbom: install  ## Build the image and write its bill of materials into build/image/sbom.json
+	$(BIN)/python -m local sbom $(IMAGE_OPTIONS)
+
+audit: install  ## Ask what is known against the locked packages; fails where it cannot be asked
+	$(BIN)/python -m tests.policy.audit
+
+licences: install  ## List the licences of the packages in the image
+	$(BIN)/pip-licenses --order=license --packages $$(sed -nE 's/^([a-z0-9.-]+)==.*/\1/p' service/requirements.txt | sort -u)
 
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 

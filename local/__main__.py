@@ -1,13 +1,15 @@
-"""The cloud on one machine: `python -m local start|deploy|stop`."""
+"""The cloud on one machine: `python -m local start|deploy|stop|image|sbom`."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from local import emulator
+from local import emulator, sbom
+from local.container import report
 from local.deploy import ROOT, Deployment, deploy
 from local.emulator import Emulator, LocalError
+from local.image import Store
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -19,6 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     start.add_argument("--port", type=_port, default=0, help="port on the loopback interface (default: a free one)")
     verbs.add_parser("deploy", help="bootstrap the emulator and deploy the data stacks to it")
     verbs.add_parser("stop", help="stop the emulator; everything deployed to it is gone")
+    built = verbs.add_parser("image", help="build the service's image without an engine, run it and measure it")
+    billed = verbs.add_parser("sbom", help="build it and list what it holds")
+    for verb in (built, billed):
+        verb.add_argument("--model", default="demo/model", help="what the image brings: a folder or a name")
+        verb.add_argument("--release", action="store_true", help="refuse a model without a recorded digest")
     asked = parser.parse_args(arguments)
     folder = asked.folder.resolve()
     try:
@@ -29,6 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 _deploy(folder)
             case "stop":
                 print("The emulator is stopped." if emulator.stop(folder) else "No emulator was running.")
+            case "image":
+                store = Store()
+                report(store, store.build(model=asked.model, release=asked.release))
+            case "sbom":
+                store = Store()
+                file = store.folder / "sbom.json"
+                print(f"{sbom.write(store.build(model=asked.model, release=asked.release), file)} components in {file}")
     except LocalError as error:
         sys.exit(f"local: {error}")
 

@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--max-slowdown", type=_amount, default=0.0, metavar="RATIO", help="on the same kind of machine (default: any)"
     )
+    model = verbs.add_parser("model", help="the weights that an image brings")
+    lock = model.add_subparsers(dest="action", required=True).add_parser("lock", help="record the digest of a model")
+    lock.add_argument("name", metavar="NAME", help="a folder, or a name that the model hub knows")
     transcribe = verbs.add_parser("transcribe", help="transcribe files")
     transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
     transcribe.add_argument("--format", choices=FORMATS, default="json", help="of the transcript (default: json)")
@@ -76,6 +79,9 @@ def _amount(text: str) -> float:
 
 def _api(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stdout)
+    # The kernel keeps from a container's first process any signal that it has no handler for. While the model loads,
+    # nothing was accepted that would have to be finished; the server then installs its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # The port first: a taken one is known in a moment, a model takes seconds to load.
     with _bind(settings) as listener:
         from service import api, audio, engine  # noqa: PLC0415 - see above
@@ -162,6 +168,13 @@ def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
     )
 
 
+def _lock(_: Settings, options: argparse.Namespace) -> int:
+    from service import weights  # noqa: PLC0415 - the other verbs have no use for it
+
+    print(f"{weights.lock(options.name)}  {options.name}")  # noqa: T201 - the line that was recorded
+    return 0
+
+
 def _need(settings: Settings, *names: str) -> None:
     for name in names:
         if not getattr(settings, name):
@@ -212,6 +225,7 @@ VERBS = {
     "jobs": _jobs,
     "evaluate": _evaluate,
     "health": _health,
+    "model": _lock,
     "transcribe": _transcribe,
 }
 

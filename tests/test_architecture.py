@@ -13,7 +13,7 @@ SERVICE = Path(__file__).parent.parent / "service"
 FLOORS = (
     {"__main__"},
     {"api", "cli", "evaluate", "health", "jobs", "worker"},
-    {"engine", "middleware", "results"},
+    {"engine", "middleware", "results", "weights"},
     {"responses"},
     {"model", "transcript", "windows"},
     {"audio"},

@@ -1,0 +1,210 @@
+"""The image is really built, and its container really run: with nobody's rights, a read-only root and no network."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from demo.truth import MODEL, load_calls, word_error_rate
+from local import sbom
+from local.container import Container, running
+from local.emulator import LocalError
+from local.image import REVISION, ROOT, Image, Store, commit
+
+# A first build makes its base and downloads its packages.
+pytestmark = pytest.mark.timeout(900)
+
+CALLS = load_calls()
+# Name, version and, where it is not for every system or Python, a semicolon.
+LOCKED = re.findall(r"(?m)^([\w.-]+)==(\S+) (;?)", (ROOT / "service/requirements.txt").read_text())
+
+
+@pytest.fixture(scope="module")
+def image() -> Image:
+    """The image of a release with the demo model."""
+    return Store().build(model="demo/model", release=True)
+
+
+@pytest.fixture(scope="module")
+def api(image: Image) -> Iterator[Container]:
+    """The API of the image, ready."""
+    with running(image) as container:
+        container.wait_until_ready()
+        yield container
+
+
+def transcribe(container: Container, name: str) -> dict[str, Any]:
+    """What the API hears in a sample call."""
+    answer: dict[str, Any] = json.loads(
+        container.curl("/transcribe", "--form", f"audio_file=@{CALLS[name].path}", "--max-time", "120")
+    )
+    return answer
+
+
+def packages(image: Image) -> dict[str, str]:
+    """Version by name of every Python package in the image."""
+    folders = image.root.glob("**/*.dist-info")
+    named = (folder.name.removesuffix(".dist-info").partition("-") for folder in folders)
+    return {name.lower().replace("_", "-"): version for name, _, version in named}
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_container_transcribes_the_sample_calls(api: Container, name: str) -> None:
+    """A call over HTTP comes back in words, with no network but the container's own."""
+    assert word_error_rate(CALLS[name], transcribe(api, name)["transcription"]) < 0.25
+    routes = api.exec("cat", "/proc/net/route").stdout.splitlines()
+    assert len(routes) == 1  # the heading
+
+
+def test_nothing_is_left_of_a_call(api: Container) -> None:
+    """Neither a recording, nor what a library keeps to report about it."""
+    transcribe(api, "voicemail.wav")
+    assert api.exec("find", "/tmp", "-type", "f").stdout == ""
+
+
+def test_health_check_needs_no_other_program(api: Container) -> None:
+    """ECS and compose ask with the image's own Python."""
+    assert api.exec("python", "-m", "service", "health").returncode == 0
+    assert api.exec("sh", "-c", "command -v curl wget").stdout == ""
+
+
+def test_service_is_the_first_process_and_has_no_rights(api: Container) -> None:
+    """Nobody, without capabilities and without a way to gain any."""
+    assert api.exec("cat", "/proc/1/cmdline").stdout.split("\0")[:4] == ["python", "-m", "service", "api"]
+    status = dict(line.split(":\t", 1) for line in api.exec("cat", "/proc/1/status").stdout.splitlines())
+    assert set(status["Uid"].split()) == set(status["Gid"].split()) == {"65534"}
+    assert {int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+    assert status["NoNewPrivs"] == "1"
+
+
+@pytest.mark.parametrize("folder", ["/", "/app", "/app/service", "/app/demo/model", "/opt/venv", "/var", "/etc"])
+def test_root_cannot_be_written(api: Container, folder: str) -> None:
+    """What is not in the image cannot come into it."""
+    assert "Read-only file system" in api.exec("touch", f"{folder}/new").stderr
+
+
+def test_tmp_can_be_written(api: Container) -> None:
+    """A recording needs a place, which everybody may write and nobody but its owner remove."""
+    assert api.exec("sh", "-c", "touch /tmp/new && stat --format=%a /tmp && rm /tmp/new").stdout == "1777\n"
+
+
+def test_image_says_what_a_task_relies_on(image: Image) -> None:
+    """The user, the volume and the verb as command; whoever finds it learns its commit and model."""
+    assert image.config["User"] == "65534:65534"
+    assert image.config["Volumes"] == {"/tmp": {}}
+    assert (image.config["Entrypoint"], image.config["Cmd"]) == (["python", "-m", "service"], ["api"])
+    # Whether a file differs from the commit may have changed since it was built.
+    revision = image.config["Labels"][REVISION]
+    assert revision.removesuffix("-dirty") == commit().removesuffix("-dirty")
+    assert image.config["Labels"]["whisper-fargate.model"] == "demo/model"
+
+
+def test_image_holds_the_locked_packages_and_no_others(image: Image) -> None:
+    """Not even pip: what runs is what was locked."""
+    found = packages(image)
+    assert set(found.items()) <= {(name, version) for name, version, _ in LOCKED}
+    assert {name for name, _, condition in LOCKED if not condition} <= set(found)
+
+
+def test_image_holds_nothing_but_the_service(image: Image) -> None:
+    """No tests, no stacks, no pip configuration."""
+    assert {path.name for path in (image.root / "app").iterdir()} == {"service", "demo"}
+    assert {path.name for path in (image.root / "app/demo").iterdir()} == {"model"}
+    assert {path.name for path in (image.root / "opt").iterdir()} == {"venv"}
+    written = {path.suffix for path in (image.root / "app/service").rglob("*") if path.is_file()}
+    assert written == {".py", ".pyc", ".lock"}
+    assert not [path for path in (image.root / "opt/venv").rglob("tests") if path.is_dir()]
+    assert not (image.root / "etc/pip.conf").exists()
+
+
+def test_call_in_flight_is_answered_before_the_end(image: Image) -> None:
+    """SIGTERM to the first process: what was accepted is finished, and the exit code is 0."""
+    with running(image) as container:
+        container.wait_until_ready()
+        heard: list[dict[str, Any]] = []
+        caller = threading.Thread(target=lambda: heard.append(transcribe(container, "billing.wav")))
+        caller.start()
+        time.sleep(0.3)
+        assert container.stop() == 0
+        caller.join(10)
+        assert heard
+
+
+def test_service_that_is_stopped_as_it_starts_ends_at_once(image: Image) -> None:
+    """The kernel gives a first process no signal that it does not handle; this one does before its model is loaded."""
+    with running(image) as container:
+        container.wait_until_it_handles_signals()
+        stopped = time.monotonic()
+        assert container.stop() == 0
+        assert time.monotonic() - stopped < 10
+        assert "ready" not in container.log.read_text()
+
+
+def test_worker_of_the_same_image_ends_with_its_signal(image: Image) -> None:
+    """One image for both: a worker whose queue is out of reach still ends when it is told to."""
+    environ = {
+        "WHISPER_QUEUE_URL": "http://127.0.0.1:9/queue",
+        "WHISPER_RECORDINGS_BUCKET": "recordings",
+        "WHISPER_TRANSCRIPTS_BUCKET": "transcripts",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+    }
+    with running(image, service="worker", environ=environ) as container:
+        container.wait_until_said('"message": "ready"')
+        assert container.stop() == 0
+
+
+def test_model_with_a_name_is_found_in_the_image(image: Image, tmp_path: Path) -> None:
+    """A name leads to the hub's cache that the build filled, and nobody is asked on the way."""
+    cache = tmp_path / "hub"
+    repository = cache / "models--Systran--faster-whisper-small"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs/main").write_text("0" * 40)
+    (repository / "snapshots").mkdir()
+    (repository / "snapshots" / ("0" * 40)).symlink_to("/app/demo/model")
+    with running(image, environ={"WHISPER_MODEL": "small"}, mounts={cache: "/app/hub"}) as container:
+        container.wait_until_ready()
+        assert transcribe(container, "voicemail.wav")["metadata"]["language"] == CALLS["voicemail.wav"].language
+
+
+def test_model_that_is_not_in_the_image_is_one_line(image: Image) -> None:
+    """A task whose settings and image disagree says so and ends."""
+    with running(image, environ={"WHISPER_MODEL": "small"}) as container:
+        assert container.process.wait(60) == 2
+        (line,) = container.log.read_text().splitlines()
+    assert line.startswith("whisper-fargate: WHISPER_MODEL: the model cannot be downloaded (got 'small'); expected")
+
+
+def test_release_without_a_recorded_digest_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    """The build of a release ends before it downloads weights that nobody has vouched for."""
+    with pytest.raises(LocalError, match="`buildah bud` ended with"):
+        Store().build(model="tiny", release=True)
+    said = "whisper-fargate: MODEL: a release brings no model without a recorded digest (got 'tiny')"
+    assert said in "".join(capfd.readouterr())
+
+
+def test_bill_of_materials_names_what_is_in_the_image(image: Image, tmp_path: Path) -> None:
+    """A valid CycloneDX document with every Python and Debian package."""
+    file = tmp_path / "sbom.json"
+    count = sbom.write(image, file)
+    bill = json.loads(file.read_text())
+    assert JsonStrictValidator(SchemaVersion.from_version(bill["specVersion"])).validate_str(file.read_text()) is None
+    named = {part["purl"] for part in bill["components"]}
+    assert len(named) == count
+    assert {f"pkg:pypi/{name}@{version}" for name, version in packages(image).items()} <= named
+    assert any(purl.startswith("pkg:deb/debian/libc6@") for purl in named)
+
+
+def test_demo_model_is_the_one_that_was_locked(image: Image) -> None:
+    """The image's weights are the repository's, byte for byte."""
+    for path in MODEL.iterdir():
+        assert (image.root / "app/demo/model" / path.name).read_bytes() == path.read_bytes()
