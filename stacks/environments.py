@@ -26,9 +26,14 @@ from stacks.plans import (
     TaskSize,
     Weights,
     apart,
+    chosen,
     listed,
+    whole,
 )
 from stacks.regions import WITHOUT_BUILDS
+
+# What SQS takes.
+MAX_RECEIVES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +102,11 @@ class Environment:
         if self.account is not None and not re.fullmatch(r"[0-9]{12}", self.account):
             raise self._invalid("account", "12 digits, or None for the account deployed to")
         self._check_access()
-        for name in ("max_receives", "recording_days", "transcript_days", "access_log_days", "images_kept"):
-            if getattr(self, name) < 1:
-                raise self._invalid(name, "a whole number, 1 or more")
+        whole(f"{self.name}.max_receives", self.max_receives, least=1, most=MAX_RECEIVES)
+        for name in ("recording_days", "transcript_days", "access_log_days", "images_kept"):
+            whole(f"{self.name}.{name}", getattr(self, name), least=1)
+        chosen(f"{self.name}.processor", self.processor, Processor)
+        chosen(f"{self.name}.weights", self.weights, Weights)
         self._check_speed()
         if not re.fullmatch(r"[\w.:/=+@-][\w .:/=+@-]{0,254}", self.cost_centre, re.ASCII):
             raise self._invalid(
@@ -187,7 +194,7 @@ class Environment:
     def _check_workers(self) -> None:
         """Batch tasks on demand are part of the fleet, and share a quota with the API."""
         most = self.plan.batch_max_tasks
-        if not 0 <= self.on_demand_workers <= most:
+        if self.on_demand_workers not in range(most + 1):
             raise self._invalid("on_demand_workers", f"0 to {most}, the whole batch fleet")
         needed = (self.plan.api_max_tasks + self.on_demand_workers) * self.size.cpu / 1024
         if needed > self.on_demand_vcpus:
