@@ -16,6 +16,7 @@ from aws_cdk.region_info import RegionInfo
 from service.settings import MAX_DRAIN_SECONDS, Settings
 from stacks.capacity import Limits, Plan, Speed, Workload, plan
 from stacks.costs import Prices, Task
+from stacks.disk import check_lanes, largest_upload
 from stacks.plans import (
     ApiPlan,
     Egress,
@@ -117,6 +118,8 @@ class Environment:
             raise InvalidEnvironment(f"{self.name}.settings.model", self.settings.model, expected)
         try:
             self.plan  # noqa: B018 -- a workload that no fleet masters is refused here, not when a stack asks
+            check_lanes(self.settings)
+            self.api_settings  # noqa: B018 -- as above: more callers than a disk has room for
         except ValueError as error:
             raise type(error)(f"{self.name}.{error}") from None
         self._check_addresses()
@@ -140,14 +143,16 @@ class Environment:
 
     @property
     def api_settings(self) -> Settings:
-        """Settings of the API: it refuses what it could not answer before the load balancer gives up."""
+        """Settings of the API: it refuses what it could not answer before the load balancer gives up, or not store."""
         deadline = min(self.settings.job_deadline_seconds, MAX_DRAIN_SECONDS)
         answerable = int(deadline * self.plan.speed.audio_seconds_per_second)
+        longest = min(self.settings.max_audio_seconds, answerable)
         return replace(
             self._priced(on_demand_share=1),
             host="0.0.0.0",  # noqa: S104 -- inside the container, whose firewall lets in the load balancer only
             job_deadline_seconds=deadline,
-            max_audio_seconds=min(self.settings.max_audio_seconds, answerable),
+            max_audio_seconds=longest,
+            max_upload_bytes=largest_upload(replace(self.settings, max_audio_seconds=longest)),
         )
 
     def worker_settings(self, *, queue_url: str, recordings_bucket: str, transcripts_bucket: str) -> Settings:

@@ -132,6 +132,14 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         lambda: replace(PROD, network=replace(PROD.network, cidr="10.64.32.0/24")),
         "prod.network.cidr: got '10.64.32.0/24', expected a network with addresses for ",
     ),
+    (
+        lambda: replace(DEV, settings=replace(DEV.settings, lanes=16)),
+        "dev.settings.lanes: got '16', expected at most 8 recordings of max_upload_bytes and max_audio_seconds on ",
+    ),
+    (
+        lambda: replace(DEV, settings=replace(DEV.settings, max_running=64)),
+        "dev.settings.max_running: got '64', expected fewer, or fewer max_waiting: ",
+    ),
     (lambda: TaskSize(cpu=3000, memory_mib=8192), "size.cpu: got '3000', expected one of 256, 512, 1024, 2048, "),
     (
         lambda: TaskSize(cpu=2048, memory_mib=2048),
