@@ -111,6 +111,8 @@ def test_budget_is_what_the_month_should_cost(template: Template, environment: E
     notices = properties["NotificationsWithSubscribers"]
     assert [notice["Notification"]["NotificationType"] for notice in notices] == ["FORECASTED", "ACTUAL"]
     for notice in notices:
+        bounds = [notice["Notification"][key] for key in ("ComparisonOperator", "Threshold", "ThresholdType")]
+        assert bounds == ["GREATER_THAN", 125, "PERCENTAGE"]
         assert notice["Subscribers"] == [{"SubscriptionType": "SNS", "Address": topic(template)}]
 
 

@@ -131,6 +131,7 @@ def test_who_takes_a_role_is_said_by_the_account(template: Template, environment
         if name.startswith(role.title()) and "AssumeRolePolicyDocument" in properties
     ]
     assert [list(statement["Principal"]) for statement in trust] == [["AWS"]]
+    assert {properties["MaxSessionDuration"] for properties in template.properties("AWS::IAM::Role")} == {3600}
     parameter = template.body["Parameters"][trust[0]["Principal"]["AWS"]["Ref"]]
     assert parameter == {
         "Type": "AWS::SSM::Parameter::Value<String>",
