@@ -84,4 +84,7 @@ def report() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(report())
+    try:
+        sys.stdout.write(report())
+    except ValueError as error:
+        sys.exit(str(error))

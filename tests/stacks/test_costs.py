@@ -1,16 +1,22 @@
 """Prices become a monthly bill and dollars per audio hour."""
 
+import runpy
+from dataclasses import replace
+
 import pytest
 
+import stacks.environments
 from stacks.__main__ import report
 from stacks.capacity import Speed
 from stacks.costs import Prices, Task, idle_per_month, network_per_month
 from stacks.environments import select
 from stacks.estimate import idle
 from stacks.plans import Egress
+from tests.stacks.synthesis import ROOT
 
 PRICES = Prices.read()
 SPEED = Speed(audio_seconds_per_second=4, cpu=4096, source="test", measured=True, busy_share=0.5)
+(DEV,) = select("dev")
 TASK = Task(cpu=4096, memory_mib=8192)
 
 
@@ -68,3 +74,11 @@ def test_report_has_every_environment_and_says_where_numbers_come_from() -> None
         assert len(choice.split()) == 1 + len(Egress)
     assert PRICES.dated in text
     assert "Speed, assumed: " in text
+
+
+def test_value_that_does_not_fit_ends_the_report_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has just edited an environment reads a sentence, not a traceback."""
+    monkeypatch.setattr(stacks.environments, "environments", lambda: (replace(DEV, recording_days=0),))
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOT / "stacks" / "__main__.py"), run_name="__main__")
+    assert end.value.code == "dev.recording_days: got '0', expected a whole number, 1 or more"
