@@ -235,20 +235,6 @@ class ApiPlan:
         return self.min_tasks * (self.hours.share if self.hours else 1.0)
 
 
-def chosen(name: str, value: object, kind: type[StrEnum]) -> None:
-    """Refuse what is none of a choice's members: its mere text would compare equal here and be overlooked there."""
-    if not isinstance(value, kind):
-        members = listed(f"{kind.__name__}.{member.name}" for member in kind)
-        raise InvalidEnvironment(name, value, f"one of {members}")
-
-
-def whole(name: str, value: int, *, least: int, most: int | None = None) -> None:
-    """Refuse what is no whole number within limits."""
-    if not isinstance(value, int) or value < least or (most is not None and value > most):
-        expected = f"{least} or more" if most is None else f"from {least} to {most}"
-        raise InvalidEnvironment(name, value, f"a whole number, {expected}")
-
-
 def ipv4(name: str, cidr: str) -> IPv4Network:
     """The addresses of a field's value."""
     try:
@@ -267,3 +253,17 @@ def apart(networks: Sequence[tuple[str, str]]) -> None:
 def listed(values: Iterable[object]) -> str:
     """Values as a line of text names them."""
     return ", ".join(map(str, values))
+
+
+def chosen(name: str, value: object, kind: type[StrEnum]) -> None:
+    """Refuse what is none of a choice's members: its mere text would compare equal here and be overlooked there."""
+    if not isinstance(value, kind):
+        members = listed(f"{kind.__name__}.{member.name}" for member in kind)
+        raise InvalidEnvironment(name, value, f"one of {members}")
+
+
+def whole(name: str, value: int, *, least: int, most: int | None = None) -> None:
+    """Refuse what is no whole number within limits."""
+    if not isinstance(value, int) or value < least or (most is not None and value > most):
+        expected = f"{least} or more" if most is None else f"from {least} to {most}"
+        raise InvalidEnvironment(name, value, f"a whole number, {expected}")
