@@ -121,7 +121,8 @@ def test_failed_deploy_is_rolled_back(template: Template) -> None:
     alarm = template.body["Resources"][name["Ref"]]["Properties"]
     metrics = {query["MetricStat"]["Metric"]["MetricName"] for query in alarm["Metrics"] if "MetricStat" in query}
     assert metrics == {"HTTPCode_Target_5XX_Count", "RequestCount"}
-    assert 0 < alarm["Threshold"] < 1
+    # A fifth of the requests, in two of three minutes.
+    assert (alarm["Threshold"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (0.2, 2, 3)
 
 
 def test_rolling_is_the_default(template: Template) -> None:
