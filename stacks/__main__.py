@@ -1,11 +1,11 @@
-"""`python -m stacks` prints what each environment costs, how far its fleets grow, and what other egress would cost."""
+"""`python -m stacks` prints what each environment costs and of what, how far its fleets grow, and what other egress costs."""
 
 import sys
 from collections.abc import Sequence
 
 from stacks.costs import Prices
 from stacks.environments import Environment, select
-from stacks.estimate import billed, idle, month
+from stacks.estimate import billed, idle, idle_parts, month
 from stacks.plans import Egress
 
 FLEETS = (
@@ -18,7 +18,9 @@ FLEETS = (
     "API tasks",
     "batch tasks",
     "hours to finish",
+    "API upload, MB",
 )
+PARTS = ("of that, $/month", "network", "load balancer", "API tasks", "a task always on")
 CHOICE = ("idle $/month", *Egress)
 
 
@@ -36,7 +38,15 @@ def fleets(environment: Environment, prices: Prices) -> tuple[str, ...]:
         f"{plan.api_min_tasks} to {plan.api_max_tasks}",
         f"0 to {plan.batch_max_tasks}",
         f"{plan.hours_to_finish:.1f} of {environment.workload.window_hours:g}",
+        f"{environment.api_settings.max_upload_bytes // 10**6}",
     )
+
+
+def parts(environment: Environment, prices: Prices) -> tuple[str, ...]:
+    """What an idle month consists of, in the columns of `PARTS`."""
+    bill = idle_parts(environment, environment.network.egress, prices)
+    always = bill["API tasks"] / environment.api.average_tasks
+    return (environment.name, *(f"{dollars:.2f}" for dollars in (*bill.values(), always)))
 
 
 def choice(environment: Environment, prices: Prices) -> tuple[str, ...]:
@@ -54,7 +64,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def report() -> str:
-    """Both tables, and where their numbers come from."""
+    """The tables, and where their numbers come from."""
     prices, environments = Prices.read(), select(None)
     speeds = {
         f"Speed, {'measured' if speed.measured else 'assumed'}: {speed.audio_seconds_per_second:g} times real time"
@@ -64,6 +74,7 @@ def report() -> str:
     return "\n".join(
         (
             table([FLEETS, *(fleets(environment, prices) for environment in environments)]),
+            table([PARTS, *(parts(environment, prices) for environment in environments)]),
             table([CHOICE, *(choice(environment, prices) for environment in environments)]),
             f"Prices: {prices.region}, {prices.dated}, before usage of logs, metrics and storage.",
             *sorted(speeds),
@@ -73,4 +84,7 @@ def report() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(report())
+    try:
+        sys.stdout.write(report())
+    except ValueError as error:
+        sys.exit(str(error))

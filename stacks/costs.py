@@ -76,7 +76,7 @@ def network_per_month(prices: Prices, *, endpoints: int, zones: int) -> dict[str
     }
 
 
-def idle_per_month(prices: Prices, *, network: float, task: Task, tasks: float) -> float:
+def idle_per_month(prices: Prices, *, network: float, task: Task, tasks: float) -> dict[str, float]:
     """Dollars a month without a single call: the network, the load balancer and the API tasks that always run.
 
     Args:
@@ -85,4 +85,8 @@ def idle_per_month(prices: Prices, *, network: float, task: Task, tasks: float) 
         task: one task of the API.
         tasks: how many run, on average over the week.
     """
-    return network + HOURS_PER_MONTH * (prices.load_balancer_hour + tasks * task.per_hour(prices, spot=False))
+    return {
+        "network": network,
+        "load balancer": HOURS_PER_MONTH * prices.load_balancer_hour,
+        "API tasks": HOURS_PER_MONTH * tasks * task.per_hour(prices, spot=False),
+    }

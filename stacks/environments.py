@@ -16,6 +16,7 @@ from aws_cdk.region_info import RegionInfo
 from service.settings import MAX_DRAIN_SECONDS, Settings
 from stacks.capacity import Limits, Plan, Speed, Workload, plan
 from stacks.costs import Prices, Task
+from stacks.disk import check_lanes, largest_upload
 from stacks.plans import (
     ApiPlan,
     CommitPlan,
@@ -28,9 +29,14 @@ from stacks.plans import (
     TaskSize,
     Weights,
     apart,
+    chosen,
     listed,
+    whole,
 )
 from stacks.regions import WITHOUT_BUILDS
+
+# What SQS takes.
+MAX_RECEIVES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +109,11 @@ class Environment:
         if self.account is not None and not re.fullmatch(r"[0-9]{12}", self.account):
             raise self._invalid("account", "12 digits, or None for the account deployed to")
         self._check_access()
-        for name in ("max_receives", "recording_days", "transcript_days", "access_log_days", "images_kept"):
-            if getattr(self, name) < 1:
-                raise self._invalid(name, "a whole number, 1 or more")
+        whole(f"{self.name}.max_receives", self.max_receives, least=1, most=MAX_RECEIVES)
+        for name in ("recording_days", "transcript_days", "access_log_days", "images_kept"):
+            whole(f"{self.name}.{name}", getattr(self, name), least=1)
+        chosen(f"{self.name}.processor", self.processor, Processor)
+        chosen(f"{self.name}.weights", self.weights, Weights)
         self._check_speed()
         if not re.fullmatch(r"[\w.:/=+@-][\w .:/=+@-]{0,254}", self.cost_centre, re.ASCII):
             raise self._invalid(
@@ -116,6 +124,8 @@ class Environment:
             raise InvalidEnvironment(f"{self.name}.settings.model", self.settings.model, expected)
         try:
             self.plan  # noqa: B018 -- a workload that no fleet masters is refused here, not when a stack asks
+            check_lanes(self.settings)
+            self.api_settings  # noqa: B018 -- as above: more callers than a disk has room for
         except ValueError as error:
             raise type(error)(f"{self.name}.{error}") from None
         self._check_addresses()
@@ -139,14 +149,16 @@ class Environment:
 
     @property
     def api_settings(self) -> Settings:
-        """Settings of the API: it refuses what it could not answer before the load balancer gives up."""
+        """Settings of the API: it refuses what it could not answer before the load balancer gives up, or not store."""
         deadline = min(self.settings.job_deadline_seconds, MAX_DRAIN_SECONDS)
         answerable = int(deadline * self.plan.speed.audio_seconds_per_second)
+        longest = min(self.settings.max_audio_seconds, answerable)
         return replace(
             self._priced(on_demand_share=1),
             host="0.0.0.0",  # noqa: S104 -- inside the container, whose firewall lets in the load balancer only
             job_deadline_seconds=deadline,
-            max_audio_seconds=min(self.settings.max_audio_seconds, answerable),
+            max_audio_seconds=longest,
+            max_upload_bytes=largest_upload(replace(self.settings, max_audio_seconds=longest)),
         )
 
     def worker_settings(self, *, queue_url: str, recordings_bucket: str, transcripts_bucket: str) -> Settings:
@@ -205,7 +217,7 @@ class Environment:
     def _check_workers(self) -> None:
         """Batch tasks on demand are part of the fleet, and share a quota with the API."""
         most = self.plan.batch_max_tasks
-        if not 0 <= self.on_demand_workers <= most:
+        if self.on_demand_workers not in range(most + 1):
             raise self._invalid("on_demand_workers", f"0 to {most}, the whole batch fleet")
         needed = (self.plan.api_max_tasks + self.on_demand_workers) * self.size.cpu / 1024
         if needed > self.on_demand_vcpus:

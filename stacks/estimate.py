@@ -19,6 +19,11 @@ def billed(environment: Environment, egress: Egress) -> Task:
 
 def idle(environment: Environment, egress: Egress, prices: Prices) -> float:
     """Dollars a month that an environment costs without a call, were its egress this one."""
+    return sum(idle_parts(environment, egress, prices).values())
+
+
+def idle_parts(environment: Environment, egress: Egress, prices: Prices) -> dict[str, float]:
+    """What these dollars are for."""
     network = network_per_month(prices, endpoints=len(INTERFACE_ENDPOINTS), zones=len(environment.network.zones))
     task = billed(environment, egress)
     return idle_per_month(prices, network=network[egress], task=task, tasks=environment.api.average_tasks)

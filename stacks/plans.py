@@ -76,6 +76,7 @@ class NetworkPlan:
 
     def __post_init__(self) -> None:
         own = ipv4("network.cidr", self.cidr)
+        chosen("network.egress", self.egress, Egress)
         # A VPC takes /16 to /28; two subnets in each of up to four zones need at least a /24.
         if not 16 <= own.prefixlen <= 24:
             raise InvalidEnvironment("network.cidr", self.cidr, "an IPv4 network from /16 to /24")
@@ -140,6 +141,11 @@ class Strategy(StrEnum):
     BLUE_GREEN = "blue-green"  # all at once, beside the old ones, which stay for a while
 
 
+# What ECS takes: a day.
+MAX_BAKE_MINUTES = 1440
+# More would put the CPU target below a tenth.
+MAX_HEADROOM = 9
+
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 
@@ -201,12 +207,13 @@ class ApiPlan:
 
     def __post_init__(self) -> None:
         # A request cannot wake an API without tasks: nothing would be there to count it.
-        for name, least in (("min_tasks", 1), ("bake_minutes", 0)):
-            if getattr(self, name) < least:
-                raise InvalidEnvironment(f"api.{name}", getattr(self, name), f"a whole number, {least} or more")
-        if self.bake_minutes > 1440:
-            raise InvalidEnvironment("api.bake_minutes", self.bake_minutes, "at most 1440, a day")
-        if self.slow_start_seconds != 0 and not 30 <= self.slow_start_seconds <= 900:
+        whole("api.min_tasks", self.min_tasks, least=1)
+        whole("api.bake_minutes", self.bake_minutes, least=0, most=MAX_BAKE_MINUTES)
+        if not 0 <= self.headroom <= MAX_HEADROOM:
+            raise InvalidEnvironment("api.headroom", self.headroom, f"a share from 0 to {MAX_HEADROOM}")
+        chosen("api.routing", self.routing, Routing)
+        chosen("api.strategy", self.strategy, Strategy)
+        if self.slow_start_seconds not in (0, *range(30, 901)):
             raise InvalidEnvironment("api.slow_start_seconds", self.slow_start_seconds, "30 to 900, or 0 for none")
         if self.slow_start_seconds and self.routing is not Routing.ROUND_ROBIN:
             expected = f"0, because {self.routing} routing has no slow start; {Routing.ROUND_ROBIN} has"
@@ -313,3 +320,17 @@ def apart(networks: Sequence[tuple[str, str]]) -> None:
 def listed(values: Iterable[object]) -> str:
     """Values as a line of text names them."""
     return ", ".join(map(str, values))
+
+
+def chosen(name: str, value: object, kind: type[StrEnum]) -> None:
+    """Refuse what is none of a choice's members: its mere text would compare equal here and be overlooked there."""
+    if not isinstance(value, kind):
+        members = listed(f"{kind.__name__}.{member.name}" for member in kind)
+        raise InvalidEnvironment(name, value, f"one of {members}")
+
+
+def whole(name: str, value: int, *, least: int, most: int | None = None) -> None:
+    """Refuse what is no whole number within limits."""
+    if not isinstance(value, int) or value < least or (most is not None and value > most):
+        expected = f"{least} or more" if most is None else f"from {least} to {most}"
+        raise InvalidEnvironment(name, value, f"a whole number, {expected}")

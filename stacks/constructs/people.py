@@ -111,4 +111,8 @@ class Analyst(_Role):
     def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str, store: PublishedStore) -> None:
         super().__init__(scope, construct_id, principal_arn=principal_arn, description="Reads transcripts")
         self.may("s3:ListBucket", on=[store.transcripts.bucket_arn])
-        self.may("s3:GetObject", on=[store.transcripts.arn_for_objects("*")], because="every transcript, nothing else")
+        self.may(
+            "s3:GetObject",
+            on=[store.transcripts.arn_for_objects("transcripts/*")],
+            because="every transcript, nothing else",
+        )

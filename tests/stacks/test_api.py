@@ -79,6 +79,14 @@ def test_every_request_is_logged_in_a_private_bucket(template: Template, environ
     assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == environment.access_log_days
 
 
+def test_production_alone_keeps_its_load_balancer_and_its_keys(template: Template, environment: Environment) -> None:
+    """Callers know the name of the one and hold the other: neither goes with a slip of the hand."""
+    balancer = attributes(template.only("AWS::ElasticLoadBalancingV2::LoadBalancer"), "LoadBalancerAttributes")
+    (secret,) = template.resources("AWS::SecretsManager::Secret")
+    assert balancer["deletion_protection.enabled"] == ("true" if environment.production else "false")
+    assert secret["DeletionPolicy"] == ("Retain" if environment.production else "Delete")
+
+
 def test_connections_outlast_requests(template: Template, environment: Environment) -> None:
     """The load balancer waits longer than the longest request, and a leaving task finishes what it has."""
     settings = environment.api_settings
@@ -113,7 +121,8 @@ def test_failed_deploy_is_rolled_back(template: Template) -> None:
     alarm = template.body["Resources"][name["Ref"]]["Properties"]
     metrics = {query["MetricStat"]["Metric"]["MetricName"] for query in alarm["Metrics"] if "MetricStat" in query}
     assert metrics == {"HTTPCode_Target_5XX_Count", "RequestCount"}
-    assert 0 < alarm["Threshold"] < 1
+    # A fifth of the requests, in two of three minutes.
+    assert (alarm["Threshold"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (0.2, 2, 3)
 
 
 def test_rolling_is_the_default(template: Template) -> None:

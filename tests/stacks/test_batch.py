@@ -90,6 +90,13 @@ def test_worker_has_time_to_hand_its_message_back(template: Template) -> None:
     assert container["StopTimeout"] == 120
 
 
+def test_workers_that_do_not_start_are_rolled_back(template: Template) -> None:
+    """The circuit breaker goes back by itself; nobody waits on a worker, so that a deploy may stop the idle ones first."""
+    deployment = template.only("AWS::ECS::Service")["DeploymentConfiguration"]
+    assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 200)
+
+
 def test_fleet_goes_from_none_to_what_the_workload_needs(template: Template, environment: Environment) -> None:
     """An idle fleet costs nothing; nobody types how far it may grow, and no deploy sets how many run."""
     target = template.only("AWS::ApplicationAutoScaling::ScalableTarget")

@@ -1,15 +1,22 @@
 """Prices become a monthly bill and dollars per audio hour."""
 
+import runpy
+from dataclasses import replace
+
 import pytest
 
+import stacks.environments
 from stacks.__main__ import report
 from stacks.capacity import Speed
 from stacks.costs import Prices, Task, idle_per_month, network_per_month
 from stacks.environments import select
+from stacks.estimate import idle
 from stacks.plans import Egress
+from tests.stacks.synthesis import ROOT
 
 PRICES = Prices.read()
 SPEED = Speed(audio_seconds_per_second=4, cpu=4096, source="test", measured=True, busy_share=0.5)
+(DEV,) = select("dev")
 TASK = Task(cpu=4096, memory_mib=8192)
 
 
@@ -50,7 +57,7 @@ def test_every_egress_has_a_price() -> None:
 
 def test_idle_environment_pays_for_network_load_balancer_and_tasks() -> None:
     """Without a task, what is left is the load balancer and the network."""
-    empty, two = (idle_per_month(PRICES, network=10, task=TASK, tasks=n) for n in (0, 2))
+    empty, two = (sum(idle_per_month(PRICES, network=10, task=TASK, tasks=n).values()) for n in (0, 2))
     assert empty == pytest.approx(10 + 730 * 0.0225)
     assert two - empty == pytest.approx(730 * 2 * TASK.per_hour(PRICES, spot=False))
 
@@ -59,8 +66,19 @@ def test_report_has_every_environment_and_says_where_numbers_come_from() -> None
     """The printed estimate is complete, dated, and does not pass an assumption off as a measurement."""
     text = report()
     for environment in select(None):
-        fleets, choice = (line for line in text.splitlines() if line.startswith(f"{environment.name} "))
+        fleets, parts, choice = (line for line in text.splitlines() if line.startswith(f"{environment.name} "))
         assert f"0 to {environment.plan.batch_max_tasks} " in fleets
+        assert fleets.endswith(f" {environment.api_settings.max_upload_bytes // 10**6}")
+        dollars = [float(cell) for cell in parts.split()[1:4]]
+        assert sum(dollars) == pytest.approx(idle(environment, environment.network.egress, PRICES), abs=0.02)
         assert len(choice.split()) == 1 + len(Egress)
     assert PRICES.dated in text
     assert "Speed, assumed: " in text
+
+
+def test_value_that_does_not_fit_ends_the_report_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has just edited an environment reads a sentence, not a traceback."""
+    monkeypatch.setattr(stacks.environments, "environments", lambda: (replace(DEV, recording_days=0),))
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOT / "stacks" / "__main__.py"), run_name="__main__")
+    assert end.value.code == "dev.recording_days: got '0', expected a whole number, 1 or more"

@@ -1,17 +1,30 @@
-"""The environments page says what the values are."""
+"""What the pages say is what the code does, and what AWS's command line takes."""
 
+import ast
+import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from itertools import chain
+from pathlib import Path
 
+import pytest
 from aws_cdk.aws_logs import RetentionDays
+from botocore import xform_name
+from botocore.model import StructureShape
+from botocore.session import get_session
 
 import stacks.environments
 from stacks.constructs.private_network import INTERFACE_ENDPOINTS
 from stacks.costs import Prices, network_per_month
 from stacks.environments import environments
 from stacks.plans import Egress
-from tests.stacks.synthesis import ROOT
+from tests.stacks.synthesis import ROOT, STACKS
 
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+# What the command line adds to AWS's operations: commands, whole families of them, and options.
+OWN_COMMANDS = {("logs", "tail"), ("ecr", "get-login-password"), ("cloudformation", "deploy")}
+OWN_FAMILIES = {"s3", "configure", "sso"}
+OWN_OPTIONS = {"query", "output", "max-items", "region", "profile"}
 PARTS = ["## What it makes", "## What it costs idle", "## Change it"]
 
 
@@ -28,7 +41,9 @@ def flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
 def rows() -> list[str]:
     """The table of the page."""
     columns = [dict(flat(environment)) for environment in environments()]
-    names = dict.fromkeys(name for column in columns for name in column)
+    found = dict.fromkeys(name for column in columns for name in column)
+    # What some environments have parts of, and others have none of, is described by its parts.
+    names = [name for name in found if not any(other.startswith(f"{name}.") for other in found)]
     return [f"| `{name}` | {' | '.join(column.get(name, 'none') for column in columns)} |" for name in names]
 
 
@@ -56,7 +71,71 @@ def test_ways_out_cost_what_the_network_page_says() -> None:
 
 def test_every_stack_has_a_page() -> None:
     """What it makes, what it costs idle, how to change it."""
-    for stack in ("network", "registry", "recordings", "cluster", "people", "delivery", "gate"):
-        page = (ROOT / "docs" / "stacks" / f"{stack}.md").read_text()
+    for stack in (*STACKS, "Gate"):
+        page = (ROOT / "docs" / "stacks" / f"{stack.lower()}.md").read_text()
         assert [line for line in page.splitlines() if line.startswith("## What it")] == PARTS[:2]
         assert PARTS[2] in page.splitlines()
+
+
+def commands(text: str) -> Iterator[tuple[str, str, set[str]]]:
+    """Service, operation and options of each command of AWS's in a page's code."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = chain.from_iterable(re.sub(r"\\\n", " ", block).splitlines() for block in blocks)
+    spans = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+    for line in chain(lines, (re.sub(r"\s+", " ", span) for span in spans)):
+        # Quoted, there may be anything; a command in another is one of its own.
+        bare = re.sub(r"'[^']*'", "", line)
+        for command in re.split(r"\baws (?=[a-z])", bare)[1:]:
+            if found := re.match(r"([a-z0-9-]+) ([a-z0-9-]+)", command):
+                yield found[1], found[2], set(re.findall(r"(?<!\S)--([a-z-]+)", command))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT / "docs")))
+def test_commands_of_a_page_exist(page: Path) -> None:
+    """Each operation and each of its options is one that AWS has; what a person copies does not end in a usage text."""
+    session = get_session()
+    for service, operation, options in commands(page.read_text()):
+        if (service, operation) in OWN_COMMANDS or service in OWN_FAMILIES:
+            continue
+        model = session.get_service_model(service)
+        names = {xform_name(name, "-"): name for name in model.operation_names}
+        assert operation in names, (service, operation)
+        shape = model.operation_model(names[operation]).input_shape
+        members = {xform_name(name, "-") for name in shape.members} if isinstance(shape, StructureShape) else set()
+        known = OWN_OPTIONS | members | {f"no-{name}" for name in members}
+        assert options <= known, (service, operation, options - known)
+
+
+def test_commands_are_found_wherever_they_stand() -> None:
+    """The test above would pass on nothing."""
+    text = "```\naws a b --c \\\n    --d 'aws x y'\nxargs aws e f --g \"$(aws h i --j)\"\n```\nSay `aws k l\n--m`."
+    assert list(commands(text)) == [
+        ("a", "b", {"c", "d"}),
+        ("e", "f", {"g"}),
+        ("h", "i", {"j"}),
+        ("k", "l", {"m"}),
+    ]
+    assert len([command for page in PAGES for command in commands(page.read_text())]) > 30
+
+
+def logged() -> tuple[set[str], set[str]]:
+    """Messages and fields of every line that the service logs."""
+    calls = [
+        node
+        for path in (ROOT / "service").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"log", "telemetry.log"}
+    ]
+    messages = {str(ast.literal_eval(call.args[0])) for call in calls}
+    return messages, {str(keyword.arg) for call in calls for keyword in call.keywords}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name == "runbooks"], ids=lambda page: page.stem)
+def test_runbook_looks_for_lines_that_the_service_writes(page: Path) -> None:
+    """A filter for a field or message that nobody writes finds nothing, and looks like health."""
+    messages, fields = logged()
+    filters = re.findall(r"--filter-pattern '([^']*)'", page.read_text())
+    assert bool(filters) == ("--filter-pattern" in page.read_text())
+    for text in filters:
+        assert set(re.findall(r"\$\.(\w+)", text)) <= fields | {"message", "exception"}
+        assert set(re.findall(r'\$\.message = "([^"]*)"', text)) <= messages

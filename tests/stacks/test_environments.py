@@ -1,5 +1,6 @@
 """Environments: valid values, or one line that says what is wrong."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -73,7 +74,36 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         "dev.account: got '1234', expected 12 digits, or None for the account deployed to",
     ),
     (lambda: replace(PROD, tls=False), "prod.tls: got 'False', expected True where production is True"),
-    (lambda: replace(DEV, max_receives=-1), "dev.max_receives: got '-1', expected a whole number, 1 or more"),
+    (
+        lambda: replace(DEV, max_receives=-1),
+        "dev.max_receives: got '-1', expected a whole number, from 1 to 1000",
+    ),
+    (lambda: replace(DEV, max_receives=1001), "dev.max_receives: got '1001', expected a whole number, from 1 to 1000"),
+    (lambda: replace(DEV, recording_days=1.5), "dev.recording_days: got '1.5', expected a whole number, 1 or more"),  # type: ignore[arg-type]
+    # The text of a choice is none: `"ARM64"` is as wrong as `"MIPS"`, which somebody who edits a value may not know.
+    (
+        lambda: replace(DEV, processor="ARM64"),  # type: ignore[arg-type]
+        "dev.processor: got 'ARM64', expected one of Processor.X86_64, Processor.ARM64",
+    ),
+    (
+        lambda: replace(DEV, weights="tape"),  # type: ignore[arg-type]
+        "dev.weights: got 'tape', expected one of Weights.IMAGE, Weights.S3, Weights.EFS",
+    ),
+    (
+        lambda: NetworkPlan(cidr="10.0.0.0/20", egress="nat"),  # type: ignore[arg-type]
+        "network.egress: got 'nat', expected one of Egress.PUBLIC, Egress.NAT, Egress.ENDPOINTS",
+    ),
+    (
+        lambda: ApiPlan(routing="random"),  # type: ignore[arg-type]
+        "api.routing: got 'random', expected one of Routing.LEAST_OUTSTANDING, ",
+    ),
+    (
+        lambda: ApiPlan(strategy="canary"),  # type: ignore[arg-type]
+        "api.strategy: got 'canary', expected one of Strategy.ROLLING, Strategy.BLUE_GREEN",
+    ),
+    (lambda: ApiPlan(min_tasks=1.5), "api.min_tasks: got '1.5', expected a whole number, 1 or more"),  # type: ignore[arg-type]
+    (lambda: ApiPlan(headroom=-0.1), "api.headroom: got '-0.1', expected a share from 0 to 9"),
+    (lambda: ApiPlan(headroom=math.nan), "api.headroom: got 'nan', expected a share from 0 to 9"),
     (lambda: replace(DEV, recording_days=0), "dev.recording_days: got '0', expected a whole number, 1 or more"),
     (
         lambda: replace(DEV, on_demand_workers=-1),
@@ -122,6 +152,14 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: replace(PROD, network=replace(PROD.network, cidr="10.64.32.0/24")),
         "prod.network.cidr: got '10.64.32.0/24', expected a network with addresses for ",
+    ),
+    (
+        lambda: replace(DEV, settings=replace(DEV.settings, lanes=16)),
+        "dev.settings.lanes: got '16', expected at most 8 recordings of max_upload_bytes and max_audio_seconds on ",
+    ),
+    (
+        lambda: replace(DEV, settings=replace(DEV.settings, max_running=64)),
+        "dev.settings.max_running: got '64', expected fewer, or fewer max_waiting: ",
     ),
     (lambda: TaskSize(cpu=3000, memory_mib=8192), "size.cpu: got '3000', expected one of 256, 512, 1024, 2048, "),
     (

@@ -12,7 +12,7 @@ FOLDER = ROOT / "stacks"
 CONSTRUCTS = sorted(path for path in (FOLDER / "constructs").glob("*.py") if path.stem != "__init__")
 WIRING = [FOLDER / f"{stack.lower()}.py" for stack in (*STACKS, "Gate", "Models")]
 # Plain values: no construct, and nothing that starts the CDK.
-PURE = [FOLDER / "capacity.py", FOLDER / "costs.py"]
+PURE = [FOLDER / "capacity.py", FOLDER / "costs.py", FOLDER / "disk.py"]
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -47,7 +47,7 @@ def test_stacks_never_import_each_other(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PURE, ids=lambda path: path.stem)
 def test_arithmetic_is_free_of_the_cloud(path: Path) -> None:
-    """Capacity and costs are plain numbers, usable without the CDK."""
+    """Capacity, costs and disk space are plain numbers, usable without the CDK."""
     assert not {name for name in imported(path) if name.split(".")[0] in {"aws_cdk", "constructs"}}
 
 

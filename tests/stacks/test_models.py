@@ -65,6 +65,12 @@ def test_bucket_of_models_stays_and_keeps_its_models(synthesized: Mapping[str, T
     assert bucket["Properties"]["BucketEncryption"]
 
 
+def test_models_of_production_are_protected_as_its_other_stacks(synthesized: Mapping[str, Template]) -> None:
+    """One more stack, and one more that nobody deletes by a slip."""
+    manifest = synthesized["s3/Models"].path.with_name("manifest.json").read_text()
+    assert manifest.count('"terminationProtection": true') == len([name for name in synthesized if name[:3] == "s3/"])
+
+
 def test_model_on_efs_is_mounted_read_only(synthesized: Mapping[str, Template], stack: str) -> None:
     """Over TLS, through the access point, with the task's role; the container cannot write there."""
     template = synthesized[f"efs/{stack}"]
@@ -92,6 +98,8 @@ def test_file_system_is_encrypted_and_refuses_plain_text(synthesized: Mapping[st
     (statement,) = system["FileSystemPolicy"]["Statement"]
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    point = synthesized["efs/Models"].only("AWS::EFS::AccessPoint")
+    assert point["RootDirectory"]["CreationInfo"]["Permissions"] == "755"
 
 
 def test_file_system_is_reached_by_tasks_only(synthesized: Mapping[str, Template], stack: str) -> None:

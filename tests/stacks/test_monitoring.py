@@ -72,6 +72,27 @@ def test_slow_calls_are_measured_against_their_deadline(template: Template, envi
     assert deadline / 2 < slow["Threshold"] < deadline
 
 
+@pytest.mark.parametrize(
+    ("runbook", "minutes"),
+    [
+        ("api-errors", 5),
+        ("unhealthy-hosts", 5),
+        ("slow-calls", 30),
+        ("dead-letters", 1),
+        ("oldest-message", 1),
+        ("no-worker", 15),
+    ],
+)
+def test_alarm_waits_as_long_as_its_page_says(template: Template, runbook: str, minutes: int) -> None:
+    """Long enough that nobody is woken for what passes by itself, and no longer."""
+    found = alarm(template, runbook)
+    periods = {query["MetricStat"]["Period"] for query in found.get("Metrics", []) if "MetricStat" in query}
+    (period,) = periods or {found["Period"]}
+    assert found["EvaluationPeriods"] * period == minutes * 60
+    assert found.get("DatapointsToAlarm", found["EvaluationPeriods"]) == found["EvaluationPeriods"]
+    assert found["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
 def test_messages_without_a_worker_are_noticed_before_the_deadline_is_in_danger(
     template: Template, environment: Environment
 ) -> None:
@@ -111,6 +132,8 @@ def test_budget_is_what_the_month_should_cost(template: Template, environment: E
     notices = properties["NotificationsWithSubscribers"]
     assert [notice["Notification"]["NotificationType"] for notice in notices] == ["FORECASTED", "ACTUAL"]
     for notice in notices:
+        bounds = [notice["Notification"][key] for key in ("ComparisonOperator", "Threshold", "ThresholdType")]
+        assert bounds == ["GREATER_THAN", 125, "PERCENTAGE"]
         assert notice["Subscribers"] == [{"SubscriptionType": "SNS", "Address": topic(template)}]
 
 

@@ -12,8 +12,8 @@ HOURS = OfficeHours(time_zone="Europe/Paris", start=time(7, 30), end=time(19))
 
 REFUSALS: list[tuple[Callable[[], object], str]] = [
     (lambda: ApiPlan(min_tasks=0), "api.min_tasks: got '0', expected a whole number, 1 or more"),
-    (lambda: ApiPlan(bake_minutes=-1), "api.bake_minutes: got '-1', expected a whole number, 0 or more"),
-    (lambda: ApiPlan(bake_minutes=1441), "api.bake_minutes: got '1441', expected at most 1440, a day"),
+    (lambda: ApiPlan(bake_minutes=-1), "api.bake_minutes: got '-1', expected a whole number, from 0 to 1440"),
+    (lambda: ApiPlan(bake_minutes=1441), "api.bake_minutes: got '1441', expected a whole number, from 0 to 1440"),
     (
         lambda: ApiPlan(slow_start_seconds=10, routing=Routing.ROUND_ROBIN),
         "api.slow_start_seconds: got '10', expected 30 to 900, or 0 for none",

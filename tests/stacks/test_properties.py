@@ -158,10 +158,13 @@ WRONG: dict[str, Wrong] = {
     "region": Wrong(values=text_but("|".join(REGIONS)), put=own("region")),
     "account": Wrong(values=text_but(r"\d{12}"), put=own("account")),
     "cost_centre": Wrong(values=text_but(r"[\w .:/=+@-]+"), put=own("cost_centre")),
-    "max_receives": Wrong(values=whole_below(1), put=own("max_receives")),
+    "max_receives": Wrong(values=whole_below(1) | st.integers(min_value=1001), put=own("max_receives")),
     "recording_days": Wrong(values=whole_below(1), put=own("recording_days")),
     "transcript_days": Wrong(values=whole_below(1), put=own("transcript_days")),
+    "access_log_days": Wrong(values=whole_below(1) | st.floats(), put=own("access_log_days")),
     "images_kept": Wrong(values=whole_below(1), put=own("images_kept")),
+    "processor": Wrong(values=st.sampled_from([*map(str, Processor)]) | text_but(""), put=own("processor")),
+    "weights": Wrong(values=st.sampled_from([*map(str, Weights)]) | text_but(""), put=own("weights")),
     "tls": Wrong(values=st.sampled_from([False]), put=lambda e, value: replace(e, production=True, tls=value)),
     "size.cpu": Wrong(
         values=st.integers().filter(lambda cpu: cpu not in FARGATE_MEMORY_MIB),
@@ -179,6 +182,11 @@ WRONG: dict[str, Wrong] = {
         prefixed=False,
     ),
     "api.min_tasks": Wrong(values=whole_below(1), put=lambda e, value: replace(e.api, min_tasks=value), prefixed=False),
+    "api.headroom": Wrong(
+        values=st.floats(max_value=0, exclude_max=True) | st.floats(min_value=9, exclude_min=True),
+        put=lambda e, value: replace(e.api, headroom=value),
+        prefixed=False,
+    ),
     "api.bake_minutes": Wrong(
         values=whole_below(0) | st.integers(min_value=1441),
         put=lambda e, value: replace(e.api, bake_minutes=value),

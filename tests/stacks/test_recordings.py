@@ -104,6 +104,8 @@ def test_buckets_and_queues_refuse_plain_http(template: Template) -> None:
         and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     ]
     assert len(denied) == 5
+    outdated = [s for s in statements(template) if s["Condition"] == {"NumericLessThan": {"s3:TlsVersion": 1.2}}]
+    assert [statement["Effect"] for statement in outdated] == ["Deny"] * 3
 
 
 @pytest.mark.parametrize(

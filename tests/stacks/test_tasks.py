@@ -110,6 +110,12 @@ def test_logs_do_not_stay_for_ever(templates: Mapping[str, Template], environmen
     assert all(group["RetentionInDays"] for group in groups)
 
 
+def test_log_that_cannot_be_delivered_stops_no_transcription(container: dict[str, Any]) -> None:
+    """A call is worth more than the line about it."""
+    logging = container["LogConfiguration"]
+    assert (logging["LogDriver"], logging["Options"]["mode"]) == ("awslogs", "non-blocking")
+
+
 def test_task_may_pull_its_image_before_it_starts(template: Template) -> None:
     """The service waits for the execution role's policy; else a first deploy may fail and be rolled back."""
     (service,) = template.resources("AWS::ECS::Service")
