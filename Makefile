@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := app.py stacks service demo local benchmarks tests
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install synth snapshots cost deploy-local stop-local demo demo-model demo-evaluate demo-model-train run test check format policy matrix bench-synth verify lock clean
+.PHONY: help install synth snapshots cost deploy-local stop-local demo demo-model demo-evaluate demo-model-train api run rehearse test check format policy matrix bench-synth bench-batch verify lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,8 +71,14 @@ demo-model-train: install build/corpus/ends.npy $(TRAINING)/.installed  ## Train
 	$(TRAINING)/bin/python -m demo.training.train $(ARGS)
 	$(BIN)/python -m demo.training.export --record
 
-run: install  ## Serve the demo model on http://127.0.0.1:8000 until interrupted
+api: install  ## Serve the demo model on http://127.0.0.1:8000 until interrupted
 	$(BIN)/python -m service api
+
+run: install  ## Run the cloud on this machine, API and scaled workers, until interrupted; prints the addresses
+	$(BIN)/python -m local run
+
+rehearse: install  ## Play the batch path with kills, an interruption, duplicates and poison; account for every call
+	$(BIN)/python -m local rehearse
 
 test: install  ## Run the tests
 	$(BIN)/python -m pytest -m "not verify"
@@ -102,6 +108,9 @@ matrix: install  ## Synthesize, lint and check every combination of choices, whe
 
 bench-synth: install  ## Measure a synth beside an empty application's
 	$(BIN)/python benchmarks/synth.py
+
+bench-batch: install  ## Drain a backlog by one and by two workers, beside the engine alone (ARGS=--memory: over 500 calls, too)
+	$(BIN)/python -m benchmarks.batch $(ARGS)
 
 verify: check policy bench-synth  ## Run everything there is, the long tests too
 	$(BIN)/python -m pytest

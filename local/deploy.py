@@ -14,6 +14,8 @@ from local.emulator import ACCOUNT, Emulator, LocalError
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = "local"
+# Where a folder of the emulator has the templates.
+ASSEMBLY = "cdk.out"
 # The emulator knows every type of these stacks' resources; docs/local.md says what it refuses of the others.
 STACKS = ("Registry", "Recordings")
 # The CDK adds outputs of its own where another stack refers to a resource.
@@ -36,7 +38,7 @@ def deploy(emulator: Emulator, *, log: Path | None = None) -> Deployment:
     """
     if not emulator.answers():
         raise LocalError(f"no emulator answers at {emulator.url}; `python -m local start` starts one")
-    assembly, outputs = emulator.folder / "cdk.out", emulator.folder / "outputs.json"
+    assembly, outputs = emulator.folder / ASSEMBLY, emulator.folder / "outputs.json"
     # The CDK remembers the account of an access key in its home: not in the user's.
     environ = emulator.environ() | {"CDK_HOME": str(emulator.folder / "cdk")}
     cdk = partial(_cdk, environ=environ, log=log)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from local.agent import Agent
 from local.deploy import ROOT
@@ -21,6 +21,7 @@ from service.settings import PREFIX
 
 # ECS's own, where a container does not say.
 STOP_TIMEOUT_SECONDS = 30
+END_SECONDS = 10
 
 Secret = Callable[[Mapping[str, Any]], str]
 
@@ -140,3 +141,39 @@ class Process:
         self.kill()  # its children, where it left any
         shutil.rmtree(self._tmp, ignore_errors=True)
         return False
+
+
+class Machine:
+    """Where tasks run; at the end of its block none is left, whatever ended it."""
+
+    def __init__(
+        self, *, folder: Path, platform: Mapping[str, str], agent: Agent, say: Callable[[str, str], None]
+    ) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        self._folder, self._platform, self._agent, self._say = folder, platform, agent, say
+        self._started: list[Process] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def start(self, definition: TaskDefinition) -> Process:
+        """Start a task, named by its verb and its number."""
+        name = f"{definition.command[0]}-{len(self._started) + 1}"
+        process = Process(name, definition, folder=self._folder, platform=self._platform, agent=self._agent)
+        self._started.append(process)
+        self._say("started", name)
+        return process
+
+    def __exit__(self, *_: object) -> None:
+        """Stop every task. What it has in hand is worth nothing by now, so it gets less than its stop timeout."""
+        running = [process for process in self._started if process.exit_code is None]
+        try:
+            for process in running:
+                process.stop()
+            deadline = time.monotonic() + END_SECONDS
+            while time.monotonic() < deadline and any(process.tend() for process in running):
+                time.sleep(0.05)
+        finally:
+            for process in running:
+                process.kill()
+                process.tend()
