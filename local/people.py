@@ -42,7 +42,7 @@ In another terminal, put a recording, and find its transcript:
         f"""
   .venv/bin/python -c "{session}; s3.upload_file('demo/calls/billing.wav', '{cloud.recordings}', 'billing.wav')"
   .venv/bin/python -c "{session}; \\
-      print(*(o['Key'] for o in s3.list_objects_v2(Bucket='{cloud.transcripts}')['Contents']), sep='\\n')"
+      print(*(o['Key'] for o in s3.list_objects_v2(Bucket='{cloud.transcripts}').get('Contents', ())), sep='\\n')"
 
 or ask the API:
 
