@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -79,14 +80,15 @@ class Process:
         self, name: str, definition: TaskDefinition, *, folder: Path, platform: Mapping[str, str], agent: Agent
     ) -> None:
         self.name = name
-        self._tmp, self.log = folder / f"{name}.tmp", folder / f"{name}.log"
-        self._tmp.mkdir(parents=True)
+        self.log = folder / f"{name}.log"
+        # Not in the folder, whose path may be long: sockets in it take a hundred characters.
+        self._tmp = tempfile.mkdtemp(prefix=f"{name}-")
         self._agent = agent
         self._stop_timeout = definition.stop_timeout_seconds
         self._deadline: float | None = None
         # A setting of the user's own is none of the container's.
         environ = {key: value for key, value in platform.items() if not key.startswith(PREFIX)}
-        environ |= {"TMPDIR": str(self._tmp), AGENT: agent.uri(name), **definition.environ}
+        environ |= {"TMPDIR": self._tmp, AGENT: agent.uri(name), **definition.environ}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "service", *definition.command],
@@ -150,6 +152,7 @@ class Machine:
         self, *, folder: Path, platform: Mapping[str, str], agent: Agent, say: Callable[[str, str], None]
     ) -> None:
         shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         self._folder, self._platform, self._agent, self._say = folder, platform, agent, say
         self._started: list[Process] = []
 

@@ -92,7 +92,7 @@ def _wake(cloud: Cloud, report: Report) -> None:
     """One message wakes a fleet of none."""
     began = time.monotonic()
     _upload(cloud, FIRST, CALLS / FIRST_CALL)
-    cloud.wait(lambda: len(_results(cloud)) == 1, seconds=60, what="the first transcript")
+    cloud.wait(lambda: len(_results(cloud)) == 1, seconds=PATIENCE_SECONDS, what="the first transcript")
     report.check("one message wakes a fleet of none", f"{time.monotonic() - began:.0f} s to its transcript", kept=True)
 
 

@@ -122,7 +122,7 @@ def test_alarm_is_on_as_cloudwatch_says(missing: str, seen: list[Number], on: li
 def test_metric_that_nobody_observes_is_refused(templates: Mapping[str, Template]) -> None:
     """A policy that looks at something else is not played blindly."""
     scaling = Scaling.read(templates["prod/Batch"].body)
-    with pytest.raises(LocalError, match="metric: got 'AWS/SQS/Approx.*', expected one that is observed here"):
+    with pytest.raises(LocalError, match=r"metric: got 'AWS/SQS/Approx.*', expected one that is observed here"):
         scaling.minute({}, tasks=0)
 
 
