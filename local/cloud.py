@@ -126,8 +126,17 @@ class Cloud:
 
 
 @contextmanager
-def running_cloud(folder: Path, *, port: int = 0, minute_seconds: float, say: Say) -> Iterator[Cloud]:
+def running_cloud(
+    folder: Path, *, port: int = 0, minute_seconds: float, say: Say, workers: Mapping[str, str] | None = None
+) -> Iterator[Cloud]:
     """A cloud of its own in `folder`, gone with every process of it at the end of the block.
+
+    Args:
+        folder: for its files.
+        port: of the API; 0 takes one that is free.
+        minute_seconds: how long a minute of the scaling takes.
+        say: told of each thing that happens: of what kind it is, and what.
+        workers: variables that a measurement wants otherwise than they were synthesized.
 
     Raises:
         LocalError: an emulator runs there already, the port of the API is taken, or the deploy fails.
@@ -147,13 +156,22 @@ def running_cloud(folder: Path, *, port: int = 0, minute_seconds: float, say: Sa
             running_agent() as agent,
             Machine(folder=folder / "tasks", platform=platform, agent=agent, say=say) as machine,
         ):
-            yield _assemble(running, deployment, machine, port=port, minute_seconds=minute_seconds, say=say)
+            yield _assemble(
+                running, deployment, machine, port=port, minute_seconds=minute_seconds, say=say, workers=workers or {}
+            )
     finally:
         emulator.stop(folder)
 
 
 def _assemble(
-    running: Emulator, deployment: Deployment, machine: Machine, *, port: int, minute_seconds: float, say: Say
+    running: Emulator,
+    deployment: Deployment,
+    machine: Machine,
+    *,
+    port: int,
+    minute_seconds: float,
+    say: Say,
+    workers: Mapping[str, str],
 ) -> Cloud:
     session = boto3.Session(
         aws_access_key_id=running.credentials["AWS_ACCESS_KEY_ID"],
@@ -179,6 +197,7 @@ def _assemble(
 
     batch = template(running.folder / ASSEMBLY, "Batch")
     worker, api = definition(batch), definition(template(running.folder / ASSEMBLY, "Api"))
+    worker = replace(worker, environ={**worker.environ, **workers})
     # A process shares the machine's network, where a task has an address of its own.
     api = replace(api, environ={**api.environ, variable("host"): HOST, variable("port"): str(port)})
     return Cloud(
