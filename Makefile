@@ -114,6 +114,7 @@ bench-batch: install  ## Drain a backlog by one and by two workers, beside the e
 
 verify: check policy bench-synth  ## Run everything there is, the long tests too
 	$(BIN)/python -m pytest
+	$(BIN)/python -m benchmarks.batch --memory
 
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 

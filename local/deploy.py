@@ -56,13 +56,17 @@ def deploy(emulator: Emulator, *, log: Path | None = None) -> Deployment:
 
 
 def template(assembly: Path, stack: str) -> dict[str, Any]:
-    """What was synthesized for a stack of the environment, such as `Batch`."""
+    """What was synthesized for a stack of the environment, such as `Batch`.
+
+    Raises:
+        LocalError: there is no such stack.
+    """
     for part in _stacks(assembly):
         if part["displayName"] == f"{ENVIRONMENT}/{stack}":
             file = assembly / f"assembly-{ENVIRONMENT}" / part["properties"]["templateFile"]
             read: dict[str, Any] = json.loads(file.read_text())
             return read
-    raise LocalError(f"stack: got no {ENVIRONMENT}/{stack} in {assembly}")
+    raise LocalError(f"stack: got no '{ENVIRONMENT}/{stack}', expected one of those in {assembly}")
 
 
 def _region(assembly: Path) -> str:

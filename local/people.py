@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from local.cloud import Cloud, running_cloud
-from local.rehearsal import Clock
-from local.stages import Stages
+from local.stages import Clock, Stages
 
 READY_SECONDS = 60
 

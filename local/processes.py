@@ -86,6 +86,7 @@ class Process:
         self._agent = agent
         self._stop_timeout = definition.stop_timeout_seconds
         self._deadline: float | None = None
+        self._over = False
         # A setting of the user's own is none of the container's.
         environ = {key: value for key, value in platform.items() if not key.startswith(PREFIX)}
         environ |= {"TMPDIR": self._tmp, AGENT: agent.uri(name), **definition.environ}
@@ -130,18 +131,23 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL to all that runs in the task, as when a container is killed."""
+        if self._over:  # its number may be another's by now
+            return
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
     def tend(self) -> bool:
         """Kill it once its stop timeout is over; whether it runs still. What it left behind is cleared up."""
+        if self._over:
+            return False
         if self.exit_code is None and self._deadline is not None and time.monotonic() > self._deadline:
             self.kill()
         if self.exit_code is None:
             return True
         self.kill()  # its children, where it left any
         shutil.rmtree(self._tmp, ignore_errors=True)
+        self._over = True
         return False
 
 
@@ -177,6 +183,6 @@ class Machine:
             while time.monotonic() < deadline and any(process.tend() for process in running):
                 time.sleep(0.05)
         finally:
-            for process in running:
+            for process in self._started:
                 process.kill()
                 process.tend()

@@ -12,7 +12,7 @@ from local.cloud import Cloud, running_cloud
 from local.deploy import ROOT
 from local.processes import Process
 from local.reconcile import LOST, Account, reconcile
-from local.stages import Stages
+from local.stages import Clock, Stages
 from service import results
 from service.events import Upload, announcement
 
@@ -23,22 +23,6 @@ FIRST, POISON = "2026-11-20/call.wav", "2026-11-20/poison.wav"
 MINUTE_SECONDS = 1.0
 # More than the visibility timeout, after which what a killed worker had comes back.
 PATIENCE_SECONDS = 150
-
-
-class Clock:
-    """Prints what happens, and when."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Since it was made."""
-        return time.monotonic() - self._began
-
-    def say(self, stage: str, text: str) -> None:
-        """Print one line."""
-        print(f"{self.seconds:6.1f} s  {stage:<12} {text}", flush=True)
 
 
 @dataclass(kw_only=True)

@@ -11,6 +11,22 @@ LOOK_SECONDS = 0.25
 LOOK_SHARE = 0.2
 
 
+class Clock:
+    """Prints what happens, and when."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._began
+
+    def say(self, stage: str, text: str) -> None:
+        """Print one line."""
+        print(f"{self.seconds:6.1f} s  {stage:<12} {text}", flush=True)
+
+
 class Stages:
     """Tells of each change once; `look` is called again and again.
 

@@ -9,10 +9,14 @@ import pytest
 from mypy_boto3_s3 import S3Client
 
 from local import emulator
+from local.__main__ import main
 from local.deploy import ROOT
 from local.reconcile import LOST, reconcile
 from local.rehearsal import Report
 
+# What a reader of the rehearsal is told of.
+STAGES = {"deployed", "started", "scaled", "uploaded", "received", "transcribed", "latest", "refused", "deleted"}
+PLAYED = {"repeated", "killed", "interrupted", "stopped", "answered"}
 RECORDINGS, TRANSCRIPTS = "recordings", "transcripts"
 
 
@@ -42,6 +46,9 @@ def test_rehearsal_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
     assert "  0 lost\n" in done.stdout
     assert "  0 duplicate\n" in done.stdout
     assert "BROKEN" not in done.stdout
+    told = {line.split()[2] for line in done.stdout.splitlines() if " s  " in line[:12]}
+    assert told == STAGES | PLAYED
+    assert ", attempt 2\n" in done.stdout
     assert not left_behind(tmp_path)
 
 
@@ -90,6 +97,14 @@ def test_run_beside_a_running_emulator_is_refused(tmp_path: Path) -> None:
         emulator.stop(folder)
     assert done.returncode == 1
     assert done.stderr == f"local: an emulator runs in {folder}; `python -m local --folder {folder} stop` ends it\n"
+
+
+@pytest.mark.parametrize("seconds", ["0", "61", "soon"])
+def test_minute_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], seconds: str) -> None:
+    """Nothing is started for a scaling that would never or always move."""
+    with pytest.raises(SystemExit):
+        main(["run", "--minute", seconds])
+    assert f"--minute: got '{seconds}', expected a number from 0.1 to 60" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
