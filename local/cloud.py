@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 TICK_SECONDS = 0.1
+# How the service ends where it refuses a setting or a model.
+REFUSED = 2
 
 Say = Callable[[str, str], None]
 
@@ -96,7 +98,11 @@ class Cloud:
             return False
 
     def tick(self) -> None:
-        """Let a moment pass."""
+        """Let a moment pass.
+
+        Raises:
+            LocalError: a task refused its settings or its model.
+        """
         if time.monotonic() - self._minute >= self.minute_seconds:
             self._minute = time.monotonic()
             waiting, working = self.messages()
@@ -107,6 +113,9 @@ class Cloud:
                 self.peak = max(self.peak, change.tasks)
                 self.say("scaled", f"{before} → {change.tasks} workers ({change.policy})")
         for service in (self.api, self.fleet.service):
+            for task in service.tasks:
+                if task.exit_code == REFUSED:  # as would be the next one
+                    raise LocalError(f"{task.name} ended with {REFUSED}; {task.log} says why")
             service.tend()
         for watch in self.watchers:
             watch()

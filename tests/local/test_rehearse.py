@@ -10,7 +10,9 @@ from mypy_boto3_s3 import S3Client
 
 from local import emulator
 from local.__main__ import main
+from local.cloud import running_cloud
 from local.deploy import ROOT
+from local.emulator import LocalError
 from local.reconcile import LOST, reconcile
 from local.rehearsal import Report
 
@@ -97,6 +99,21 @@ def test_run_beside_a_running_emulator_is_refused(tmp_path: Path) -> None:
         emulator.stop(folder)
     assert done.returncode == 1
     assert done.stderr == f"local: an emulator runs in {folder}; `python -m local --folder {folder} stop` ends it\n"
+
+
+def test_task_that_refuses_its_settings_ends_the_cloud(tmp_path: Path) -> None:
+    """Starting it again and again would help nobody; the one line names its log, and nothing is left running."""
+
+    def run() -> None:
+        wrong = {"WHISPER_THREADS": "many"}
+        with running_cloud(tmp_path, minute_seconds=60, say=lambda *_: None, workers=wrong) as cloud:
+            cloud.fleet.service.wanted = 1
+            cloud.wait(lambda: False, seconds=60, what="the end")
+
+    with pytest.raises(LocalError, match=r"worker-\d ended with 2; .*worker-\d\.log says why"):
+        run()
+    assert "WHISPER_THREADS: got 'many'" in next((tmp_path / "tasks").glob("worker-*.log")).read_text()
+    assert not left_behind(tmp_path)
 
 
 @pytest.mark.parametrize("seconds", ["0", "61", "soon"])
