@@ -109,12 +109,12 @@ matrix: install  ## Synthesize, lint and check every combination of choices, whe
 bench-synth: install  ## Measure a synth beside an empty application's
 	$(BIN)/python benchmarks/synth.py
 
-bench-batch: install  ## Drain a backlog by one and by two workers, beside the engine alone (ARGS=--memory: over 500 calls, too)
+bench-batch: install  ## Drain a backlog by one and by two workers, beside the engine alone (ARGS="--memory 500": memory, too)
 	$(BIN)/python -m benchmarks.batch $(ARGS)
 
 verify: check policy bench-synth  ## Run everything there is, the long tests too
 	$(BIN)/python -m pytest
-	$(BIN)/python -m benchmarks.batch --memory
+	$(BIN)/python -m benchmarks.batch --memory 500
 
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
