@@ -22,7 +22,7 @@ from pathlib import Path
 
 from local import emulator
 from local.cloud import Cloud, running_cloud
-from local.processes import Process
+from local.processes import Process, end_like_interrupted
 from local.reconcile import reconcile
 from service import audio
 from service.engine import Engine
@@ -211,6 +211,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     asked = parser.parse_args(arguments)
     calls: int = asked.calls
+    end_like_interrupted()
     chance = random.Random(SEED)
     figures, wakes = Figures(), list[float]()
     one_thread = {variable("threads"): str(SETTINGS.threads)}
@@ -330,4 +331,7 @@ def _cpu_of(groups: set[int]) -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit("benchmarks.batch: interrupted; nothing is left running")

@@ -1,7 +1,6 @@
 """The cloud on one machine: `python -m local VERB`."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from local.cloud import region_variables
 from local.deploy import ROOT, Deployment, deploy
 from local.emulator import Emulator, LocalError
 from local.people import run_cloud
+from local.processes import end_like_interrupted
 from local.rehearsal import rehearse
 
 
@@ -40,21 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             case "stop":
                 print("The emulator is stopped." if emulator.stop(folder) else "No emulator was running.")
             case "rehearse":
-                _end_like_interrupted()
+                end_like_interrupted()
                 sys.exit(0 if rehearse(folder / "rehearsal") else "\nlocal: a promise is broken")
             case "run":
-                _end_like_interrupted()
+                end_like_interrupted()
                 run_cloud(folder / "run", port=asked.port, minute_seconds=asked.minute)
     except LocalError as error:
         sys.exit(f"local: {error}")
     except KeyboardInterrupt:
         sys.exit("local: interrupted; nothing is left running")
-
-
-def _end_like_interrupted() -> None:
-    """Whatever asks this process to end, nothing is left running."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
 
 
 def _deploy(folder: Path) -> None:

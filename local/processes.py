@@ -151,6 +151,12 @@ class Process:
         return False
 
 
+def end_like_interrupted() -> None:
+    """Let SIGTERM and SIGHUP end this program as Ctrl-C does, so that nothing that it started stays."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+
 class Machine:
     """Where tasks run; at the end of its block none is left, whatever ended it."""
 
