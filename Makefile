@@ -79,11 +79,17 @@ demo-model-train: install build/corpus/ends.npy $(TRAINING)/.installed  ## Train
 	$(BIN)/python -m demo.training.export --record
 	$(BIN)/python -m service model lock demo/model
 
-run: install  ## Serve the demo model on http://127.0.0.1:8000 until interrupted
+api: install  ## Serve the demo model on http://127.0.0.1:8000 until interrupted
 	$(BIN)/python -m service api
 
 gate: install  ## Hold the demo model against its committed report on the sample calls (ARGS adds options)
 	$(BIN)/python -m service evaluate demo/calls/manifest.json --against demo/calls/report.json $(ARGS)
+
+run: install  ## Run the cloud on this machine, API and scaled workers, until interrupted; prints the addresses
+	$(BIN)/python -m local run
+
+rehearse: install  ## Play the batch path with kills, an interruption, duplicates and poison; account for every call
+	$(BIN)/python -m local rehearse
 
 test: install  ## Run the tests
 	$(BIN)/python -m pytest -m "not verify"
@@ -114,8 +120,12 @@ matrix: install  ## Synthesize, lint and check every combination of choices, whe
 bench-synth: install  ## Measure a synth beside an empty application's
 	$(BIN)/python benchmarks/synth.py
 
+bench-batch: install  ## Drain a backlog by one and by two workers, beside the engine alone (ARGS="--memory 500": memory, too)
+	$(BIN)/python -m benchmarks.batch $(ARGS)
+
 verify: check policy bench-synth  ## Run everything there is, the long tests too
 	$(BIN)/python -m pytest
+	$(BIN)/python -m benchmarks.batch --memory 500
 
 IMAGE_OPTIONS := $(if $(MODEL),--model $(MODEL)) $(if $(RELEASE),--release)
 

@@ -1,4 +1,4 @@
-"""The cloud on one machine: `python -m local start|deploy|stop|image|sbom`."""
+"""The cloud on one machine: `python -m local VERB`."""
 
 import argparse
 import sys
@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local import emulator, sbom
+from local.cloud import region_variables
 from local.container import report
 from local.deploy import ROOT, Deployment, deploy
 from local.emulator import Emulator, LocalError
 from local.image import Store
+from local.people import run_cloud
+from local.processes import end_like_interrupted
+from local.rehearsal import rehearse
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb; a failure ends with one line and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m local", description="The cloud on one machine.")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build/local", help="where the emulator's files are kept")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build/local", help="where files are kept")
     verbs = parser.add_subparsers(dest="verb", required=True)
     start = verbs.add_parser("start", help="start the AWS emulator; it keeps running")
     start.add_argument("--port", type=_port, default=0, help="port on the loopback interface (default: a free one)")
@@ -26,6 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for verb in (built, billed):
         verb.add_argument("--model", default="demo/model", help="what the image brings: a folder or a name")
         verb.add_argument("--release", action="store_true", help="refuse a model without a recorded digest")
+    verbs.add_parser("rehearse", help="play the batch path, with what goes wrong in it, in a cloud of its own")
+    run = verbs.add_parser("run", help="run a cloud with API and workers until interrupted")
+    run.add_argument("--port", type=_port, default=8000, help="of the API (default: 8000)")
+    run.add_argument(
+        "--minute", type=_seconds, default=2.0, help="seconds that a minute of the scaling takes (default: 2)"
+    )
     asked = parser.parse_args(arguments)
     folder = asked.folder.resolve()
     try:
@@ -43,8 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 store = Store()
                 file = store.folder / "sbom.json"
                 print(f"{sbom.write(store.build(model=asked.model, release=asked.release), file)} components in {file}")
+            case "rehearse":
+                end_like_interrupted()
+                sys.exit(0 if rehearse(folder / "rehearsal") else "\nlocal: a promise is broken")
+            case "run":
+                end_like_interrupted()
+                run_cloud(folder / "run", port=asked.port, minute_seconds=asked.minute)
     except LocalError as error:
         sys.exit(f"local: {error}")
+    except KeyboardInterrupt:
+        sys.exit("local: interrupted; nothing is left running")
 
 
 def _deploy(folder: Path) -> None:
@@ -60,10 +78,18 @@ def _print(running: Emulator, deployment: Deployment) -> None:
     for name, value in sorted(deployment.outputs.items()):
         print(f"  {name:<{width}}  {value}")
     print("\nAny AWS client reaches it with:\n")
-    # Most clients read the first name of the region, boto3 the second.
-    region = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), deployment.region)
-    for name, value in (running.credentials | region).items():
+    for name, value in (running.credentials | region_variables(deployment)).items():
         print(f"  export {name}={value}")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 60:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from 0.1 to 60")
+    return seconds
 
 
 def _port(text: str) -> int:

@@ -4,13 +4,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from local.emulator import ACCOUNT, Emulator, LocalError
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = "local"
+# Where a folder of the emulator has the templates.
+ASSEMBLY = "cdk.out"
 # The emulator knows every type of these stacks' resources; docs/local.md says what it refuses of the others.
 STACKS = ("Registry", "Recordings")
 # The CDK adds outputs of its own where another stack refers to a resource.
@@ -25,23 +30,24 @@ class Deployment:
     outputs: Mapping[str, str]
 
 
-def deploy(emulator: Emulator) -> Deployment:
-    """Synthesize, bootstrap and deploy; deploying again updates.
+def deploy(emulator: Emulator, *, log: Path | None = None) -> Deployment:
+    """Synthesize, bootstrap and deploy; deploying again updates. What the CDK says goes to `log`, or to the terminal.
 
     Raises:
         LocalError: nothing answers at the emulator's address, or a step of the CDK fails.
     """
     if not emulator.answers():
         raise LocalError(f"no emulator answers at {emulator.url}; `python -m local start` starts one")
-    assembly, outputs = emulator.folder / "cdk.out", emulator.folder / "outputs.json"
+    assembly, outputs = emulator.folder / ASSEMBLY, emulator.folder / "outputs.json"
     # The CDK remembers the account of an access key in its home: not in the user's.
     environ = emulator.environ() | {"CDK_HOME": str(emulator.folder / "cdk")}
-    _cdk("synth", "--quiet", "--context", f"environment={ENVIRONMENT}", "--output", str(assembly), environ=environ)
+    cdk = partial(_cdk, environ=environ, log=log)
+    cdk("synth", "--quiet", "--context", f"environment={ENVIRONMENT}", "--output", str(assembly))
     region = _region(assembly)
-    _cdk("bootstrap", f"aws://{ACCOUNT}/{region}", "--app", str(assembly), environ=environ)
+    cdk("bootstrap", f"aws://{ACCOUNT}/{region}", "--app", str(assembly))
     stacks = [f"{ENVIRONMENT}/{stack}" for stack in STACKS]
     options = ["--exclusively", "--require-approval", "never", "--outputs-file", str(outputs)]
-    _cdk("deploy", *stacks, "--app", str(assembly), *options, environ=environ)
+    cdk("deploy", *stacks, "--app", str(assembly), *options)
     by_stack: dict[str, dict[str, str]] = json.loads(outputs.read_text())
     named = {name: value for stack in by_stack.values() for name, value in stack.items()}
     return Deployment(
@@ -49,19 +55,38 @@ def deploy(emulator: Emulator) -> Deployment:
     )
 
 
+def template(assembly: Path, stack: str) -> dict[str, Any]:
+    """What was synthesized for a stack of the environment, such as `Batch`.
+
+    Raises:
+        LocalError: there is no such stack.
+    """
+    for part in _stacks(assembly):
+        if part["displayName"] == f"{ENVIRONMENT}/{stack}":
+            file = assembly / f"assembly-{ENVIRONMENT}" / part["properties"]["templateFile"]
+            read: dict[str, Any] = json.loads(file.read_text())
+            return read
+    raise LocalError(f"stack: got no '{ENVIRONMENT}/{stack}', expected one of those in {assembly}")
+
+
 def _region(assembly: Path) -> str:
     """The region that the environment's stacks were synthesized for."""
-    manifest = json.loads((assembly / f"assembly-{ENVIRONMENT}" / "manifest.json").read_text())
-    stacks = [part for part in manifest["artifacts"].values() if part["type"] == "aws:cloudformation:stack"]
-    environment: str = stacks[0]["environment"]  # such as aws://unknown-account/eu-west-1
+    environment: str = _stacks(assembly)[0]["environment"]  # such as aws://unknown-account/eu-west-1
     return environment.rpartition("/")[2]
 
 
-def _cdk(*arguments: str, environ: Mapping[str, str]) -> None:
+def _stacks(assembly: Path) -> list[dict[str, Any]]:
+    manifest = json.loads((assembly / f"assembly-{ENVIRONMENT}" / "manifest.json").read_text())
+    return [part for part in manifest["artifacts"].values() if part["type"] == "aws:cloudformation:stack"]
+
+
+def _cdk(*arguments: str, environ: Mapping[str, str], log: Path | None = None) -> None:
     program = Path(sys.executable).with_name("cdk")
+    where = f"{log} says why" if log else "it says why above"
     try:
-        subprocess.run([program, *arguments], cwd=ROOT, env=environ, check=True)
+        with log.open("ab") if log else nullcontext() as output:
+            subprocess.run([program, *arguments], cwd=ROOT, env=environ, stdout=output, stderr=output, check=True)
     except FileNotFoundError:
         raise LocalError(f"there is no {program}; `make install` puts it there") from None
     except subprocess.CalledProcessError as error:
-        raise LocalError(f"`cdk {arguments[0]}` ended with {error.returncode}; it says why above") from None
+        raise LocalError(f"`cdk {arguments[0]}` ended with {error.returncode}; {where}") from None

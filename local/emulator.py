@@ -88,7 +88,7 @@ def start(folder: Path, *, port: int = 0) -> Emulator:
             )
         return running
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    emulator = _spawn(folder, port=_free_port(port))
+    emulator = _spawn(folder, port=free_port(port))
     try:
         (folder / "emulator.json").write_text(json.dumps({"pid": emulator.pid, "port": emulator.port}))
         _wait_until_it_answers(emulator)
@@ -175,7 +175,12 @@ def _alive(folder: Path) -> bool:
     return False
 
 
-def _free_port(wanted: int) -> int:
+def free_port(wanted: int) -> int:
+    """A port of the loopback interface that is free; 0 takes any.
+
+    Raises:
+        LocalError: the wanted one is taken.
+    """
     try:
         with socket.create_server((HOST, wanted)) as listener:
             port: int = listener.getsockname()[1]

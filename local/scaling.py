@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from local.arithmetic import Number, evaluate
 from local.emulator import LocalError
+from local.template import resources
 
 # What a metric is called in the templates: its namespace and its name.
 Metric = tuple[str, str]
@@ -62,14 +63,6 @@ class Alarm:
             self.on = True
         elif self._seen.count(True) + open_ones < self.needed or self.missing == "missing":
             self.on = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """The number of tasks that a policy asks for, `base` being what it counts from."""
-
-    base: int
-    tasks: int
 
 
 class Policy(Protocol):
@@ -165,13 +158,12 @@ class Scaling:
         """The policies of the one scalable target in a template.
 
         Raises:
-            LocalError: the template has none or several, or a policy of a kind that is not simulated.
+            LocalError: the template has none or several.
         """
-        (target,) = _resources(template, "AWS::ApplicationAutoScaling::ScalableTarget").values()
-        policies = list(_policies(template))
-        if not policies:
-            raise LocalError("the template has no scaling policy")
-        return cls(policies=policies, least=target["MinCapacity"], most=target["MaxCapacity"])
+        targets = list(resources(template, "AWS::ApplicationAutoScaling::ScalableTarget").values())
+        if len(targets) != 1:
+            raise LocalError(f"template: got {len(targets)} scalable targets, expected one")
+        return cls(policies=list(_policies(template)), least=targets[0]["MinCapacity"], most=targets[0]["MaxCapacity"])
 
     def minute(self, observed: Minute, *, tasks: int) -> Change | None:
         """Play one minute: what was observed in it, with so many tasks asked for; the change, if there is one."""
@@ -204,8 +196,8 @@ class Scaling:
 
 
 def _policies(template: Mapping[str, Any]) -> Iterator[Policy]:
-    alarms = _resources(template, "AWS::CloudWatch::Alarm").values()
-    for identity, policy in _resources(template, "AWS::ApplicationAutoScaling::ScalingPolicy").items():
+    alarms = resources(template, "AWS::CloudWatch::Alarm").values()
+    for identity, policy in resources(template, "AWS::ApplicationAutoScaling::ScalingPolicy").items():
         if tracking := policy.get("TargetTrackingScalingPolicyConfiguration"):
             yield Target(
                 name=policy["PolicyName"],
@@ -252,7 +244,3 @@ def _result(queries: list[Query], minute: Minute) -> Number:
         values[query["Id"]] = minute[name]
     (returned,) = (query for query in queries if query["ReturnData"])
     return evaluate(returned["Expression"], values) if "Expression" in returned else values[returned["Id"]]
-
-
-def _resources(template: Mapping[str, Any], kind: str) -> dict[str, Mapping[str, Any]]:
-    return {name: found["Properties"] for name, found in template["Resources"].items() if found["Type"] == kind}

@@ -11,14 +11,15 @@ from mypy_boto3_sqs import SQSClient
 
 from local import emulator
 from local.__main__ import main
-from local.deploy import _cdk, deploy
+from local.deploy import ASSEMBLY, _cdk, deploy, template
 from local.emulator import Emulator, LocalError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """The stacks' outputs, and clients of the emulator they were deployed to."""
+    """The emulator's folder, the stacks' outputs, and clients of the emulator they were deployed to."""
 
+    folder: Path
     outputs: Mapping[str, str]
     session: boto3.Session
     s3: S3Client
@@ -49,6 +50,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
             region_name=deployment.region,
         )
         yield Cloud(
+            folder=folder,
             outputs=deployment.outputs,
             session=session,
             s3=session.client("s3", endpoint_url=running.url),
@@ -123,3 +125,23 @@ def test_cdk_step_that_fails_is_one_line(tmp_path: Path, capfd: pytest.CaptureFi
     with pytest.raises(LocalError, match="`cdk bootstrap` ended with 1; it says why above"):
         _cdk("bootstrap", "nowhere", environ={"CDK_HOME": str(tmp_path)})
     assert "nowhere" in capfd.readouterr().err
+
+
+def test_cdk_step_that_fails_in_silence_names_its_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where the CDK's own words go to a file, the one line says which."""
+    log = tmp_path / "cdk.log"
+    with pytest.raises(LocalError) as refused:
+        _cdk("bootstrap", "nowhere", environ={"CDK_HOME": str(tmp_path)}, log=log)
+    assert str(refused.value) == f"`cdk bootstrap` ended with 1; {log} says why"
+    assert "nowhere" in log.read_text()
+    assert not capfd.readouterr().err
+
+
+def test_template_of_a_stack_is_found_by_its_name(cloud: Cloud) -> None:
+    """Also of stacks that were not deployed; one that does not exist is named."""
+    assembly = cloud.folder / ASSEMBLY
+    kinds = {resource["Type"] for resource in template(assembly, "Batch")["Resources"].values()}
+    assert "AWS::ECS::TaskDefinition" in kinds
+    with pytest.raises(LocalError) as refused:
+        template(assembly, "Bat")
+    assert str(refused.value) == f"stack: got no 'local/Bat', expected one of those in {assembly}"

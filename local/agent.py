@@ -1,0 +1,88 @@
+"""What ECS runs beside each task, as far as a worker asks: whether its task may be stopped by scaling in."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from local.emulator import HOST
+
+STATE = "/task-protection/v1/state"
+# What ECS takes where a task does not say for how long.
+DEFAULT_MINUTES = 120
+MAX_MINUTES = 2880
+MAX_BODY_BYTES = 1024
+
+
+class Agent:
+    """An agent for all tasks on this machine: each reaches it under a path of its own, as in ECS."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._until: dict[str, float] = {}
+
+    def uri(self, task: str) -> str:
+        """The value of `ECS_AGENT_URI` for a task."""
+        return f"{self._url}/{task}"
+
+    def protected(self, task: str) -> bool:
+        """Whether scaling in must spare a task: it asked for that, and the time it asked for has not run out."""
+        return self._until.get(task, 0.0) > time.monotonic()
+
+    def take(self, task: str, wish: Any) -> None:
+        """Note what a task asks for.
+
+        Raises:
+            ValueError: that is no request of this kind.
+        """
+        match wish:
+            case {"ProtectionEnabled": bool(wanted)}:
+                minutes = wish.get("ExpiresInMinutes", DEFAULT_MINUTES)
+            case _:
+                raise ValueError(f"body: got {wish!r}, expected ProtectionEnabled, true or false")
+        if not isinstance(minutes, int) or not 1 <= minutes <= MAX_MINUTES:
+            raise ValueError(f"ExpiresInMinutes: got {minutes!r}, expected a whole number from 1 to {MAX_MINUTES}")
+        self._until[task] = time.monotonic() + 60 * minutes if wanted else 0.0
+
+
+@contextmanager
+def running_agent() -> Iterator[Agent]:
+    """An agent that answers on the loopback interface until the end of the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            task, _, rest = self.path.removeprefix("/").partition("/")
+            body = self.rfile.read(min(MAX_BODY_BYTES, int(self.headers.get("Content-Length", 0))))
+            if f"/{rest}" != STATE:
+                self._answer(404, {"error": f"path: got {self.path!r}, expected /TASK{STATE}"})
+                return
+            try:
+                agent.take(task, json.loads(body))
+            except ValueError as error:
+                self._answer(400, {"error": str(error)})
+                return
+            self._answer(200, {"protection": {"ProtectionEnabled": agent.protected(task), "TaskArn": task}})
+
+        def _answer(self, status: int, document: dict[str, Any]) -> None:
+            body = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the library's name
+            """Say nothing: it is asked with every heartbeat."""
+
+    with ThreadingHTTPServer((HOST, 0), Handler) as server:
+        agent = Agent(f"http://{HOST}:{server.server_address[1]}")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield agent
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,235 @@
+"""Everything at once on one machine: the emulator, what the CDK deployed to it, and the tasks that the services want."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import httpx2
+from botocore.config import Config
+
+from local import emulator
+from local.agent import running_agent
+from local.deploy import ASSEMBLY, ROOT, Deployment, deploy, template
+from local.emulator import ACCOUNT, HOST, Emulator, LocalError, free_port
+from local.fleet import Fleet, Service
+from local.processes import Machine, Process, TaskDefinition
+from local.scaling import ARRIVALS, WAITING, WORKING, Scaling
+from local.template import Resolver
+from service.settings import READY_PATH, variable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+TICK_SECONDS = 0.1
+# How the service ends where it refuses a setting or a model.
+REFUSED = 2
+
+Say = Callable[[str, str], None]
+
+
+@dataclass(kw_only=True)
+class Cloud:
+    """A cloud at work. Its clock is `tick`: tasks are started, stopped and scaled there and nowhere else.
+
+    Attributes:
+        environ: leads an AWS client here.
+        folder: where every log is.
+        url: of the API.
+        key: that its callers show.
+        minute_seconds: how long a minute of the scaling takes.
+        peak: most tasks that the scaling asked for so far.
+        watchers: called at each tick.
+    """
+
+    deployment: Deployment
+    environ: Mapping[str, str]
+    folder: Path
+    s3: "S3Client"
+    sqs: "SQSClient"
+    url: str
+    key: str
+    api: Service[Process]
+    fleet: Fleet[Process]
+    minute_seconds: float
+    say: Say
+    peak: int = 0
+    watchers: list[Callable[[], None]] = field(default_factory=list)
+    _minute: float = field(default_factory=time.monotonic)
+
+    @property
+    def recordings(self) -> str:
+        """The bucket that recordings arrive in."""
+        return self.deployment.outputs["RecordingsBucket"]
+
+    @property
+    def transcripts(self) -> str:
+        """The bucket that transcripts leave from."""
+        return self.deployment.outputs["TranscriptsBucket"]
+
+    @property
+    def queue(self) -> str:
+        """URL of the queue."""
+        return self.deployment.outputs["QueueUrl"]
+
+    @property
+    def workers(self) -> list[Process]:
+        """The worker processes."""
+        return self.fleet.service.tasks
+
+    def messages(self, queue: str = "QueueUrl") -> tuple[int, int]:
+        """Messages of a queue that wait, and that are in work."""
+        asked = self.sqs.get_queue_attributes(
+            QueueUrl=self.deployment.outputs[queue],
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        return int(asked["ApproximateNumberOfMessages"]), int(asked["ApproximateNumberOfMessagesNotVisible"])
+
+    def ready(self) -> bool:
+        """Whether the API takes calls."""
+        try:
+            return httpx2.get(f"{self.url}{READY_PATH}", trust_env=False).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def tick(self) -> None:
+        """Let a moment pass.
+
+        Raises:
+            LocalError: a task refused its settings or its model.
+        """
+        if time.monotonic() - self._minute >= self.minute_seconds:
+            self._minute = time.monotonic()
+            waiting, working = self.messages()
+            before = self.fleet.service.wanted
+            # The emulator does not count events. They only matter where a queue's own numbers come late; its do not.
+            change = self.fleet.minute({WAITING: waiting, WORKING: working, ARRIVALS: None})
+            if change:
+                self.peak = max(self.peak, change.tasks)
+                self.say("scaled", f"{before} → {change.tasks} workers ({change.policy})")
+        for service in (self.api, self.fleet.service):
+            for task in service.tasks:
+                if task.exit_code == REFUSED:  # as would be the next one
+                    raise LocalError(f"{task.name} ended with {REFUSED}; {task.log} says why")
+            service.tend()
+        for watch in self.watchers:
+            watch()
+        time.sleep(TICK_SECONDS)
+
+    def wait(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
+        """Let time pass until a condition holds.
+
+        Raises:
+            LocalError: it does not within so many seconds.
+        """
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise LocalError(f"{what}: waited {seconds:.0f} s in vain; {self.folder} has the logs")
+            self.tick()
+
+
+@contextmanager
+def running_cloud(
+    folder: Path, *, port: int = 0, minute_seconds: float, say: Say, workers: Mapping[str, str] | None = None
+) -> Iterator[Cloud]:
+    """A cloud of its own in `folder`, gone with every process of it at the end of the block.
+
+    Args:
+        folder: for its files.
+        port: of the API; 0 takes one that is free.
+        minute_seconds: how long a minute of the scaling takes.
+        say: told of each thing that happens: of what kind it is, and what.
+        workers: variables that a measurement wants otherwise than they were synthesized.
+
+    Raises:
+        LocalError: an emulator runs there already, the port of the API is taken, or the deploy fails.
+    """
+    if emulator.find(folder):
+        raise LocalError(f"an emulator runs in {folder}; `python -m local --folder {folder} stop` ends it")
+    port = free_port(port)
+    folder.mkdir(parents=True, exist_ok=True)
+    (log := folder / "cdk.log").unlink(missing_ok=True)
+    try:
+        running = emulator.start(folder)
+        deployment = deploy(running, log=log)
+        say("deployed", ", ".join(deployment.outputs))
+        # What ECS gives every task.
+        platform = running.environ() | region_variables(deployment)
+        with (
+            running_agent() as agent,
+            Machine(folder=folder / "tasks", platform=platform, agent=agent, say=say) as machine,
+        ):
+            yield _assemble(
+                running, deployment, machine, port=port, minute_seconds=minute_seconds, say=say, workers=workers or {}
+            )
+    finally:
+        emulator.stop(folder)
+
+
+def _assemble(
+    running: Emulator,
+    deployment: Deployment,
+    machine: Machine,
+    *,
+    port: int,
+    minute_seconds: float,
+    say: Say,
+    workers: Mapping[str, str],
+) -> Cloud:
+    session = boto3.Session(
+        aws_access_key_id=running.credentials["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=running.credentials["AWS_SECRET_ACCESS_KEY"],
+        region_name=deployment.region,
+    )
+    options: dict[str, Any] = {"endpoint_url": running.url, "config": Config(proxies={})}
+    parameters, vault = session.client("ssm", **options), session.client("secretsmanager", **options)
+
+    def published(name: str) -> str:
+        try:
+            return str(parameters.get_parameter(Name=name)["Parameter"]["Value"])
+        except parameters.exceptions.ParameterNotFound:
+            raise KeyError(name) from None
+
+    def secret(properties: Mapping[str, Any]) -> str:
+        return str(vault.get_random_password(**properties["GenerateSecretString"])["RandomPassword"])
+
+    def definition(body: Mapping[str, Any]) -> TaskDefinition:
+        pseudo = {"AWS::AccountId": ACCOUNT, "AWS::Region": deployment.region, "AWS::URLSuffix": "amazonaws.com"}
+        resolve = Resolver(body, pseudo=pseudo, given={"ImageDigest": code_digest()}, published=published)
+        return TaskDefinition.read(body, resolve=resolve, secret=secret)
+
+    batch = template(running.folder / ASSEMBLY, "Batch")
+    worker, api = definition(batch), definition(template(running.folder / ASSEMBLY, "Api"))
+    worker = replace(worker, environ={**worker.environ, **workers})
+    # A process shares the machine's network, where a task has an address of its own.
+    api = replace(api, environ={**api.environ, variable("host"): HOST, variable("port"): str(port)})
+    return Cloud(
+        deployment=deployment,
+        environ=running.credentials | region_variables(deployment),
+        folder=running.folder,
+        s3=session.client("s3", **options),
+        sqs=session.client("sqs", **options),
+        url=f"http://{HOST}:{port}",
+        key=api.environ.get(variable("api_keys"), ""),
+        api=Service(lambda: machine.start(api), wanted=1),
+        fleet=Fleet(Service(lambda: machine.start(worker)), Scaling.read(batch)),
+        minute_seconds=minute_seconds,
+        say=say,
+    )
+
+
+def region_variables(deployment: Deployment) -> dict[str, str]:
+    """The region as AWS clients read it: most of them the first name, boto3 the second."""
+    return dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), deployment.region)
+
+
+def code_digest() -> str:
+    """What stands for the digest of an image where nothing builds one: that of the service's files."""
+    files = sorted((ROOT / "service").glob("*.py"))
+    return "sha256:" + hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -1,0 +1,53 @@
+"""`make run`: a cloud for people, with the addresses printed, until they have enough."""
+
+from pathlib import Path
+
+from local.cloud import Cloud, running_cloud
+from local.stages import Clock, Stages
+
+READY_SECONDS = 60
+
+
+def run_cloud(folder: Path, *, port: int, minute_seconds: float) -> None:
+    """Run until interrupted.
+
+    Raises:
+        LocalError: the port is taken, or something does not start.
+    """
+    with running_cloud(folder, port=port, minute_seconds=minute_seconds, say=Clock().say) as cloud:
+        cloud.watchers.append(Stages(cloud).look)
+        cloud.wait(cloud.ready, seconds=READY_SECONDS, what="the API to be ready")
+        _print(cloud)
+        while True:
+            cloud.tick()
+
+
+def _print(cloud: Cloud) -> None:
+    session = "import boto3; s3 = boto3.client('s3')"
+    print(
+        f"""
+  recordings   {cloud.recordings}
+  transcripts  {cloud.transcripts}
+  queue        {cloud.queue}
+  API          {cloud.url}
+  logs         {cloud.folder}/tasks
+
+In another terminal, put a recording, and find its transcript:
+"""
+    )
+    for name, value in cloud.environ.items():
+        print(f"  export {name}={value}")
+    print(
+        f"""
+  .venv/bin/python -c "{session}; s3.upload_file('demo/calls/billing.wav', '{cloud.recordings}', 'billing.wav')"
+  .venv/bin/python -c "{session}; \\
+      print(*(o['Key'] for o in s3.list_objects_v2(Bucket='{cloud.transcripts}').get('Contents', ())), sep='\\n')"
+
+or ask the API:
+
+  curl --form audio_file=@demo/calls/billing.wav --header 'Authorization: Bearer {cloud.key}' {cloud.url}/transcribe
+
+Ctrl-C ends everything.
+""",
+        flush=True,
+    )

@@ -1,0 +1,194 @@
+"""Tasks as processes: what a synthesized task definition says, started, stopped and killed as ECS does."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from local.agent import Agent
+from local.deploy import ROOT
+from local.emulator import LocalError
+from local.template import Resolver, resources
+from service.__main__ import AGENT
+from service.settings import PREFIX
+
+# ECS's own, where a container does not say.
+STOP_TIMEOUT_SECONDS = 30
+END_SECONDS = 10
+
+Secret = Callable[[Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDefinition:
+    """What starts the one container of a task, and how long it may take to stop."""
+
+    command: tuple[str, ...]
+    environ: Mapping[str, str]
+    stop_timeout_seconds: int
+
+    @classmethod
+    def read(cls, template: Mapping[str, Any], *, resolve: Resolver, secret: Secret) -> "TaskDefinition":
+        """The one task definition of a template.
+
+        Args:
+            template: as synthesized.
+            resolve: its values.
+            secret: what the vault holds for the properties of a secret of the template.
+
+        Raises:
+            LocalError: there is none, or several, or one that needs what is not known here.
+        """
+        found = [
+            container
+            for task in resources(template, "AWS::ECS::TaskDefinition").values()
+            for container in task["ContainerDefinitions"]
+        ]
+        if len(found) != 1:
+            raise LocalError(f"template: got {len(found)} containers, expected one")
+        (container,) = found
+        secrets = resources(template, "AWS::SecretsManager::Secret")
+        environ = {each["Name"]: str(resolve(each["Value"])) for each in container["Environment"]}
+        for each in container.get("Secrets", ()):
+            match each["ValueFrom"]:
+                case {"Ref": str(name)} if name in secrets:
+                    environ[each["Name"]] = secret(secrets[name])
+                case unknown:
+                    raise LocalError(f"secret {each['Name']}: got {unknown}, expected a Ref to one of the template")
+        return cls(
+            command=tuple(container["Command"]),
+            environ=environ,
+            stop_timeout_seconds=container.get("StopTimeout", STOP_TIMEOUT_SECONDS),
+        )
+
+
+class Process:
+    """A running task: a process group of its own, a folder of its own in place of the volume /tmp, and a log.
+
+    `platform` is the environment that every task on this machine has; the definition's comes on top.
+    """
+
+    def __init__(
+        self, name: str, definition: TaskDefinition, *, folder: Path, platform: Mapping[str, str], agent: Agent
+    ) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        # Not in the folder, whose path may be long: sockets in it take a hundred characters.
+        self._tmp = tempfile.mkdtemp(prefix=f"{name}-")
+        self._agent = agent
+        self._stop_timeout = definition.stop_timeout_seconds
+        self._deadline: float | None = None
+        self._over = False
+        # A setting of the user's own is none of the container's.
+        environ = {key: value for key, value in platform.items() if not key.startswith(PREFIX)}
+        environ |= {"TMPDIR": self._tmp, AGENT: agent.uri(name), **definition.environ}
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "service", *definition.command],
+                cwd=ROOT,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # What the terminal sends on Ctrl-C is not for it: whoever started it stops it.
+                start_new_session=True,
+            )
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
+    @property
+    def protected(self) -> bool:
+        """Whether it asked not to be stopped by scaling in."""
+        return self.exit_code is None and self._agent.protected(self.name)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._deadline is not None
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is its process group's, too."""
+        return self._process.pid
+
+    def stop(self) -> None:
+        """SIGTERM, which begins the stop timeout: `tend` kills what outlives it."""
+        if not self.stopping:
+            self._deadline = time.monotonic() + self._stop_timeout
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL to all that runs in the task, as when a container is killed."""
+        if self._over:  # its number may be another's by now
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def tend(self) -> bool:
+        """Kill it once its stop timeout is over; whether it runs still. What it left behind is cleared up."""
+        if self._over:
+            return False
+        if self.exit_code is None and self._deadline is not None and time.monotonic() > self._deadline:
+            self.kill()
+        if self.exit_code is None:
+            return True
+        self.kill()  # its children, where it left any
+        shutil.rmtree(self._tmp, ignore_errors=True)
+        self._over = True
+        return False
+
+
+def end_like_interrupted() -> None:
+    """Let SIGTERM and SIGHUP end this program as Ctrl-C does, so that nothing that it started stays."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+
+class Machine:
+    """Where tasks run; at the end of its block none is left, whatever ended it."""
+
+    def __init__(
+        self, *, folder: Path, platform: Mapping[str, str], agent: Agent, say: Callable[[str, str], None]
+    ) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self._folder, self._platform, self._agent, self._say = folder, platform, agent, say
+        self._started: list[Process] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def start(self, definition: TaskDefinition) -> Process:
+        """Start a task, named by its verb and its number."""
+        name = f"{definition.command[0]}-{len(self._started) + 1}"
+        process = Process(name, definition, folder=self._folder, platform=self._platform, agent=self._agent)
+        self._started.append(process)
+        self._say("started", name)
+        return process
+
+    def __exit__(self, *_: object) -> None:
+        """Stop every task. What it has in hand is worth nothing by now, so it gets less than its stop timeout."""
+        running = [process for process in self._started if process.exit_code is None]
+        try:
+            for process in running:
+                process.stop()
+            deadline = time.monotonic() + END_SECONDS
+            while time.monotonic() < deadline and any(process.tend() for process in running):
+                time.sleep(0.05)
+        finally:
+            for process in self._started:
+                process.kill()
+                process.tend()

@@ -1,0 +1,87 @@
+"""What happens to recordings, told as it can be seen from outside: in the buckets and on the queue."""
+
+import json
+import time
+from typing import Any
+
+from local.cloud import Cloud
+
+LOOK_SECONDS = 0.25
+# Looking takes at most this part of the time, however much there is to look at.
+LOOK_SHARE = 0.2
+
+
+class Clock:
+    """Prints what happens, and when."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._began
+
+    def say(self, stage: str, text: str) -> None:
+        """Print one line."""
+        print(f"{self.seconds:6.1f} s  {stage:<12} {text}", flush=True)
+
+
+class Stages:
+    """Tells of each change once; `look` is called again and again.
+
+    Attributes:
+        attempts: how often each recording was taken up, by the key that says so.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._known: dict[str, str] = {}
+        self.attempts: dict[str, int] = {}
+        self._left = 0
+        self._again = 0.0
+
+    def look(self) -> None:
+        """Tell what changed since the last look."""
+        began = time.monotonic()
+        if began < self._again:
+            return
+        found = self._listing()
+        for key in (key for key, tag in found.items() if self._known.get(key) != tag):
+            self._tell(key)
+        self._known = found
+        waiting, working = self._cloud.messages()
+        if waiting + working < self._left:
+            self._cloud.say("deleted", f"{waiting + working} messages left, {working} of them in work")
+        self._left = waiting + working
+        self._again = time.monotonic() + max(LOOK_SECONDS, (time.monotonic() - began) / LOOK_SHARE)
+
+    def _listing(self) -> dict[str, str]:
+        pages = self._cloud.s3.get_paginator("list_objects_v2").paginate(Bucket=self._cloud.transcripts)
+        return {entry["Key"]: entry["ETag"] for page in pages for entry in page.get("Contents", ())}
+
+    def _tell(self, key: str) -> None:
+        kind, last = key.partition("/")[0], key.rpartition("/")[2]
+        if not last.endswith(".json") or (document := self._read(key)) is None:
+            return
+        recording = document["recording"]
+        name = f"{recording['key']} ({recording['version'][:8]})"
+        match kind, last:
+            case "running", _ if document["attempt"] > self.attempts.get(key, 0):
+                self.attempts[key] = document["attempt"]
+                self._cloud.say("received", f"{name}, attempt {document['attempt']}")
+            case "failed", _:
+                self._cloud.say("refused", f"{name}: {document['error']['code']}")
+            case "transcripts", "latest.json":
+                self._cloud.say("latest", f"{name} is the newest version")
+            case "transcripts", _:
+                seconds = document["transcript"]["duration"]
+                self._cloud.say("transcribed", f"{name}: {seconds:.0f} s of call")
+
+    def _read(self, key: str) -> dict[str, Any] | None:
+        try:
+            answer = self._cloud.s3.get_object(Bucket=self._cloud.transcripts, Key=key)
+        except self._cloud.s3.exceptions.NoSuchKey:  # a sign of work that is over
+            return None
+        document: dict[str, Any] = json.loads(answer["Body"].read())
+        return document

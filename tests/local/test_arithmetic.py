@@ -1,0 +1,57 @@
+import doctest
+
+import pytest
+
+import local.arithmetic
+from local.arithmetic import evaluate
+from local.emulator import LocalError
+
+MINUTE = {"waiting": 8.0, "tasks": 2.0, "late": None}
+
+
+def test_examples_are_true() -> None:
+    """What the docstrings show is what happens."""
+    result = doctest.testmod(local.arithmetic)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("waiting + tasks * 2", 12),
+        ("-waiting - 1", -9),
+        ("waiting >= 8 AND tasks < 1", 0),
+        ("waiting < 1 OR tasks == 2", 1),
+        ("tasks != 2", 0),
+        ("tasks <= 2", 1),
+        ("IF(tasks > 2, waiting, 0 - waiting)", -8),
+        ("FILL(late, 3)", 3),
+        ("FILL(tasks, 3)", 2),
+        ("MAX([waiting, late, tasks])", 8),
+        ("MIN([waiting, late, tasks])", 2),
+        ("SUM([waiting, late, tasks])", 10),
+    ],
+)
+def test_arithmetic_is_cloudwatchs(expression: str, value: float) -> None:
+    """Comparisons are 1 or 0, a filling stands where nothing was reported, a list's function takes what there is."""
+    assert evaluate(expression, MINUTE) == value
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["late", "late + 1", "late > 0 AND tasks > 0", "IF(late, 1, 0)", "-late", "MAX([late])", "waiting / (tasks - 2)"],
+)
+def test_minute_without_a_needed_datapoint_has_no_value(expression: str) -> None:
+    """What was not reported is not taken for nothing, and a division by none is left out."""
+    assert evaluate(expression, MINUTE) is None
+
+
+@pytest.mark.parametrize(
+    "expression", ["RATE(waiting)", "other", "1 < tasks < 3", "tasks ** 2", "IF(1, 2)", "waiting +"]
+)
+def test_arithmetic_that_is_not_simulated_is_refused(expression: str) -> None:
+    """A template that begins to use more is not silently played wrongly."""
+    with pytest.raises(LocalError) as refused:
+        evaluate(expression, MINUTE)
+    assert str(refused.value).startswith(f"metric arithmetic: got {expression!r}, expected what is simulated (")

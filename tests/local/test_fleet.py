@@ -1,0 +1,192 @@
+"""A week's calls through the policies of the templates, in seconds instead of days."""
+
+import random
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from local.arithmetic import Number
+from local.fleet import Fleet, Service
+from local.scaling import ARRIVALS, WAITING, WORKING, Metric, Scaling
+from stacks.environments import Environment, select
+from tests.stacks.synthesis import Template
+
+START_MINUTES = 2
+# How often a metric of the newest minute is not reported in time.
+LATE_SHARE = 0.1
+
+
+@dataclass(eq=False)
+class Worker:
+    """A task that takes calls from a queue, several at a time, and protects itself while it has any."""
+
+    queue: deque[float]
+    lanes: int
+    starting: int = START_MINUTES
+    calls: list[float] = field(default_factory=list)
+    stopping: bool = False
+    stopped_with: int = 0
+
+    @property
+    def protected(self) -> bool:
+        """Whether it has calls in hand."""
+        return bool(self.calls)
+
+    def stop(self) -> None:
+        """Note what it had in hand."""
+        self.stopping, self.stopped_with = True, len(self.calls)
+
+    def tend(self) -> bool:
+        """It ends at once."""
+        return not self.stopping
+
+    def work(self) -> None:
+        """One minute, shared by the calls in hand; a lane that is free takes the next call."""
+        self.starting -= 1
+        left = 1.0
+        while self.starting < 0 and left > 0:
+            while self.queue and len(self.calls) < self.lanes:
+                self.calls.append(self.queue.popleft())
+            if not self.calls:
+                return
+            step = min(left / len(self.calls), *self.calls)
+            left -= step * len(self.calls)
+            self.calls = [rest - step for rest in self.calls if rest - step > 1e-9]
+
+
+@dataclass
+class World:
+    """A queue, its fleet and the minutes that passed."""
+
+    environment: Environment
+    fleet: Fleet[Worker]
+    queue: deque[float]
+    started: list[Worker]
+    chance: random.Random
+    wanted: list[int] = field(default_factory=lambda: [0])
+
+    def minute(self, arrivals: int = 0) -> None:
+        """Let a minute pass in which some calls arrive."""
+        plan = self.environment.plan
+        mean = plan.speed.task_time(self.environment.workload.talk_minutes_per_call)
+        self.queue.extend(self.chance.uniform(0.2, 1.8) * mean for _ in range(arrivals))
+        for worker in self.fleet.service.tasks:
+            worker.work()
+        working = sum(len(worker.calls) for worker in self.fleet.service.tasks)
+        observed: dict[Metric, Number] = {WAITING: len(self.queue), WORKING: working, ARRIVALS: arrivals}
+        late = {metric: None for metric in observed if self.chance.random() < LATE_SHARE}
+        self.fleet.minute({**observed, **late})
+        self.fleet.service.tend()
+        self.wanted.append(self.fleet.service.wanted)
+
+    def drain(self, *, minutes: int) -> int:
+        """Let minutes pass until nothing waits and nobody works; how many they were."""
+        for passed in range(minutes):
+            if not self.queue and not any(worker.calls for worker in self.fleet.service.tasks):
+                return passed
+            self.minute()
+        return minutes
+
+    @property
+    def interrupted(self) -> int:
+        """Calls that scaling in ended."""
+        return sum(worker.stopped_with for worker in self.started)
+
+
+def world(templates: Mapping[str, Template], name: str, *, seed: int = 1) -> World:
+    """An environment's queue and fleet, both empty."""
+    (environment,) = select(name)
+    queue: deque[float] = deque()
+    started: list[Worker] = []
+
+    def start() -> Worker:
+        started.append(Worker(queue=queue, lanes=environment.settings.lanes))
+        return started[-1]
+
+    fleet = Fleet(Service(start), Scaling.read(templates[f"{name}/Batch"].body))
+    return World(environment=environment, fleet=fleet, queue=queue, started=started, chance=random.Random(seed))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_week_of_production_is_done_in_time(templates: Mapping[str, Template], seed: int) -> None:
+    """A week's calls land at once: one task, then all of them, then none; no call is cut off; the plan is kept."""
+    prod = world(templates, "prod", seed=seed)
+    prod.minute(arrivals=round(prod.environment.workload.calls))
+    took = prod.drain(minutes=round(60 * prod.environment.workload.window_hours))
+    for _ in range(60):
+        prod.minute()
+    steps = [wanted for before, wanted in zip(prod.wanted, prod.wanted[1:], strict=False) if wanted != before]
+    assert steps[0] == 1
+    assert max(steps) == prod.environment.plan.batch_max_tasks
+    assert steps[-1] == 0
+    assert not prod.fleet.service.tasks
+    assert prod.interrupted == 0
+    assert took <= 60 * prod.environment.plan.hours_to_finish
+
+
+@pytest.mark.parametrize("name", ["local", "prod"])
+def test_single_call_needs_a_single_task(templates: Mapping[str, Template], name: str) -> None:
+    """One message wakes one task, which stays until the call is done, and then goes."""
+    quiet = world(templates, name)
+    quiet.minute(arrivals=1)
+    quiet.drain(minutes=60)
+    for _ in range(60):
+        quiet.minute()
+    assert (max(quiet.wanted), quiet.wanted[-1], len(quiet.started)) == (1, 0, 1)
+    assert quiet.interrupted == 0
+    assert not quiet.queue
+
+
+def test_calls_of_an_office_day_are_transcribed_as_they_come(templates: Mapping[str, Template]) -> None:
+    """A steady load keeps a steady fleet: far from its limit, and nothing is stopped in the middle."""
+    prod = world(templates, "prod")
+    for _ in range(8 * 60):
+        prod.minute(arrivals=prod.chance.choice([0, 1, 2]))
+    prod.drain(minutes=12 * 60)
+    assert max(prod.wanted) < prod.environment.plan.batch_max_tasks / 2
+    assert prod.interrupted == 0
+    assert not prod.queue
+
+
+@dataclass(eq=False)
+class Idle:
+    """A task that does as it is told."""
+
+    protected: bool = False
+    stopping: bool = False
+    alive: bool = True
+
+    def stop(self) -> None:
+        """Begin to stop."""
+        self.stopping = True
+
+    def tend(self) -> bool:
+        """Whether it runs."""
+        return self.alive
+
+
+def test_service_starts_what_is_missing() -> None:
+    """A task that died is replaced, and so is one that is on its way out."""
+    service = Service(Idle, wanted=3)
+    service.tend()
+    dead, stopping, staying = service.tasks
+    dead.alive, stopping.stopping = False, True
+    service.tend()
+    assert len(service.tasks) == 4
+    assert service.tasks[:2] == [stopping, staying]
+    assert len(service.staying) == 3
+
+
+def test_service_stops_no_protected_task() -> None:
+    """Scaling in takes the others, and comes back for it when it is free."""
+    service = Service(Idle, wanted=3)
+    service.tend()
+    busy = service.tasks[0]
+    busy.protected, service.wanted = True, 0
+    service.tend()
+    assert [task.stopping for task in service.tasks] == [False, True, True]
+    busy.protected = False
+    service.tend()
+    assert busy.stopping
