@@ -18,6 +18,39 @@ from local.rehearsal import rehearse
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb; a failure ends with one line and exit code 1."""
+    asked = _parser().parse_args(arguments)
+    try:
+        _run(asked, asked.folder.resolve())
+    except LocalError as error:
+        sys.exit(f"local: {error}")
+    except KeyboardInterrupt:
+        sys.exit("local: interrupted; nothing is left running")
+
+
+def _run(asked: argparse.Namespace, folder: Path) -> None:
+    match asked.verb:
+        case "start":
+            print(f"The emulator answers at {emulator.start(folder, port=asked.port).url}.", flush=True)
+        case "deploy":
+            _deploy(folder)
+        case "stop":
+            print("The emulator is stopped." if emulator.stop(folder) else "No emulator was running.")
+        case "image":
+            store = Store()
+            report(store, store.build(model=asked.model, release=asked.release))
+        case "sbom":
+            store = Store()
+            file = store.folder / "sbom.json"
+            print(f"{sbom.write(store.build(model=asked.model, release=asked.release), file)} components in {file}")
+        case "rehearse":
+            end_like_interrupted()
+            sys.exit(0 if rehearse(folder / "rehearsal") else "\nlocal: a promise is broken")
+        case "run":
+            end_like_interrupted()
+            run_cloud(folder / "run", port=asked.port, minute_seconds=asked.minute)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description="The cloud on one machine.")
     parser.add_argument("--folder", type=Path, default=ROOT / "build/local", help="where files are kept")
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -36,33 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run.add_argument(
         "--minute", type=_seconds, default=2.0, help="seconds that a minute of the scaling takes (default: 2)"
     )
-    asked = parser.parse_args(arguments)
-    folder = asked.folder.resolve()
-    try:
-        match asked.verb:
-            case "start":
-                print(f"The emulator answers at {emulator.start(folder, port=asked.port).url}.", flush=True)
-            case "deploy":
-                _deploy(folder)
-            case "stop":
-                print("The emulator is stopped." if emulator.stop(folder) else "No emulator was running.")
-            case "image":
-                store = Store()
-                report(store, store.build(model=asked.model, release=asked.release))
-            case "sbom":
-                store = Store()
-                file = store.folder / "sbom.json"
-                print(f"{sbom.write(store.build(model=asked.model, release=asked.release), file)} components in {file}")
-            case "rehearse":
-                end_like_interrupted()
-                sys.exit(0 if rehearse(folder / "rehearsal") else "\nlocal: a promise is broken")
-            case "run":
-                end_like_interrupted()
-                run_cloud(folder / "run", port=asked.port, minute_seconds=asked.minute)
-    except LocalError as error:
-        sys.exit(f"local: {error}")
-    except KeyboardInterrupt:
-        sys.exit("local: interrupted; nothing is left running")
+    return parser
 
 
 def _deploy(folder: Path) -> None:

@@ -1,6 +1,9 @@
 """Everything at once on one machine: the emulator, what the CDK deployed to it, and the tasks that the services want."""
 
 import hashlib
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -89,6 +92,14 @@ class Cloud:
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
         )["Attributes"]
         return int(asked["ApproximateNumberOfMessages"]), int(asked["ApproximateNumberOfMessagesNotVisible"])
+
+    def jobs(self, action: str) -> int:
+        """What an operator's `python -m service jobs` ends with here; what it says goes to a log."""
+        places = {"queue_url": self.queue, "recordings_bucket": self.recordings, "transcripts_bucket": self.transcripts}
+        environ = {**os.environ, **self.environ, **{variable(name): value for name, value in places.items()}}
+        with (self.folder / "jobs.log").open("w") as log:
+            command = [sys.executable, "-m", "service", "jobs", action]
+            return subprocess.run(command, cwd=ROOT, env=environ, stdout=log, stderr=log, check=False).returncode
 
     def ready(self) -> bool:
         """Whether the API takes calls."""

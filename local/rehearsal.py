@@ -161,6 +161,8 @@ def _conclude(cloud: Cloud, accounts: Sequence[Account], report: Report) -> None
     latest = f"transcripts/{FIRST}/latest.json"
     known = results.read_recording(cloud.s3.get_object(Bucket=cloud.transcripts, Key=latest)["Body"].read())
     report.check("latest is the newest version", known["version"][:8], kept=known["version"] == newest)
+    operator = cloud.jobs("reconcile")
+    report.check("an operator's `jobs reconcile` finds all of it", f"ended with {operator}", kept=operator == 0)
 
 
 def _busy(cloud: Cloud) -> Process:
