@@ -11,7 +11,7 @@ import time
 import wave
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -75,6 +75,11 @@ class Cloud:
             transcripts=transcripts,
         )
 
+    @property
+    def settings(self) -> Settings:
+        """What leads an operator or a worker here."""
+        return Settings(queue_url=self.queue, recordings_bucket=self.recordings, transcripts_bucket=self.transcripts)
+
     def upload(self, key: str, body: bytes | None = None, *, sequencer: str = "01", announce: bool = True) -> Upload:
         """Put a recording, by default the voicemail, and announce it as EventBridge does."""
         body = VOICEMAIL.read_bytes() if body is None else body
@@ -95,6 +100,19 @@ class Cloud:
     def send(self, body: str) -> None:
         """Put a message on the queue."""
         self.sqs.send_message(QueueUrl=self.queue, MessageBody=body)
+
+    def put(self, key: str, document: bytes = b"{}") -> None:
+        """Put a result."""
+        self.s3.put_object(Bucket=self.transcripts, Key=key, Body=document)
+
+    def bodies(self, url: str) -> list[str]:
+        """What waits on a queue, taken off it."""
+        found: list[str] = []
+        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(message["Body"])
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
 
     def left(self, queue: str = "") -> int:
         """Messages of a queue, waiting or in work."""
@@ -175,13 +193,7 @@ class Worker:
 @contextmanager
 def worker(cloud: Cloud, folder: Path, *, endpoint: str = "", **environ: str) -> Iterator[Worker]:
     """A worker of the cloud, which ends with the block at the latest; `endpoint` leads it through a proxy."""
-    settings = Settings(
-        model=str(MODEL),
-        lanes=1,
-        queue_url=cloud.queue,
-        recordings_bucket=cloud.recordings,
-        transcripts_bucket=cloud.transcripts,
-    )
+    settings = replace(cloud.settings, model=str(MODEL), lanes=1)
     unique = uuid4().hex[:8]
     log = folder / f"worker-{unique}.log"
     inherited = {name: value for name, value in cloud.emulator.environ().items() if not name.startswith("WHISPER_")}

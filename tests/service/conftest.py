@@ -9,7 +9,7 @@ from tests.service.proxy import Proxy, proxy
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """One emulator for all that work with a queue and buckets of their own."""
     folder = tmp_path_factory.mktemp("emulator")
     try:
@@ -19,9 +19,9 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def cloud(aws: Emulator) -> Cloud:
+def cloud(emulated: Emulator) -> Cloud:
     """A queue and buckets that nobody else uses."""
-    return Cloud.make(aws)
+    return Cloud.make(emulated)
 
 
 @pytest.fixture

@@ -7,17 +7,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
-import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mypy_boto3_s3 import S3Client
-from mypy_boto3_sqs import SQSClient
 
 from demo.server import ROOT
-from local import emulator
 from local.emulator import Emulator
 from service import aws, events, results
 from service.errors import RetryLater, UnsupportedAudio
@@ -25,112 +20,48 @@ from service.events import Delivery, Upload
 from service.jobs import PAGE, Facts, Jobs
 from service.results import Places
 from service.settings import Settings
+from tests.service.cloud import REGION, Cloud
 
 NOW = "2026-01-31T12:00:00.000+00:00"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cloud:
-    """Queues and buckets of one test."""
-
-    emulator: Emulator
-    s3: S3Client
-    sqs: SQSClient
-    queue: str
-    dead_letters: str
-    recordings: str
-    transcripts: str
-
-    @property
-    def settings(self) -> Settings:
-        """What an operator sets."""
-        return Settings(queue_url=self.queue, recordings_bucket=self.recordings, transcripts_bucket=self.transcripts)
-
-    def jobs(self, *, prefix: str = "") -> Jobs:
-        """The view of all of it."""
-        queue = aws.Queue(self.queue)
-        return Jobs(
-            queue=queue,
-            dead_letters=queue.dead_letters(),
-            recordings=aws.Bucket(self.recordings),
-            transcripts=aws.Bucket(self.transcripts),
-            settings=self.settings,
-            prefix=prefix,
-        )
-
-    def upload(self, key: str, body: bytes = b"sound") -> Upload:
-        """Put a recording that nobody announces."""
-        answer = self.s3.put_object(Bucket=self.recordings, Key=key, Body=body)
-        return Upload(
-            bucket=self.recordings,
-            key=key,
-            version_id=answer["VersionId"],
-            etag=answer["ETag"].strip('"'),
-            size=len(body),
-        )
-
-    def put(self, key: str, document: bytes = b"{}") -> None:
-        """Put a result."""
-        self.s3.put_object(Bucket=self.transcripts, Key=key, Body=document)
-
-    def bodies(self, url: str) -> list[str]:
-        """What waits on a queue, taken off it."""
-        found: list[str] = []
-        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                found.append(message["Body"])
-                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
-
-    def service(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-        """Run the verb to its end, as an operator calls it."""
-        inherited = {name: value for name, value in self.emulator.environ().items() if not name.startswith("WHISPER_")}
-        own = {name: value for name, value in self.settings.to_environ().items() if value}
-        return subprocess.run(
-            [sys.executable, "-m", "service", "jobs", *arguments],
-            cwd=ROOT,
-            env=inherited | {"AWS_DEFAULT_REGION": "eu-west-1"} | own | environ,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+@pytest.fixture(autouse=True)
+def _here(emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service finds the emulator through its environment as it finds AWS."""
+    for name, value in (emulated.environ() | {"AWS_DEFAULT_REGION": REGION}).items():
+        monkeypatch.setenv(name, value)
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator that the service finds through its environment as it finds AWS."""
-    folder = tmp_path_factory.mktemp("cloud")
-    try:
-        started = emulator.start(folder)
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in (started.environ() | {"AWS_DEFAULT_REGION": "eu-west-1"}).items():
-                patch.setenv(name, value)
-            yield started
-    finally:
-        emulator.stop(folder)
-
-
-@pytest.fixture
-def cloud(running: Emulator) -> Cloud:
-    """Queues and buckets that nobody else uses; recordings have versions, as they have in the cloud."""
-    s3, sqs, unique = boto3.client("s3"), boto3.client("sqs"), uuid4().hex[:12]
-    dead = sqs.create_queue(QueueName=f"dead-{unique}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5})
-    queue = sqs.create_queue(QueueName=f"queue-{unique}", Attributes={"RedrivePolicy": policy})["QueueUrl"]
-    recordings, transcripts = f"recordings-{unique}", f"transcripts-{unique}"
-    for bucket in (recordings, transcripts):
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    return Cloud(
-        emulator=running,
-        s3=s3,
-        sqs=sqs,
+def view(cloud: Cloud, *, prefix: str = "") -> Jobs:
+    """The view of all that there is."""
+    queue = aws.Queue(cloud.queue)
+    return Jobs(
         queue=queue,
-        dead_letters=dead,
-        recordings=recordings,
-        transcripts=transcripts,
+        dead_letters=queue.dead_letters(),
+        recordings=aws.Bucket(cloud.recordings),
+        transcripts=aws.Bucket(cloud.transcripts),
+        settings=cloud.settings,
+        prefix=prefix,
+    )
+
+
+def unannounced(cloud: Cloud, key: str, body: bytes = b"sound") -> Upload:
+    """A recording that no message tells of."""
+    return cloud.upload(key, body, announce=False)
+
+
+def run(cloud: Cloud, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run the verb to its end, as an operator calls it."""
+    inherited = {name: value for name, value in cloud.emulator.environ().items() if not name.startswith("WHISPER_")}
+    own = {name: value for name, value in cloud.settings.to_environ().items() if value}
+    return subprocess.run(
+        [sys.executable, "-m", "service", "jobs", *arguments],
+        cwd=ROOT,
+        env=inherited | {"AWS_DEFAULT_REGION": REGION} | own | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 
@@ -168,7 +99,7 @@ def reconciled(jobs: Jobs, *, announce: bool = False) -> tuple[Facts, list[tuple
 
 def test_overview_counts_each_kind_once(cloud: Cloud) -> None:
     """Pointers and renderings are no transcripts; messages in flight are not among those that wait."""
-    done, again, failed, busy = (cloud.upload(key) for key in ("a.wav", "a.wav", "b.wav", "c.wav"))
+    done, again, failed, busy = (unannounced(cloud, key) for key in ("a.wav", "a.wav", "b.wav", "c.wav"))
     for upload in (done, again):
         cloud.put(Places(upload).transcript)
         cloud.put(Places(upload).latest)
@@ -181,24 +112,24 @@ def test_overview_counts_each_kind_once(cloud: Cloud) -> None:
             cloud.sqs.send_message(QueueUrl=url, MessageBody="{}")
     cloud.sqs.receive_message(QueueUrl=cloud.queue, MaxNumberOfMessages=1)
     expected = {"waiting": 2, "in flight": 1, "dead letters": 1, "running": 1, "stale": 0, "done": 2, "failed": 1}
-    assert cloud.jobs().overview() == expected
-    assert cloud.jobs(prefix="b").overview() == expected | {"running": 0, "done": 0}
+    assert view(cloud).overview() == expected
+    assert view(cloud, prefix="b").overview() == expected | {"running": 0, "done": 0}
 
 
 def test_failed_ones_are_listed_with_their_reason(cloud: Cloud) -> None:
     """By name, version and what was wrong, also where the key has slashes."""
-    upload = cloud.upload("2026/01/a b+c.txt")
+    upload = unannounced(cloud, "2026/01/a b+c.txt")
     cloud.put(Places(upload).failure, failure(upload))
-    (found,) = cloud.jobs().listed("failed")
+    (found,) = view(cloud).listed("failed")
     assert (found["recording"], found["version"]) == (upload.key, upload.version)
     assert (found["code"], found["reason"], found["at"]) == ("bad_audio", "this is no audio", NOW)
 
 
 def test_running_one_that_fell_silent_is_stale(cloud: Cloud) -> None:
     """Its worker is gone: after the time that a silent worker keeps its message, it runs no more."""
-    upload = cloud.upload("a.wav")
+    upload = unannounced(cloud, "a.wav")
     cloud.put(Places(upload).running, at_work(upload))
-    jobs = cloud.jobs()
+    jobs = view(cloud)
     (found,) = jobs.listed("running")
     assert (found["worker"], found["attempt"], found["share"], "stale" in found) == ("host", 2, 0.25, False)
     assert reconciled(jobs)[0]["running"] == 1
@@ -211,12 +142,12 @@ def test_running_one_that_fell_silent_is_stale(cloud: Cloud) -> None:
 
 def test_redrive_moves_every_dead_letter_once(cloud: Cloud) -> None:
     """All that a worker can read are on the queue again, unchanged; the others stay; a second time moves nothing."""
-    bodies = [events.announcement(replace(cloud.upload("a.wav"), key=f"{number}.wav")) for number in range(30)]
+    bodies = [events.announcement(replace(unannounced(cloud, "a.wav"), key=f"{number}.wav")) for number in range(30)]
     for body in (*bodies, "no event"):
         cloud.sqs.send_message(QueueUrl=cloud.dead_letters, MessageBody=body)
-    assert cloud.jobs().redrive() == {"moved": 30, "left": 1}
-    assert cloud.jobs().overview()["dead letters"] == 1
-    assert cloud.jobs().redrive()["moved"] == 0
+    assert view(cloud).redrive() == {"moved": 30, "left": 1}
+    assert view(cloud).overview()["dead letters"] == 1
+    assert view(cloud).redrive()["moved"] == 0
     assert sorted(cloud.bodies(cloud.queue)) == sorted(bodies)
 
 
@@ -228,17 +159,17 @@ def test_redrive_that_is_interrupted_loses_nothing(cloud: Cloud) -> None:
             assert delivery.body == body
             raise RetryLater("cut off", code="queue_unavailable", retry_after_seconds=1)
 
-    body = events.announcement(cloud.upload("a.wav"))
+    body = events.announcement(unannounced(cloud, "a.wav"))
     cloud.sqs.send_message(QueueUrl=cloud.dead_letters, MessageBody=body)
     cloud.sqs.set_queue_attributes(QueueUrl=cloud.dead_letters, Attributes={"VisibilityTimeout": "3"})
     with pytest.raises(RetryLater):
-        replace(cloud.jobs(), dead_letters=Interrupted(cloud.dead_letters)).redrive()
-    assert sum(cloud.jobs().dead_letters.counts()) == 1
+        replace(view(cloud), dead_letters=Interrupted(cloud.dead_letters)).redrive()
+    assert sum(view(cloud).dead_letters.counts()) == 1
     assert cloud.bodies(cloud.queue) == [body]
     cloud.sqs.receive_message(QueueUrl=cloud.dead_letters, WaitTimeSeconds=5, VisibilityTimeout=0)
-    assert cloud.jobs().redrive() == {"moved": 1, "left": 0}
+    assert view(cloud).redrive() == {"moved": 1, "left": 0}
     assert cloud.bodies(cloud.queue) == [body]
-    assert sum(cloud.jobs().dead_letters.counts()) == 0
+    assert sum(view(cloud).dead_letters.counts()) == 0
 
 
 @pytest.mark.parametrize("key", ["a.wav", "a b+c%20.wav", "é/€/𝄞.wav", "folder/", "k" * 1024, "é" * 500])
@@ -246,39 +177,43 @@ def test_redrive_that_is_interrupted_loses_nothing(cloud: Cloud) -> None:
 @pytest.mark.parametrize("place", ["transcript", "failure", "running"])
 def test_version_with_a_result_is_accounted_for(cloud: Cloud, key: str, place: str, *, named_by_tag: bool) -> None:
     """Whatever its key, and whether its event named the version or not."""
-    upload = cloud.upload(key)
+    upload = unannounced(cloud, key)
     cloud.put(getattr(Places(replace(upload, version_id="") if named_by_tag else upload), place))
-    tally, missing = reconciled(cloud.jobs())
+    tally, missing = reconciled(view(cloud))
     state = {"transcript": "done", "failure": "failed", "running": "running"}[place]
     assert (missing, tally[state]) == ([], 1)
 
 
 def test_each_version_needs_a_result_of_its_own(cloud: Cloud) -> None:
     """The transcript of one is none of another, nor of another recording; `latest` is nobody's."""
-    first, second, other = cloud.upload("a"), cloud.upload("a", b"other sound"), cloud.upload("a.wav", b"a third")
+    first, second, other = (
+        unannounced(cloud, "a"),
+        unannounced(cloud, "a", b"other sound"),
+        unannounced(cloud, "a.wav", b"a third"),
+    )
     for upload in (second, other):
         cloud.put(Places(upload).latest)
         for key in Places(upload).renderings.values():
             cloud.put(key)
     cloud.put(Places(first).transcript)
-    tally, missing = reconciled(cloud.jobs())
+    tally, missing = reconciled(view(cloud))
     assert sorted(missing) == sorted([("a", second.version), ("a.wav", other.version)])
     assert (tally["done"], tally["unaccounted"]) == (1, 2)
-    assert reconciled(cloud.jobs(prefix="a."))[1] == [("a.wav", other.version)]
+    assert reconciled(view(cloud, prefix="a."))[1] == [("a.wav", other.version)]
 
 
 def test_deleted_recording_still_needs_results_for_its_versions(cloud: Cloud) -> None:
     """What says that a key was deleted is no recording; what lies below it still is one."""
-    upload = cloud.upload("a.wav")
+    upload = unannounced(cloud, "a.wav")
     cloud.s3.delete_object(Bucket=cloud.recordings, Key="a.wav")
-    assert reconciled(cloud.jobs())[1] == [("a.wav", upload.version)]
+    assert reconciled(view(cloud))[1] == [("a.wav", upload.version)]
 
 
 def test_what_is_announced_again_is_what_was_missing(cloud: Cloud) -> None:
     """A worker reads that very version off the queue, and nothing else."""
-    lost, done = cloud.upload("lost é+.wav"), cloud.upload("done.wav")
+    lost, done = unannounced(cloud, "lost é+.wav"), unannounced(cloud, "done.wav")
     cloud.put(Places(done).transcript)
-    tally, _ = reconciled(cloud.jobs(), announce=True)
+    tally, _ = reconciled(view(cloud), announce=True)
     assert tally["announced"] == 1
     (body,) = cloud.bodies(cloud.queue)
     (found,) = events.uploads(body, bucket=cloud.recordings)
@@ -288,9 +223,9 @@ def test_what_is_announced_again_is_what_was_missing(cloud: Cloud) -> None:
 
 def test_nothing_is_announced_again_while_messages_wait(cloud: Cloud) -> None:
     """They may be the ones that are missing; a backlog is not doubled."""
-    upload = cloud.upload("a.wav")
+    upload = unannounced(cloud, "a.wav")
     cloud.sqs.send_message(QueueUrl=cloud.queue, MessageBody=events.announcement(upload))
-    tally, missing = reconciled(cloud.jobs(), announce=True)
+    tally, missing = reconciled(view(cloud), announce=True)
     assert (tally["announced"], tally["waiting or in flight"], len(missing)) == (0, 1, 1)
     assert len(cloud.bodies(cloud.queue)) == 1
 
@@ -301,13 +236,13 @@ def test_more_than_a_page_of_versions_is_reconciled(cloud: Cloud) -> None:
     lost = {keys[0], keys[PAGE - 1], keys[PAGE], keys[-1]}
 
     def work(key: str) -> None:
-        upload = cloud.upload(key)
+        upload = unannounced(cloud, key)
         if key not in lost:
             cloud.put(Places(upload).transcript)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, keys))
-    tally, missing = reconciled(cloud.jobs())
+    tally, missing = reconciled(view(cloud))
     assert {key for key, _ in missing} == lost
     assert tally["done"] == len(keys) - len(lost)
 
@@ -377,27 +312,27 @@ def test_any_recordings_are_reconciled_page_by_page_as_all_at_once(recordings: l
 
 def test_exit_code_tells_whether_something_is_lost(cloud: Cloud) -> None:
     """1 where a version is unaccounted for and nothing is under way, else 0."""
-    upload = cloud.upload("+33612345678.wav")
-    assert cloud.service("reconcile").returncode == 1
-    assert cloud.service("reconcile", "--announce").returncode == 1
+    upload = unannounced(cloud, "+33612345678.wav")
+    assert run(cloud, "reconcile").returncode == 1
+    assert run(cloud, "reconcile", "--announce").returncode == 1
     assert len(cloud.bodies(cloud.queue)) == 1
     cloud.sqs.send_message(QueueUrl=cloud.queue, MessageBody=events.announcement(upload))
-    assert cloud.service("reconcile").returncode == 0
+    assert run(cloud, "reconcile").returncode == 0
     cloud.bodies(cloud.queue)
     cloud.put(Places(upload).transcript)
-    assert cloud.service("reconcile").returncode == 0
+    assert run(cloud, "reconcile").returncode == 0
 
 
 def test_names_are_printed_only_where_they_are_asked_for(cloud: Cloud) -> None:
     """A key may hold a caller's number: counts say enough for a log, and names never go to the error stream."""
-    lost, failed = cloud.upload("+33612345678.wav"), cloud.upload("+33687654321\u202evaw.wav")
+    lost, failed = unannounced(cloud, "+33612345678.wav"), unannounced(cloud, "+33687654321\u202evaw.wav")
     cloud.put(Places(failed).failure, failure(failed))
     for arguments in ([], ["reconcile"], ["redrive"], ["--json"], ["reconcile", "--announce"]):
-        done = cloud.service(*arguments)
+        done = run(cloud, *arguments)
         assert "+336" not in done.stdout + done.stderr, arguments
     cloud.bodies(cloud.queue)
-    assert lost.key in cloud.service("reconcile", "--names").stdout
-    text, line = cloud.service("--failed").stdout, cloud.service("--failed", "--json").stdout
+    assert lost.key in run(cloud, "reconcile", "--names").stdout
+    text, line = run(cloud, "--failed").stdout, run(cloud, "--failed", "--json").stdout
     assert "bad_audio" in text
     assert "\u202e" not in text
     assert json.loads(line)["recording"] == failed.key
@@ -414,6 +349,6 @@ def test_names_are_printed_only_where_they_are_asked_for(cloud: Cloud) -> None:
 )
 def test_wrong_start_is_one_line_and_exit_2(cloud: Cloud, environ: dict[str, str], told: str) -> None:
     """A setting that is missing, or that leads nowhere, is named with what is wrong."""
-    done = cloud.service(**{name: value.format(dead=cloud.dead_letters) for name, value in environ.items()})
+    done = run(cloud, **{name: value.format(dead=cloud.dead_letters) for name, value in environ.items()})
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done.stderr
     assert f"whisper-fargate: {told}" in done.stderr
