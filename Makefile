@@ -91,8 +91,11 @@ run: install  ## Run the cloud on this machine, API and scaled workers, until in
 rehearse: install  ## Play the batch path with kills, an interruption, duplicates and poison; account for every call
 	$(BIN)/python -m local rehearse
 
+# Many tests wait for queues and processes, so that one more than there are cores keeps these busy.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+
 test: install  ## Run the tests
-	$(BIN)/python -m pytest -m "not verify"
+	$(PYTEST) -m "not verify"
 
 check: install  ## Check format, lint, types and import arrows
 	$(BIN)/ruff format --check $(SOURCES)
@@ -124,7 +127,7 @@ bench-batch: install  ## Drain a backlog by one and by two workers, beside the e
 	$(BIN)/python -m benchmarks.batch $(ARGS)
 
 verify: check policy bench-synth  ## Run everything there is, the long tests too
-	$(BIN)/python -m pytest
+	$(PYTEST)
 	$(BIN)/python -m benchmarks.batch --memory 500
 
 IMAGE_OPTIONS := $(if $(MODEL),--model $(MODEL)) $(if $(RELEASE),--release)

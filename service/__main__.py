@@ -80,8 +80,9 @@ def _amount(text: str) -> float:
 def _api(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stdout)
     # The kernel keeps from a container's first process any signal that it has no handler for. While the model loads,
-    # nothing was accepted that would have to be finished; the server then installs its own.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # nothing was accepted that would have to be finished, and an exception may be lost in a library that is being
+    # imported; the server then installs its own handler.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     # The port first: a taken one is known in a moment, a model takes seconds to load.
     with _bind(settings) as listener:
         from service import api, audio, engine  # noqa: PLC0415 - see above
