@@ -1,6 +1,7 @@
 """How fast a backlog is drained, by one worker and by two, beside the engine alone: `make bench-batch`.
 
-Every part gets one thread, so that two of them fit two cores. A round measures each of them once, one after the other,
+Every part gets one thread, and a CPU of its own as a task has: unpinned, one worker would borrow the second's for its
+decoder, and two could not be twice as fast. A round measures each of them once, one after the other,
 so that a busy machine slows all of them down; medians of the rounds are printed with the goals. The backlog is one
 sample call under many keys: where all calls are alike, no worker is left with a long one at the end.
 """
@@ -71,7 +72,9 @@ def engines(count: int, calls: int) -> Run:
     """Transcribe decoded calls in as many processes as there are engines, each its share, one call after the other."""
     context = get_context("spawn")
     ours, theirs = zip(*(context.Pipe() for _ in range(count)), strict=True)
-    processes = [context.Process(target=_engine, args=(calls // count, pipe)) for pipe in theirs]
+    processes = [
+        context.Process(target=_engine, args=(calls // count, pipe, number)) for number, pipe in enumerate(theirs)
+    ]
     for process in processes:
         process.start()
     try:
@@ -88,7 +91,8 @@ def engines(count: int, calls: int) -> Run:
             process.join()
 
 
-def _engine(calls: int, pipe: Connection) -> None:
+def _engine(calls: int, pipe: Connection, number: int) -> None:
+    _pin(os.getpid(), number)
     loaded, recording = Engine.load(SETTINGS), _decoded()
     loaded.transcribe(recording)
     pipe.send("ready")
@@ -131,7 +135,7 @@ class Backlog:
         """How many transcripts there are, again and again until all are, and the queue is empty."""
         while (done := len(self.done())) < self._uploaded or self._cloud.messages() != (0, 0):
             yield done
-            self._cloud.fleet.service.tend()
+            _tend(self._cloud)
             time.sleep(LOOK_SECONDS)
 
 
@@ -150,7 +154,7 @@ def workers(cloud: Cloud, count: int, calls: int, *, name: str, kills: Sequence[
         pass
     wake = first.done()[0] + first.began - started
     service.wanted = count
-    service.tend()
+    _tend(cloud)
     while not all('"ready"' in process.log.read_text() for process in service.tasks):
         time.sleep(0.1)
     backlog, due, chance = Backlog(cloud, name), sorted(kills), random.Random(SEED)
@@ -204,7 +208,7 @@ def _kill_one(processes: Sequence[Process], chance: random.Random) -> bool:
 def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__)
-    parser.add_argument("--calls", type=_even, default=16, help="in a backlog, an even number (default: 16)")
+    parser.add_argument("--calls", type=_even, default=24, help="in a backlog, an even number (default: 24)")
     parser.add_argument("--rounds", type=_count, default=3, help="how often each is measured (default: 3)")
     parser.add_argument(
         "--memory", type=_count, metavar="CALLS", help="let a worker transcribe so many short calls, too"
@@ -267,6 +271,21 @@ def _print(figures: Figures, *, calls: int, kills: int) -> None:
 
 def _verdict(what: str, found: float, goal: float) -> None:
     print(f"  {what:<58} {found:8.3f}   goal {goal:g} or more: {'met' if found >= goal else 'missed'}")
+
+
+def _tend(cloud: Cloud) -> None:
+    """Start and stop what is due; each task has a CPU that no other has."""
+    before = {process.pid for process in cloud.fleet.service.tasks}
+    cloud.fleet.service.tend()
+    for number, process in enumerate(cloud.fleet.service.tasks):
+        # At its start it has one thread, which the others inherit from.
+        if process.pid not in before:
+            _pin(process.pid, number)
+
+
+def _pin(pid: int, number: int) -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(pid, {cpus[number % len(cpus)]})
 
 
 def _count(text: str) -> int:
