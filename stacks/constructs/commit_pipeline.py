@@ -41,7 +41,8 @@ class CommitPipeline(DeliveryPipeline):
             environment=environment,
         )
         name = environment.name
-        self.test = self.project("Test", ".ci/run", timeout=Duration.hours(1))
+        # The tests build the image and run it, too, without Docker.
+        self.test = self.project("Test", ".ci/run", timeout=Duration.hours(1), privileged=True)
         self.build = self.project(
             "Build",
             f"IMAGE_DIGEST=$(python -m delivery build {name} $CODEBUILD_RESOLVED_SOURCE_VERSION)",
@@ -49,7 +50,6 @@ class CommitPipeline(DeliveryPipeline):
             timeout=Duration.hours(1),
             # An image is built on the processor that it runs on: emulating the other is many times slower.
             on=ARM64 if environment.processor is Processor.ARM64 else X86_64,
-            # Docker needs it; nothing else does.
             privileged=True,
             exports=["IMAGE_DIGEST"],
             variables={f"REPOSITORY_{name.upper()}": images.uri},

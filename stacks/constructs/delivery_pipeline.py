@@ -18,7 +18,7 @@ from stacks.constructs.pipeline_source import PipelineSource
 from stacks.constructs.private_bucket import PrivateBucket
 from stacks.environments import Environment
 
-X86_64 = codebuild.LinuxBuildImage.STANDARD_7_0
+X86_64 = codebuild.LinuxBuildImage.STANDARD_8_0
 # What pip and npm downloaded; both check every file against a lock.
 CACHED = ("/root/.cache/pip/**/*", "/root/.npm/**/*")
 ARTIFACT_DAYS = 7
@@ -76,7 +76,7 @@ class DeliveryPipeline(Construct):
     ) -> codebuild.PipelineProject:
         """A project that installs the repository's tools and runs steps one by one: the first that fails is the last.
 
-        Its build is privileged where Docker needs it, exports what later actions read, and is given the same variables
+        Its build is privileged where it makes containers, exports what later actions read, and is given the same variables
         in every action.
         """
         project = codebuild.PipelineProject(
