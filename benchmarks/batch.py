@@ -37,6 +37,7 @@ THROUGHPUT_GOAL, SCALING_GOAL, GROWTH_GOAL = 0.95, 1.9, 0.02
 LOOK_SECONDS = 0.5
 SEED = 6
 MIB = 1 << 20
+CPUS = os.sched_getaffinity(0)
 
 ENGINE, ENGINES = "engine alone", "two engines alone"
 ONE, TWO, KILLED = "one worker", "two workers", "two workers, some killed"
@@ -284,8 +285,10 @@ def _tend(cloud: Cloud) -> None:
 
 
 def _pin(pid: int, number: int) -> None:
-    cpus = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(pid, {cpus[number % len(cpus)]})
+    cpus = sorted(CPUS)
+    # Libraries start threads as they are imported.
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {cpus[number % len(cpus)]})
 
 
 def _count(text: str) -> int:
