@@ -107,6 +107,7 @@ def test_call_whose_worker_is_killed_is_transcribed_once(
         assert first.process.wait(10) == -9
         assert not first.leftovers
     with worker(cloud, tmp_path) as second:
+        second.wait_for("ready")
         until(lambda: not cloud.left(), seconds=60, why=lambda: second.last_words)
         assert second.stop() == 0
     for upload in uploads:
