@@ -134,7 +134,7 @@ def test_processor_is_that_of_every_task_and_of_the_build(chosen: Mapping[str, T
         platform = chosen[f"prod/{stack}"].only("AWS::ECS::TaskDefinition")["RuntimePlatform"]
         assert platform["CpuArchitecture"] == "ARM64"
     projects = chosen["prod/Delivery"].properties("AWS::CodeBuild::Project")
-    builds = [project["Environment"] for project in projects if project["Environment"]["PrivilegedMode"]]
+    builds = [p["Environment"] for p in projects if "delivery build" in p["Source"]["BuildSpec"]]
     assert [build["Type"] for build in builds] == ["ARM_CONTAINER"]
 
 
