@@ -25,8 +25,8 @@ from local import emulator
 from local.cloud import Cloud, running_cloud
 from local.processes import Process, end_like_interrupted
 from local.reconcile import reconcile
-from service import audio
-from service.engine import Engine
+from service.engine.engine import Engine
+from service.recording import audio
 from service.settings import Settings, variable
 
 CALL = Path(__file__).parent.parent / "demo" / "calls" / "voicemail.wav"

@@ -8,7 +8,7 @@ from typing import Any
 
 import jiwer
 
-from service.evaluate import normalise
+from service.evaluation.gate import normalise
 
 DEMO = Path(__file__).parent
 MODEL = DEMO / "model"

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.events import Upload
-from service.results import Places
+from service.batch.events import Upload
+from service.batch.results import Places
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -13,8 +13,8 @@ from local.deploy import ROOT
 from local.processes import Process
 from local.reconcile import LOST, Account, reconcile
 from local.stages import Clock, Stages
-from service import results
-from service.events import Upload, announcement
+from service.batch import results
+from service.batch.events import Upload, announcement
 
 CALLS = ROOT / "demo" / "calls"
 FIRST_CALL, SECOND_CALL = "rendez-vous.wav", "voicemail.wav"

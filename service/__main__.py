@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from service import health, processor, telemetry
+from service import processor, telemetry
 from service.errors import ServiceError
+from service.http import health
 from service.settings import SettingError, Settings, variable
-from service.transcript import FORMATS
+from service.transcript.transcript import FORMATS
 
 # Where ECS puts the address of its agent.
 AGENT = "ECS_AGENT_URI"
@@ -85,7 +86,9 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     # The port first: a taken one is known in a moment, a model takes seconds to load.
     with _bind(settings) as listener:
-        from service import api, audio, engine  # noqa: PLC0415 - see above
+        from service.engine import engine  # noqa: PLC0415 - see above
+        from service.http import app as api  # noqa: PLC0415 - see above
+        from service.recording import audio  # noqa: PLC0415 - see above
 
         loaded = engine.Engine.load(settings)
         meter = telemetry.Meter(
@@ -106,7 +109,10 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
     # Before the model is loaded: a task may be stopped while it starts.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    from service import audio, aws, engine, worker  # noqa: PLC0415 - missing settings are refused at once
+    from service.aws import clients as aws  # noqa: PLC0415 - missing settings are refused at once
+    from service.batch import worker  # noqa: PLC0415 - missing settings are refused at once
+    from service.engine import engine  # noqa: PLC0415 - missing settings are refused at once
+    from service.recording import audio  # noqa: PLC0415 - missing settings are refused at once
 
     agent = os.environ.get(AGENT)
     loaded = worker.Worker(
@@ -132,7 +138,8 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
 def _jobs(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stderr)
     _need(settings, "queue_url", "recordings_bucket", "transcripts_bucket")
-    from service import aws, jobs  # noqa: PLC0415 - missing settings are refused at once
+    from service.aws import clients as aws  # noqa: PLC0415 - missing settings are refused at once
+    from service.batch import jobs  # noqa: PLC0415 - missing settings are refused at once
 
     queue = aws.Queue(settings.queue_url)
     view = jobs.Jobs(
@@ -155,7 +162,9 @@ def _jobs(settings: Settings, options: argparse.Namespace) -> int:
 
 def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stderr)
-    from service import audio, engine, evaluate  # noqa: PLC0415 - `--help` and wrong options answer at once
+    from service.engine import engine  # noqa: PLC0415 - `--help` and wrong options answer at once
+    from service.evaluation import gate as evaluate  # noqa: PLC0415 - `--help` and wrong options answer at once
+    from service.recording import audio  # noqa: PLC0415 - `--help` and wrong options answer at once
 
     return evaluate.run(
         options.manifest,
@@ -170,7 +179,7 @@ def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _lock(_: Settings, options: argparse.Namespace) -> int:
-    from service import weights  # noqa: PLC0415 - the other verbs have no use for it
+    from service.engine import weights  # noqa: PLC0415 - the other verbs have no use for it
 
     print(f"{weights.lock(options.name)}  {options.name}")  # noqa: T201 - the line that was recorded
     return 0
@@ -184,7 +193,9 @@ def _need(settings: Settings, *names: str) -> None:
 
 def _transcribe(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stderr)
-    from service import audio, cli, engine  # noqa: PLC0415 - `--help` and wrong options answer at once
+    from service import cli  # noqa: PLC0415 - `--help` and wrong options answer at once
+    from service.engine import engine  # noqa: PLC0415 - `--help` and wrong options answer at once
+    from service.recording import audio  # noqa: PLC0415 - `--help` and wrong options answer at once
 
     loaded = engine.Engine.load(settings)
     loaded.check_language(options.language)

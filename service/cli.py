@@ -7,10 +7,10 @@ from typing import Protocol
 
 from tqdm import tqdm
 
-from service.audio import Recording
-from service.engine import Progress
+from service.engine.engine import Progress
 from service.errors import InvalidField, ServiceError
-from service.transcript import Transcript, render
+from service.recording.audio import Recording
+from service.transcript.transcript import Transcript, render
 
 
 class Transcriber(Protocol):

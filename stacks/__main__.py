@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Sequence
 
-from stacks.costs import Prices
-from stacks.environments import Environment, select
-from stacks.estimate import billed, idle, idle_parts, month
-from stacks.plans import Egress
+from stacks.capacity.prices import Prices
+from stacks.environments.costs import billed, idle, idle_parts, month
+from stacks.environments.environment import Environment, select
+from stacks.environments.plans import Egress
 
 FLEETS = (
     "",

@@ -1,20 +1,20 @@
 from aws_cdk import Stack, Stage, Tags
 from constructs import Construct
 
-from stacks.api import Api
-from stacks.batch import Batch
-from stacks.cluster import Cluster
-from stacks.constructs.model_store import InImage
-from stacks.delivery import Delivery
-from stacks.environments import Environment
-from stacks.gate import Gate
-from stacks.models import Models
-from stacks.monitoring import Monitoring
-from stacks.network import Network
-from stacks.people import People
-from stacks.plans import Weights
-from stacks.recordings import Recordings
-from stacks.registry import Registry
+from stacks.api.stack import Api
+from stacks.batch.stack import Batch
+from stacks.cluster.stack import Cluster
+from stacks.delivery.stack import Delivery
+from stacks.environments.environment import Environment
+from stacks.environments.plans import Weights
+from stacks.gate.stack import Gate
+from stacks.models.model_store import InImage
+from stacks.models.stack import Models
+from stacks.monitoring.stack import Monitoring
+from stacks.network.stack import Network
+from stacks.people.stack import People
+from stacks.recordings.stack import Recordings
+from stacks.registry.stack import Registry
 
 
 class Whisper(Stage):

@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from local import emulator
-from stacks.environments import select
-from stacks.plans import Egress
+from stacks.environments.environment import select
+from stacks.environments.plans import Egress
 from tests.delivery.cloud import Cloud, build
 from tests.stacks.synthesis import synthesize
 

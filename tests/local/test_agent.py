@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.agent import Agent, running_agent
-from service.aws import TaskProtection
+from service.aws.clients import TaskProtection
 
 
 @pytest.fixture

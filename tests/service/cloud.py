@@ -23,9 +23,9 @@ from mypy_boto3_sqs import SQSClient
 from demo.server import ROOT
 from demo.truth import DEMO, MODEL
 from local.emulator import Emulator
-from service.audio import SAMPLE_RATE, decode
-from service.events import Upload, announcement
-from service.results import Places
+from service.batch.events import Upload, announcement
+from service.batch.results import Places
+from service.recording.audio import SAMPLE_RATE, decode
 from service.settings import Settings
 
 REGION = "eu-west-1"

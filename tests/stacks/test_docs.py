@@ -13,11 +13,11 @@ from botocore import xform_name
 from botocore.model import StructureShape
 from botocore.session import get_session
 
-import stacks.environments
-from stacks.constructs.private_network import INTERFACE_ENDPOINTS
-from stacks.costs import Prices, network_per_month
-from stacks.environments import environments
-from stacks.plans import Egress
+import stacks.environments.environment
+from stacks.capacity.prices import Prices, network_per_month
+from stacks.environments.environment import environments
+from stacks.environments.plans import Egress
+from stacks.network.private_network import INTERFACE_ENDPOINTS
 from tests.stacks.synthesis import ROOT, STACKS
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -57,8 +57,8 @@ def test_example_of_a_new_environment_works() -> None:
     """The value that the page tells to add is valid beside the others."""
     page = (ROOT / "docs" / "environments.md").read_text()
     example = page.partition("```python\n")[2].partition("```")[0]
-    added = eval(example.rstrip().rstrip(","), vars(stacks.environments))
-    assert stacks.environments.select("sydney", (*environments(), added)) == (added,)
+    added = eval(example.rstrip().rstrip(","), vars(stacks.environments.environment))
+    assert stacks.environments.environment.select("sydney", (*environments(), added)) == (added,)
 
 
 def test_ways_out_cost_what_the_network_page_says() -> None:

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from service.settings import Settings
-from stacks.capacity import Workload
-from stacks.environments import Environment, select
-from stacks.plans import (
+from stacks.capacity.plan import Workload
+from stacks.environments.environment import Environment, select
+from stacks.environments.plans import (
     FARGATE_MEMORY_MIB,
     ZONES,
     ApiPlan,
@@ -30,7 +30,7 @@ from stacks.plans import (
     TaskSize,
     Weights,
 )
-from stacks.regions import WITHOUT_BUILDS
+from stacks.environments.regions import WITHOUT_BUILDS
 from tests.stacks.promises import PROMISES
 from tests.stacks.synthesis import synthesize
 

@@ -1,0 +1,213 @@
+from collections.abc import Mapping
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elb
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from service.settings import READY_PATH, variable
+from stacks.api.api_scaling import ApiScaling
+from stacks.api.internal_balancer import InternalBalancer
+from stacks.environments.environment import Environment
+from stacks.environments.plans import ApiPlan, Routing, Strategy
+from stacks.network.private_network import HttpsOutOnly, PrivateNetwork
+from stacks.shared.acknowledge import acknowledge
+from stacks.shared.lint import tolerate
+from stacks.tasks.service_task import ServiceTask
+
+# From the container's start to the model being loaded.
+START_UP = Duration.minutes(5)
+# A task whose event loop no longer turns is replaced. The image has no shell and no curl: the service asks itself.
+LIVENESS = ecs.HealthCheck(
+    command=["CMD", "python", "-m", "service", "health"],
+    start_period=START_UP,
+    interval=Duration.seconds(30),
+    timeout=Duration.seconds(10),
+    retries=3,
+)
+# A version that answers so many requests with errors is worse than the one before. A full service's 503 counts, too:
+# under such a load nobody should deploy.
+ROLLBACK_ERROR_SHARE = 0.2
+
+ALGORITHMS: Mapping[Routing, elb.TargetGroupLoadBalancingAlgorithmType] = {
+    Routing.LEAST_OUTSTANDING: elb.TargetGroupLoadBalancingAlgorithmType.LEAST_OUTSTANDING_REQUESTS,
+    Routing.WEIGHTED_RANDOM: elb.TargetGroupLoadBalancingAlgorithmType.WEIGHTED_RANDOM,
+    Routing.ROUND_ROBIN: elb.TargetGroupLoadBalancingAlgorithmType.ROUND_ROBIN,
+}
+
+
+class InferenceApi(Construct):
+    """Tasks that transcribe over HTTP behind a load balancer, for callers who have a key.
+
+    A deploy that does not become ready, or that answers with errors, is rolled back.
+
+    Attributes:
+        balancer: the load balancer in front of the tasks.
+        service: the tasks.
+        keys: the secret that holds the keys of callers, separated by commas; None where the API asks for none.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        network: PrivateNetwork,
+        cluster: ecs.ICluster,
+        task: ServiceTask,
+        balancer: InternalBalancer,
+        environment: Environment,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        api = environment.api
+        self.balancer = balancer
+        self.keys = self._demand_keys(task, retain=environment.production) if api.keys else None
+        task.container.add_port_mappings(ecs.PortMapping(container_port=task.settings.port))
+        self.service = self._service(network, cluster, task, environment)
+        # Else the first tasks may start before they are allowed to pull their image.
+        self.service.node.add_dependency(task.obtain_execution_role())
+        blue_green = api.strategy is Strategy.BLUE_GREEN
+        names = ("Blue", "Green") if blue_green else ("Tasks",)
+        self._target_groups = [self._target_group(name, network, task, api) for name in names]
+        self._attach(task)
+        ApiScaling(
+            self,
+            "Scaling",
+            service=self.service,
+            # A policy counts the requests of one target group, and a deploy moves them to the other.
+            target_group=None if blue_green else self._target_groups[0],
+            plan=environment.plan,
+            api=api,
+        )
+
+    def _demand_keys(self, task: ServiceTask, *, retain: bool) -> secretsmanager.Secret:
+        """One key to begin with; operators add and remove others."""
+        keys = secretsmanager.Secret(
+            self,
+            "Keys",
+            description="Keys of the API's callers, separated by commas. Tasks read them when they start.",
+            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=40, exclude_punctuation=True),
+            removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
+        )
+        acknowledge(keys, rule="SMG4", reason="callers hold the keys, too: only people who tell them can change one")
+        task.container.add_secret(variable("api_keys"), ecs.Secret.from_secrets_manager(keys))
+        return keys
+
+    def _service(
+        self, network: PrivateNetwork, cluster: ecs.ICluster, task: ServiceTask, environment: Environment
+    ) -> ecs.FargateService:
+        blue_green = environment.api.strategy is Strategy.BLUE_GREEN
+        return ecs.FargateService(
+            self,
+            "Service",
+            cluster=cluster,
+            task_definition=task,
+            capacity_provider_strategies=[ecs.CapacityProviderStrategy(capacity_provider="FARGATE", weight=1)],
+            vpc_subnets=network.task_subnets,
+            assign_public_ip=network.public_tasks,
+            security_groups=[HttpsOutOnly(self, "Firewall", vpc=network.vpc)],
+            enable_execute_command=environment.ecs_exec,
+            deployment_strategy=ecs.DeploymentStrategy.BLUE_GREEN if blue_green else ecs.DeploymentStrategy.ROLLING,
+            bake_time=Duration.minutes(environment.api.bake_minutes) if blue_green else None,
+            circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
+            deployment_alarms=ecs.DeploymentAlarmConfig(
+                alarm_names=[self._rollback_alarm().alarm_name], behavior=ecs.AlarmBehavior.ROLLBACK_ON_ALARM
+            ),
+            min_healthy_percent=100,
+            max_healthy_percent=200,
+            health_check_grace_period=START_UP,
+            propagate_tags=ecs.PropagatedTagSource.SERVICE,
+        )
+
+    def _target_group(
+        self, name: str, network: PrivateNetwork, task: ServiceTask, api: ApiPlan
+    ) -> elb.ApplicationTargetGroup:
+        return elb.ApplicationTargetGroup(
+            self,
+            name,
+            vpc=network.vpc,
+            port=task.settings.port,
+            protocol=elb.ApplicationProtocol.HTTP,
+            target_type=elb.TargetType.IP,
+            load_balancing_algorithm_type=ALGORITHMS[api.routing],
+            enable_anomaly_mitigation=True if api.routing is Routing.WEIGHTED_RANDOM else None,
+            slow_start=Duration.seconds(api.slow_start_seconds) if api.slow_start_seconds else None,
+            deregistration_delay=Duration.seconds(task.settings.drain_seconds),
+            health_check=elb.HealthCheck(
+                path=READY_PATH,
+                interval=Duration.seconds(15),
+                healthy_threshold_count=2,
+                # A task that is taken away loses the calls that it has: a minute of silence is needed for that.
+                unhealthy_threshold_count=4,
+            ),
+        )
+
+    def _attach(self, task: ServiceTask) -> None:
+        """Send every request to the tasks. In blue/green it is ECS that moves the weights from then on."""
+        first, *alternate = self._target_groups
+        weighted = [elb.WeightedTargetGroup(target_group=first, weight=100)]
+        weighted += [elb.WeightedTargetGroup(target_group=group, weight=0) for group in alternate]
+        rule = elb.ApplicationListenerRule(
+            self,
+            "Requests",
+            listener=self.balancer.listener,
+            priority=1,
+            conditions=[elb.ListenerCondition.path_patterns(["/*"])],
+            action=elb.ListenerAction.weighted_forward(weighted) if alternate else elb.ListenerAction.forward([first]),
+        )
+        target = self.service.load_balancer_target(
+            container_name=task.container.container_name,
+            container_port=task.settings.port,
+            alternate_target=ecs.AlternateTarget(
+                "Alternate",
+                alternate_target_group=alternate[0],
+                production_listener=ecs.ListenerRuleConfiguration.application_listener_rule(rule),
+            )
+            if alternate
+            else None,
+        )
+        target.attach_to_application_target_group(first)
+        if alternate:
+            tolerate(self.service, rule="W3005", reason="the library names the rule as a dependency, too")
+            moves = "arn:<AWS::Partition>:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
+            acknowledge(
+                self.service,
+                rule=f"IAM4[Policy::{moves}]",
+                reason="AWS keeps the policy by which ECS moves the weights",
+            )
+
+    def _rollback_alarm(self) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
+            self,
+            "Rollback",
+            metric=self.balancer.error_share,
+            threshold=ROLLBACK_ERROR_SHARE,
+            evaluation_periods=3,
+            datapoints_to_alarm=2,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description="Not for people: rolls back a deploy whose tasks answer requests with 5xx.",
+        )
+
+    @property
+    def unhealthy_hosts(self) -> cloudwatch.MathExpression:
+        """Tasks that are registered but not ready."""
+        metrics = {
+            f"group{number}": self.balancer.metric(
+                "UnHealthyHostCount", cloudwatch.Stats.MAXIMUM, TargetGroup=group.target_group_full_name
+            )
+            for number, group in enumerate(self._target_groups)
+        }
+        return cloudwatch.MathExpression(
+            expression=" + ".join(f"FILL({name}, 0)" for name in metrics),
+            using_metrics=metrics,
+            period=Duration.minutes(1),
+            label="unhealthy",
+        )
+
+    @property
+    def errors(self) -> cloudwatch.MathExpression:
+        """Answers with a status of 500 and above in a minute."""
+        return self.balancer.errors

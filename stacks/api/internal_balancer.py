@@ -1,0 +1,124 @@
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_elasticloadbalancingv2 as elb
+from aws_cdk import aws_route53 as route53
+from aws_cdk import aws_route53_targets as targets
+from constructs import Construct
+
+from stacks.environments.environment import Environment
+from stacks.network.private_network import PrivateNetwork
+from stacks.shared.acknowledge import acknowledge
+from stacks.shared.handover import published
+from stacks.shared.private_bucket import PrivateBucket
+
+# What no rule of a listener sends on.
+NOTHING_HERE = elb.ListenerAction.fixed_response(404)
+
+
+class InternalBalancer(Construct):
+    """A load balancer that the network and the clients of an environment reach, and nobody else.
+
+    Attributes:
+        load_balancer: logs every request, and drops headers that are not HTTP.
+        listener: HTTPS, to which plain HTTP is redirected; or plain HTTP.
+        url: where it answers.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, network: PrivateNetwork, environment: Environment
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._environment = environment
+        self.load_balancer = elb.ApplicationLoadBalancer(
+            self,
+            "LoadBalancer",
+            vpc=network.vpc,
+            vpc_subnets=network.inner_subnets,
+            internet_facing=False,
+            drop_invalid_header_fields=True,
+            idle_timeout=Duration.seconds(environment.api_settings.idle_timeout_seconds),
+            deletion_protection=environment.production,
+        )
+        logs = PrivateBucket(self, "AccessLogs", expire_days=environment.access_log_days, retain=environment.production)
+        acknowledge(logs, rule="S1", reason="it holds access logs itself; a log of logs would have no end")
+        self.load_balancer.log_access_logs(logs)
+        self.listener = self._https() if environment.tls else self._http()
+        listeners = [self.listener]
+        if environment.tls:
+            listeners.append(self.load_balancer.add_redirect(open=False))
+        for listener in listeners:
+            for cidr in (network.cidr, *environment.network.clients):
+                listener.connections.allow_default_port_from(ec2.Peer.ipv4(cidr))
+            for group in environment.network.client_groups:
+                listener.connections.allow_default_port_from(ec2.Peer.security_group_id(group))
+        host = self._named() if environment.api.subdomain else self.load_balancer.load_balancer_dns_name
+        self.url = f"{'https' if environment.tls else 'http'}://{host}"
+
+    def _https(self) -> elb.ApplicationListener:
+        certificate = self._environment.api.certificate_arn or self._published("certificate-arn")
+        return self.load_balancer.add_listener(
+            "Listener",
+            port=443,
+            certificates=[elb.ListenerCertificate.from_arn(certificate)],
+            # TLS 1.3 and 1.2, forward secrecy, authenticated ciphers only; post-quantum keys for callers who can.
+            ssl_policy=elb.SslPolicy.TLS13_12_RES_PQ,
+            default_action=NOTHING_HERE,
+            open=False,
+        )
+
+    def _http(self) -> elb.ApplicationListener:
+        return self.load_balancer.add_listener("Listener", port=80, default_action=NOTHING_HERE, open=False)
+
+    def _named(self) -> str:
+        """Give it a name in the account's zone."""
+        zone = route53.HostedZone.from_hosted_zone_attributes(
+            self,
+            "Zone",
+            hosted_zone_id=self._published("hosted-zone-id"),
+            zone_name=self._published("hosted-zone-name"),
+        )
+        subdomain = self._environment.api.subdomain
+        alias = route53.RecordTarget.from_alias(targets.LoadBalancerTarget(self.load_balancer))
+        route53.ARecord(self, "Name", zone=zone, record_name=subdomain, target=alias)
+        return f"{subdomain}.{zone.zone_name}"
+
+    def _published(self, name: str) -> str:
+        return published(self, environment=self._environment, name=name)
+
+    @property
+    def errors(self) -> cloudwatch.MathExpression:
+        """Answers with a status of 500 and above in a minute, from the targets and from the load balancer itself."""
+        return cloudwatch.MathExpression(
+            expression="FILL(targets, 0) + FILL(balancer, 0)",
+            using_metrics={
+                "targets": self.metric("HTTPCode_Target_5XX_Count", cloudwatch.Stats.SUM),
+                "balancer": self.metric("HTTPCode_ELB_5XX_Count", cloudwatch.Stats.SUM),
+            },
+            period=Duration.minutes(1),
+            label="5xx",
+        )
+
+    @property
+    def error_share(self) -> cloudwatch.MathExpression:
+        """Part of a minute's requests that targets answered with 500 and above."""
+        return cloudwatch.MathExpression(
+            expression="IF(requests > 0, FILL(errors, 0) / requests, 0)",
+            using_metrics={
+                "errors": self.metric("HTTPCode_Target_5XX_Count", cloudwatch.Stats.SUM),
+                "requests": self.metric("RequestCount", cloudwatch.Stats.SUM),
+            },
+            period=Duration.minutes(1),
+            label="5xx share",
+        )
+
+    def metric(self, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
+        """A metric of the load balancer by the name that AWS gives it, each minute."""
+        # The library's own metrics cut the listener's ARN into pieces, which cfn-lint refuses across stacks.
+        return cloudwatch.Metric(
+            namespace="AWS/ApplicationELB",
+            metric_name=name,
+            dimensions_map={"LoadBalancer": self.load_balancer.load_balancer_full_name, **dimensions},
+            statistic=statistic,
+            period=Duration.minutes(1),
+        )

@@ -1,0 +1,45 @@
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_ecs as ecs
+from constructs import Construct
+
+from stacks.api.inference_api import LIVENESS, InferenceApi
+from stacks.api.internal_balancer import InternalBalancer
+from stacks.environments.environment import Environment
+from stacks.models.model_store import ModelStore
+from stacks.network.private_network import PrivateNetwork
+from stacks.registry.image_repository import Images
+from stacks.tasks.image_digest import ImageDigest
+from stacks.tasks.service_task import ServiceTask
+
+
+class Api(Stack):
+    """Transcription over HTTP for internal tools."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        environment: Environment,
+        network: PrivateNetwork,
+        cluster: ecs.ICluster,
+        models: ModelStore,
+    ) -> None:
+        super().__init__(scope, "Api", termination_protection=environment.production)
+        task = ServiceTask(
+            self,
+            "Task",
+            verb="api",
+            settings=models.locate(environment.api_settings),
+            environment=environment,
+            images=Images(self, "Images", environment=environment),
+            digest=ImageDigest(self),
+            health_check=LIVENESS,
+        )
+        balancer = InternalBalancer(self, "Balancer", network=network, environment=environment)
+        self.api = InferenceApi(
+            self, "Api", network=network, cluster=cluster, task=task, balancer=balancer, environment=environment
+        )
+        models.serve(task, service=self.api.service)
+        CfnOutput(self, "Url", value=balancer.url)
+        if self.api.keys:
+            CfnOutput(self, "KeysSecretArn", value=self.api.keys.secret_arn)

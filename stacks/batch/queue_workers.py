@@ -1,0 +1,64 @@
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.batch.backlog_scaling import BacklogScaling
+from stacks.environments.environment import Environment
+from stacks.network.private_network import HttpsOutOnly, PrivateNetwork
+from stacks.tasks.service_task import ServiceTask
+
+
+class QueueWorkers(Construct):
+    """Tasks that work through a queue: none while it is empty, as many as the plan allows as it fills.
+
+    They run on Spot but for the first few where the environment says so. AWS replaces no Spot task by one on demand when
+    Spot has no capacity: these few are what still works then.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        network: PrivateNetwork,
+        cluster: ecs.ICluster,
+        task: ServiceTask,
+        queue: sqs.IQueue,
+        arrivals: cloudwatch.Metric,
+        environment: Environment,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.service = ecs.FargateService(
+            self,
+            "Service",
+            cluster=cluster,
+            task_definition=task,
+            capacity_provider_strategies=_strategies(on_demand=environment.on_demand_workers),
+            vpc_subnets=network.task_subnets,
+            assign_public_ip=network.public_tasks,
+            security_groups=[HttpsOutOnly(self, "Firewall", vpc=network.vpc)],
+            circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
+            # Nobody waits on a worker: a deploy may stop the idle ones before the new ones run.
+            min_healthy_percent=0,
+            max_healthy_percent=200,
+            propagate_tags=ecs.PropagatedTagSource.SERVICE,
+        )
+        # Else the first tasks may start before they are allowed to pull their image.
+        self.service.node.add_dependency(task.obtain_execution_role())
+        self.scaling = BacklogScaling(
+            self,
+            "Scaling",
+            service=self.service,
+            queue=queue,
+            arrivals=arrivals,
+            max_tasks=environment.plan.batch_max_tasks,
+            backlog_per_task=environment.plan.backlog_per_task,
+        )
+
+
+def _strategies(*, on_demand: int) -> list[ecs.CapacityProviderStrategy]:
+    strategies = [ecs.CapacityProviderStrategy(capacity_provider="FARGATE_SPOT", weight=1)]
+    if on_demand:
+        strategies.append(ecs.CapacityProviderStrategy(capacity_provider="FARGATE", base=on_demand, weight=0))
+    return strategies

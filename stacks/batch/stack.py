@@ -1,0 +1,76 @@
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_ecs as ecs
+from constructs import Construct
+
+from stacks.batch.queue_workers import QueueWorkers
+from stacks.environments.environment import Environment
+from stacks.models.model_store import ModelStore
+from stacks.network.private_network import PrivateNetwork
+from stacks.recordings.recordings_store import PublishedStore
+from stacks.registry.image_repository import Images
+from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge_wildcards
+from stacks.tasks.image_digest import ImageDigest
+from stacks.tasks.service_task import ServiceTask
+
+
+class Batch(Stack):
+    """Transcription of what lands in the recordings bucket."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        environment: Environment,
+        network: PrivateNetwork,
+        cluster: ecs.Cluster,
+        models: ModelStore,
+    ) -> None:
+        super().__init__(scope, "Batch", termination_protection=environment.production)
+        store = PublishedStore(self, "Store", environment=environment)
+        task = ServiceTask(
+            self,
+            "Task",
+            verb="worker",
+            settings=models.locate(
+                environment.worker_settings(
+                    queue_url=store.queue.queue_url,
+                    recordings_bucket=store.recordings.bucket_name,
+                    transcripts_bucket=store.transcripts.bucket_name,
+                )
+            ),
+            environment=environment,
+            images=Images(self, "Images", environment=environment),
+            digest=ImageDigest(self),
+        )
+        self.workers = QueueWorkers(
+            self,
+            "Workers",
+            network=network,
+            cluster=cluster,
+            task=task,
+            queue=store.queue,
+            arrivals=store.arrivals,
+            environment=environment,
+        )
+        models.serve(task, service=self.workers.service)
+        store.queue.grant_consume_messages(task.task_role)
+        store.recordings.grant_read(task.task_role)
+        store.transcripts.grant_read(task.task_role)
+        store.transcripts.grant_put(task.task_role)
+        # A worker takes back what says that it is at work.
+        store.transcripts.grant_delete(task.task_role, "running/*")
+        # A worker with a recording in hand asks not to be the one that scaling in stops.
+        cluster.grant_task_protection(task.task_role)
+        acknowledge_wildcards(
+            task.task_role,
+            actions=[*S3_READ, *S3_PUT, "s3:DeleteObject*"],
+            resources=[
+                store.recordings.arn_for_objects("*"),
+                *(store.transcripts.arn_for_objects(prefix) for prefix in ("*", "running/*")),
+            ],
+            reason="recordings come under any name, and a transcript has its recording's",
+        )
+        acknowledge_wildcards(
+            task.task_role, resources=[cluster.arn_for_tasks("*")], reason="a task's name is known once it runs"
+        )
+        CfnOutput(self, "ServiceName", value=self.workers.service.service_name)

@@ -1,0 +1,22 @@
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_ecs as ecs
+from constructs import Construct
+
+from stacks.environments.environment import Environment
+from stacks.network.private_network import PrivateNetwork
+
+
+class Cluster(Stack):
+    """The cluster that both services run in, on Fargate and Fargate Spot."""
+
+    def __init__(self, scope: Construct, *, environment: Environment, network: PrivateNetwork) -> None:
+        super().__init__(scope, "Cluster", termination_protection=environment.production)
+        self.cluster = ecs.Cluster(
+            self,
+            "Cluster",
+            vpc=network.vpc,
+            enable_fargate_capacity_providers=True,
+            # The number of tasks that the workers' scaling divides by comes from here.
+            container_insights_v2=ecs.ContainerInsights.ENHANCED,
+        )
+        CfnOutput(self, "ClusterName", value=self.cluster.cluster_name)

@@ -1,1 +1,0 @@
-"""One construct per capability; each owns its resources and exposes few typed attributes."""

@@ -1,0 +1,129 @@
+from collections.abc import Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_codepipeline_actions as actions
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from stacks.delivery.delivery_pipeline import DeliveryPipeline, taking
+from stacks.delivery.pipeline_source import PipelineSource
+from stacks.delivery.release_role import ReleaseRole
+from stacks.environments.environment import Environment
+from stacks.environments.plans import ReleasePlan
+from stacks.registry.image_repository import Images
+from stacks.shared.acknowledge import acknowledge_wildcards
+
+COMMIT = "$CODEBUILD_RESOLVED_SOURCE_VERSION"
+# Who wants a release has it looked at within a week, or tags again.
+APPROVAL = Duration.days(7)
+
+
+class ReleasePipeline(DeliveryPipeline):
+    """From a tag to production: the image that the tag's commit got when it was built, never another one.
+
+    Each stage has a project of its own, which takes the role of its environment and may read the images of the one
+    before: what runs in stage cannot reach production.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        plan: ReleasePlan,
+        images: Images,
+        role: ReleaseRole,
+        topic: sns.ITopic,
+        environment: Environment,
+    ) -> None:
+        source = PipelineSource(
+            scope, "Tags", kind=plan.source, branch=plan.branch, clone=True, environment=environment
+        )
+        super().__init__(
+            scope,
+            construct_id,
+            source=source,
+            # Releases wait for each other: none is lost, and none overtakes another.
+            mode=codepipeline.ExecutionMode.QUEUED,
+            topic=topic,
+            environment=environment,
+        )
+        own = self._own = environment.name
+        self._projects: list[codebuild.PipelineProject] = []
+        builder = {plan.images_from: self._role(plan.images_from)}
+        here = builder | {own: role.role_arn}
+        verified = self.action("Verify", self._project("Verify", own, roles=here), namespace="Verified", STEP="verify")
+        self._digest = verified.variable("IMAGE_DIGEST")
+        self.pipeline.add_stage(stage_name="Verify", actions=[verified])
+        self._release(own, self._project(own.title(), own, roles=here), gate=plan.gate)
+        if plan.onward:
+            self._approve(topic, own, plan.onward)
+        for name in plan.onward:
+            project = self._project(name.title(), name, roles={name: self._role(name)}, images=images)
+            self._release(name, project, gate=False)
+        if plan.gate:
+            # Only what serves is what the next release is compared with.
+            record = self._step("Record", self._project("Record", own, roles={own: role.role_arn}))
+            self.pipeline.add_stage(stage_name="Record", actions=[record])
+        source.start_on_tags(self.pipeline, tags=plan.tags)
+        source.admit(self.pipeline, cloning=self._projects)
+
+    def _release(self, name: str, project: codebuild.PipelineProject, *, gate: bool) -> None:
+        """A stage that brings the image to an environment, deploys and checks it, and measures it where that is asked."""
+        steps = ("Promote", "Release", *(("Gate",) if gate else ()))
+        self.pipeline.add_stage(
+            stage_name=name.title(),
+            actions=[self._step(step, project, order=order) for order, step in enumerate(steps, start=1)],
+        )
+
+    def _approve(self, topic: sns.ITopic, own: str, onward: tuple[str, ...]) -> None:
+        question = f"{self._digest} runs in {own}. May it go to {', '.join(onward)}?"
+        self.pipeline.add_stage(
+            stage_name="Approve",
+            actions=[
+                actions.ManualApprovalAction(
+                    action_name="Approve",
+                    additional_information=question,
+                    notification_topic=topic,
+                    timeout=APPROVAL,
+                )
+            ],
+        )
+
+        acknowledge_wildcards(
+            self.pipeline, actions=["kms:GenerateDataKey*"], reason="the library's grant to write to an encrypted topic"
+        )
+
+    def _step(self, name: str, project: codebuild.PipelineProject, *, order: int = 1) -> actions.CodeBuildAction:
+        return self.action(name, project, order=order, STEP=name.lower(), IMAGE_DIGEST=self._digest)
+
+    def _project(
+        self, construct_id: str, name: str, *, roles: Mapping[str, str], images: Images | None = None
+    ) -> codebuild.PipelineProject:
+        """What runs a stage's steps in an environment: with roles where they work, with this account's images to read."""
+        variables = {f"ROLE_{at.upper()}": arn for at, arn in roles.items()}
+        if images:
+            variables[f"REPOSITORY_{self._own.upper()}"] = images.uri
+        project = self.project(
+            construct_id,
+            f"IMAGE_DIGEST=$(python -m delivery $STEP {name} {COMMIT} $IMAGE_DIGEST)",
+            "export IMAGE_DIGEST",
+            # Golden recordings may be hours long.
+            timeout=Duration.hours(4),
+            exports=["IMAGE_DIGEST"],
+            variables=variables,
+        )
+        project.add_to_role_policy(taking(*roles.values()))
+        if images:
+            images.repository.grant_pull(project)
+            images.repository.grant(project, "ecr:DescribeImages")
+            acknowledge_wildcards(project, resources=["*"], reason="logging in to a registry takes no resource")
+        self._projects.append(project)
+        return project
+
+    def _role(self, name: str) -> str:
+        """The role of another environment, told by its own stack in the same account, or by a person."""
+        return ssm.StringParameter.value_for_string_parameter(self, f"/whisper/{name}/release-role-arn")

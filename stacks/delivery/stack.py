@@ -1,0 +1,32 @@
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from stacks.delivery.commit_pipeline import CommitPipeline
+from stacks.delivery.release_pipeline import ReleasePipeline
+from stacks.delivery.release_role import ReleaseRole
+from stacks.environments.environment import Environment
+from stacks.registry.image_repository import Images
+from stacks.shared.alarm_topic import AlarmTopic
+from stacks.shared.handover import published
+
+
+class Delivery(Stack):
+    """How the environment gets what it runs: pipelines that stand here, and what a pipeline elsewhere may do here."""
+
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        super().__init__(scope, "Delivery", termination_protection=environment.production)
+        commits, releases = environment.commits, environment.releases
+        images = Images(self, "Images", environment=environment)
+        if commits or releases:
+            topic = AlarmTopic(self, "Topic", address=published(self, environment=environment, name="alarm-address"))
+        if commits:
+            ci = CommitPipeline(self, "Ci", plan=commits, images=images, topic=topic, environment=environment)
+            CfnOutput(self, "CiPipelineName", value=ci.pipeline.pipeline_name)
+        if by := environment.name if releases else environment.released_by:
+            role = ReleaseRole(self, "ReleaseRole", by=by, images=images, environment=environment)
+            CfnOutput(self, "ReleaseRoleArn", value=role.role_arn)
+        if releases:
+            release = ReleasePipeline(
+                self, "Release", plan=releases, images=images, role=role, topic=topic, environment=environment
+            )
+            CfnOutput(self, "ReleasePipelineName", value=release.pipeline.pipeline_name)

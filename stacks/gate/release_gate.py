@@ -1,0 +1,86 @@
+from aws_cdk import CfnOutput, Fn
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.environments.environment import Environment
+from stacks.network.private_network import HttpsOutOnly, PrivateNetwork
+from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
+from stacks.shared.handover import published
+from stacks.shared.private_bucket import PrivateBucket
+from stacks.tasks.service_task import ServiceTask
+
+VERB = "evaluate"
+# Recordings with their truth, which people put there, and what each image made of them.
+GOLDEN, REPORTS = "golden", "reports"
+# A replaced report or recording is of interest for as long as somebody may ask why a release was stopped.
+OLD_VERSION_DAYS = 180
+
+
+class ReleaseGate(Construct):
+    """A task that measures an image on golden recordings and compares it with the last release.
+
+    It runs when a release asks for it, and costs nothing in between.
+
+    Attributes:
+        bucket: golden recordings and reports; kept when its stack is deleted, because people heard and wrote them down.
+        connections: its firewall, for the model's store.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        network: PrivateNetwork,
+        cluster: ecs.Cluster,
+        task: ServiceTask,
+        environment: Environment,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.bucket = PrivateBucket(self, "Bucket", expire_days=None, old_version_days=OLD_VERSION_DAYS, retain=True)
+        acknowledge(
+            self.bucket, rule="S1", reason="releases and the people who tend the recordings read it, nobody else"
+        )
+        firewall = HttpsOutOnly(self, "Firewall", vpc=network.vpc)
+        self.connections = ec2.Connections(security_groups=[firewall])
+        self._grant(task, cluster, environment)
+        subnets = network.vpc.select_subnets(subnet_group_name=network.task_subnets.subnet_group_name).subnet_ids
+        # What it takes to run the task, which only the account knows.
+        for name, value in {
+            "Manifest": self.bucket.s3_url_for_object(f"{GOLDEN}/manifest.json"),
+            "Reports": self.bucket.s3_url_for_object(REPORTS),
+            "Cluster": cluster.cluster_arn,
+            "Task": task.task_definition_arn,
+            "Logs": task.log_group.log_group_name,
+            "Subnets": Fn.join(",", subnets),
+            "Firewall": firewall.security_group_id,
+            "PublicAddress": "ENABLED" if network.public_tasks else "DISABLED",
+        }.items():
+            CfnOutput(scope, name, value=value)
+
+    def _grant(self, task: ServiceTask, cluster: ecs.Cluster, environment: Environment) -> None:
+        """The task reads recordings and writes reports; a release starts it, reads its log, and files its report."""
+        reports = f"{REPORTS}/*"
+        role = iam.Role.from_role_arn(
+            self, "Release", published(self, environment=environment, name="release-role-arn")
+        )
+        self.bucket.grant_read(task.task_role)
+        self.bucket.grant_put(task.task_role, reports)
+        self.bucket.grant_read(role)
+        self.bucket.grant_put(role, reports)
+        task.grant_run(role)
+        task.log_group.grant(role, "logs:GetLogEvents")
+        tasks = cluster.arn_for_tasks("*")
+        role.add_to_principal_policy(
+            iam.PolicyStatement(actions=["ecs:DescribeTasks", "ecs:StopTask"], resources=[tasks])
+        )
+        for grantee in (task.task_role, role):
+            acknowledge_wildcards(
+                grantee,
+                actions=[*S3_READ, *S3_PUT],
+                resources=[self.bucket.arn_for_objects(name) for name in ("*", reports)],
+                reason="recordings and reports come under any name",
+            )
+        acknowledge_wildcards(role, resources=[tasks], reason="a task's name is known once it runs")

@@ -1,0 +1,37 @@
+from aws_cdk import Stack
+from aws_cdk import aws_ecs as ecs
+from constructs import Construct
+
+from stacks.environments.environment import Environment
+from stacks.gate.release_gate import VERB, ReleaseGate
+from stacks.models.model_store import ModelStore
+from stacks.network.private_network import PrivateNetwork
+from stacks.registry.image_repository import Images
+from stacks.tasks.image_digest import ImageDigest
+from stacks.tasks.service_task import ServiceTask
+
+
+class Gate(Stack):
+    """What a release is measured by, in the environment that it reaches first."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        environment: Environment,
+        network: PrivateNetwork,
+        cluster: ecs.Cluster,
+        models: ModelStore,
+    ) -> None:
+        super().__init__(scope, "Gate", termination_protection=environment.production)
+        task = ServiceTask(
+            self,
+            "Measure",
+            verb=VERB,
+            settings=models.locate(environment.gate_settings),
+            environment=environment,
+            images=Images(self, "Images", environment=environment),
+            digest=ImageDigest(self),
+        )
+        gate = ReleaseGate(self, "Gate", network=network, cluster=cluster, task=task, environment=environment)
+        models.serve(task, service=gate)

@@ -1,0 +1,22 @@
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from stacks.environments.environment import Environment
+from stacks.environments.plans import Weights
+from stacks.models.model_store import ModelBucket, ModelFileSystem
+from stacks.network.private_network import PrivateNetwork
+
+
+class Models(Stack):
+    """The models of an environment whose image does not bring its own."""
+
+    def __init__(self, scope: Construct, *, environment: Environment, network: PrivateNetwork) -> None:
+        super().__init__(scope, "Models", termination_protection=environment.production)
+        self.store: ModelBucket | ModelFileSystem
+        if environment.weights is Weights.S3:
+            self.store = ModelBucket(self, "Models", retain=environment.production)
+            CfnOutput(self, "ModelsBucket", value=self.store.bucket.bucket_name)
+        else:
+            self.store = ModelFileSystem(self, "Models", network=network, retain=environment.production)
+            CfnOutput(self, "FileSystemId", value=self.store.file_system.file_system_id)
+            CfnOutput(self, "AccessPointId", value=self.store.access_point.access_point_id)

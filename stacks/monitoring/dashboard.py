@@ -1,0 +1,165 @@
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk.aws_cloudwatch import Stats
+from constructs import Construct
+
+from stacks.api.inference_api import InferenceApi
+from stacks.batch.queue_workers import QueueWorkers
+from stacks.environments.environment import Environment
+from stacks.recordings.recordings_store import PublishedStore
+from stacks.shared.metrics import OUTCOMES, CallMetrics, task_count
+
+# What CloudWatch divides a row of widgets into.
+COLUMNS = 24
+HOUR, MINUTE = Duration.hours(1), Duration.minutes(1)
+
+
+class Dashboard(cloudwatch.Dashboard):
+    """An environment at a glance: alarms, the API, the queue, the fleets, and what an audio hour costs.
+
+    Lines across a graph are what the environment's workload and settings promise.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        api: InferenceApi,
+        workers: QueueWorkers,
+        store: PublishedStore,
+        alarms: Sequence[cloudwatch.IAlarm],
+        dollars_per_audio_hour: float,
+    ) -> None:
+        super().__init__(scope, construct_id, default_interval=Duration.days(1))
+        self._environment = environment
+        self._api = CallMetrics(environment=environment.name, verb="api")
+        self._worker = CallMetrics(environment=environment.name, verb="worker")
+        self._both = (self._api, self._worker)
+        self.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=COLUMNS, height=3))
+        self.add_widgets(self._latency(), _outcomes(self._api, "API calls by outcome"), _errors(api))
+        self.add_widgets(_depth(store), self._age(store), _outcomes(self._worker, "Recordings by outcome"))
+        self.add_widgets(self._tasks(api, workers), self._queue_wait(), self._real_time_factor())
+        self.add_widgets(self._audio_hours(), self._cost(dollars_per_audio_hour))
+
+    def _latency(self) -> cloudwatch.GraphWidget:
+        """Percentiles, and the mean without the slowest hundredth."""
+        return _graph(
+            "API latency",
+            "seconds",
+            *(self._api.latency(statistic) for statistic in (Stats.p(50), Stats.p(90), Stats.p(99), Stats.tm(99))),
+            lines={"deadline": self._environment.api_settings.job_deadline_seconds},
+        )
+
+    def _age(self, store: PublishedStore) -> cloudwatch.GraphWidget:
+        return _graph(
+            "Age of the oldest message",
+            "seconds",
+            store.queue.metric_approximate_age_of_oldest_message(period=MINUTE),
+            lines={
+                "alarm": self._environment.plan.oldest_message_alarm_seconds,
+                "due": self._environment.workload.window_hours * 3600,
+            },
+        )
+
+    def _tasks(self, api: InferenceApi, workers: QueueWorkers) -> cloudwatch.GraphWidget:
+        plan = self._environment.plan
+        return _graph(
+            "Tasks",
+            "tasks",
+            *(
+                task_count(service, f"{state}TaskCount").with_(label=f"{verb} {state.lower()}")
+                for verb, service in (("api", api.service), ("worker", workers.service))
+                for state in ("Running", "Desired")
+            ),
+            lines={"most api": plan.api_max_tasks, "most worker": plan.batch_max_tasks},
+        )
+
+    def _queue_wait(self) -> cloudwatch.GraphWidget:
+        return _graph(
+            "Wait before work begins",
+            "seconds",
+            *(calls.queue_wait(statistic) for calls in self._both for statistic in (Stats.p(50), Stats.p(99))),
+        )
+
+    def _real_time_factor(self) -> cloudwatch.GraphWidget:
+        return _graph(
+            "Real-time factor",
+            "seconds of work per second of audio",
+            *(calls.real_time_factor(statistic) for calls in self._both for statistic in (Stats.p(50), Stats.p(90))),
+            lines={"planned": 1 / self._environment.plan.speed.audio_seconds_per_second},
+        )
+
+    def _audio_hours(self) -> cloudwatch.GraphWidget:
+        return _graph(
+            "Audio hours transcribed",
+            "audio hours in an hour",
+            *(
+                _math(f"{calls.verb}_audio / 3600", label=calls.verb, **{f"{calls.verb}_audio": calls.audio_seconds})
+                for calls in self._both
+            ),
+            wide=True,
+        )
+
+    def _cost(self, planned: float) -> cloudwatch.GraphWidget:
+        """Of the time in which tasks worked; the budget sees the rest."""
+        return _graph(
+            "Cost per audio hour",
+            "US dollars",
+            *(
+                _math(
+                    f"{calls.verb}_cost / {calls.verb}_audio * 3600",
+                    label=calls.verb,
+                    **{f"{calls.verb}_cost": calls.cost, f"{calls.verb}_audio": calls.audio_seconds},
+                )
+                for calls in self._both
+            ),
+            lines={"worker planned, with idle time": planned},
+            wide=True,
+        )
+
+
+def _outcomes(calls: CallMetrics, title: str) -> cloudwatch.GraphWidget:
+    return _graph(title, "calls", *(calls.calls(outcome).with_(label=outcome) for outcome in OUTCOMES))
+
+
+def _errors(api: InferenceApi) -> cloudwatch.GraphWidget:
+    return _graph("API errors and tasks not ready", "answers a minute, tasks", api.errors, api.unhealthy_hosts)
+
+
+def _depth(store: PublishedStore) -> cloudwatch.GraphWidget:
+    queue, dead = store.queue, store.dead_letters
+    return _graph(
+        "Recordings waiting",
+        "messages",
+        queue.metric_approximate_number_of_messages_visible(period=MINUTE, label="waiting"),
+        queue.metric_approximate_number_of_messages_not_visible(period=MINUTE, label="in work"),
+        dead.metric_approximate_number_of_messages_visible(period=MINUTE, label="given up"),
+    )
+
+
+def _math(expression: str, *, label: str, **metrics: cloudwatch.IMetric) -> cloudwatch.MathExpression:
+    return cloudwatch.MathExpression(expression=expression, label=label, using_metrics=metrics, period=HOUR)
+
+
+def _graph(
+    title: str,
+    unit: str,
+    *metrics: cloudwatch.IMetric,
+    lines: Mapping[str, float] | None = None,
+    wide: bool = False,
+) -> cloudwatch.GraphWidget:
+    annotations = [
+        cloudwatch.HorizontalAnnotation(label=label, value=round(value, 3)) for label, value in (lines or {}).items()
+    ]
+    return cloudwatch.GraphWidget(
+        title=title,
+        left=list(metrics),
+        left_annotations=annotations,
+        left_y_axis=cloudwatch.YAxisProps(label=unit, min=0, show_units=False),
+        width=COLUMNS // (2 if wide else 3),
+        height=6,
+    )

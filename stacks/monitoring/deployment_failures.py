@@ -1,0 +1,37 @@
+from collections.abc import Sequence
+
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.monitoring.alarms import runbook_page
+
+
+class DeploymentFailures(events.Rule):
+    """Tells a topic when a deployment of a service fails, which its circuit breaker or its alarm decides."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, services: Sequence[ecs.FargateService], topic: sns.ITopic
+    ) -> None:
+        event = events.EventField.from_path
+        super().__init__(
+            scope,
+            construct_id,
+            event_pattern=events.EventPattern(
+                source=["aws.ecs"],
+                detail_type=["ECS Deployment State Change"],
+                detail={"eventName": ["SERVICE_DEPLOYMENT_FAILED"]},
+                resources=[service.service_arn for service in services],
+            ),
+            targets=[
+                targets.SnsTopic(
+                    topic,
+                    message=events.RuleTargetInput.from_text(
+                        f"A deployment of {event('$.resources[0]')} failed: {event('$.detail.reason')}"
+                        f" What to do: {runbook_page('deployment-failed')}"
+                    ),
+                )
+            ],
+        )

@@ -1,0 +1,43 @@
+from aws_cdk import CfnOutput, Stack
+from aws_cdk.aws_ssm import StringParameter
+from constructs import Construct
+
+from stacks.api.inference_api import InferenceApi
+from stacks.batch.queue_workers import QueueWorkers
+from stacks.capacity.prices import Prices
+from stacks.environments.costs import batch_per_audio_hour, month
+from stacks.environments.environment import Environment
+from stacks.environments.regions import WITHOUT_BUDGETS
+from stacks.monitoring.alarms import Alarms
+from stacks.monitoring.dashboard import Dashboard
+from stacks.monitoring.deployment_failures import DeploymentFailures
+from stacks.monitoring.spending import Spending
+from stacks.recordings.recordings_store import PublishedStore
+from stacks.shared.alarm_topic import AlarmTopic
+
+
+class Monitoring(Stack):
+    """What a person looks at, and what wakes one."""
+
+    def __init__(self, scope: Construct, *, environment: Environment, api: InferenceApi, workers: QueueWorkers) -> None:
+        super().__init__(scope, "Monitoring", termination_protection=environment.production)
+        store, prices = PublishedStore(self, "Store", environment=environment), Prices.read()
+        address = StringParameter.value_for_string_parameter(self, environment.parameter("alarm-address"))
+        topic = AlarmTopic(self, "Topic", address=address)
+        alarms = Alarms(self, "Alarms", topic=topic, environment=environment, api=api, workers=workers, store=store)
+        DeploymentFailures(self, "DeploymentFailures", services=[api.service, workers.service], topic=topic)
+        tags = {key: environment.tags[key] for key in ("application", "environment")}
+        if environment.region not in WITHOUT_BUDGETS:
+            Spending(self, "Spending", dollars=month(environment, prices), tags=tags, topic=topic)
+        dashboard = Dashboard(
+            self,
+            "Dashboard",
+            environment=environment,
+            api=api,
+            workers=workers,
+            store=store,
+            alarms=alarms.all,
+            dollars_per_audio_hour=batch_per_audio_hour(environment, prices),
+        )
+        CfnOutput(self, "AlarmTopicArn", value=topic.topic_arn)
+        CfnOutput(self, "DashboardName", value=dashboard.dashboard_name)

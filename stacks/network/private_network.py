@@ -1,0 +1,94 @@
+from aws_cdk import Aws, RemovalPolicy, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stacks.environments.plans import NARROW_MASK, Egress, NetworkPlan
+from stacks.shared.lint import tolerate
+
+# What a task cannot start or work without, where it has no way out but these.
+INTERFACE_ENDPOINTS = {
+    "Images": ec2.InterfaceVpcEndpointAwsService.ECR,
+    "ImageLayers": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
+    "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
+    "Queues": ec2.InterfaceVpcEndpointAwsService.SQS,
+    "Secrets": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+}
+
+
+class PrivateNetwork(Construct):
+    """A network over explicit zones in which nothing can be reached from outside.
+
+    Attributes:
+        vpc: the network.
+        cidr: its addresses.
+        task_subnets: where tasks run; `public_tasks` says whether they need a public address to reach AWS.
+        inner_subnets: where internal load balancers stand.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, plan: NetworkPlan, log_retention: logs.RetentionDays
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.cidr = plan.cidr
+        self.public_tasks = plan.egress is Egress.PUBLIC
+        self.inner_subnets = ec2.SubnetSelection(subnet_group_name="Inner")
+        self.task_subnets = ec2.SubnetSelection(subnet_group_name="Outer" if self.public_tasks else "Inner")
+        self.vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            ip_addresses=ec2.IpAddresses.cidr(plan.cidr),
+            availability_zones=[f"{Aws.REGION}{zone}" for zone in plan.zones],
+            nat_gateways=1 if plan.egress is Egress.NAT else 0,
+            subnet_configuration=_subnets(plan),
+            # CloudFormation cannot take away the rules that the group is born with: the library's function does.
+            restrict_default_security_group=True,
+        )
+        closed = Stack.of(self).node.find_child("Custom::VpcRestrictDefaultSGCustomResourceProvider")
+        tolerate(
+            closed.node.find_child("Handler"), rule="W3005", reason="the library names the role as a dependency, too"
+        )
+        self._record(log_retention)
+        # Recordings, transcripts and image layers travel through S3: its gateway is free, a NAT gateway is not.
+        self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        if plan.egress is Egress.ENDPOINTS:
+            self._replace_internet()
+
+    def _record(self, retention: logs.RetentionDays) -> None:
+        """Keep who talked to whom, and who was refused; not what was said."""
+        self.flows = logs.LogGroup(self, "Flows", retention=retention, removal_policy=RemovalPolicy.DESTROY)
+        self.vpc.add_flow_log(
+            "FlowLog",
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(self.flows),
+            max_aggregation_interval=ec2.FlowLogMaxAggregationInterval.TEN_MINUTES,
+        )
+
+    def _replace_internet(self) -> None:
+        """An interface in each zone for each service that a task calls; what else there is stays out of reach."""
+        group = ec2.SecurityGroup(
+            self, "Endpoints", vpc=self.vpc, allow_all_outbound=False, description="HTTPS from the network to AWS"
+        )
+        group.add_ingress_rule(ec2.Peer.ipv4(self.cidr), ec2.Port.HTTPS, "tasks")
+        for name, service in INTERFACE_ENDPOINTS.items():
+            self.vpc.add_interface_endpoint(name, service=service, security_groups=[group], open=False)
+
+
+def _subnets(plan: NetworkPlan) -> list[ec2.SubnetConfiguration]:
+    """Subnets of each zone: tasks get nearly everything, the load balancer or the NAT gateway beside them a little."""
+    inner = ec2.SubnetType.PRIVATE_WITH_EGRESS if plan.egress is Egress.NAT else ec2.SubnetType.PRIVATE_ISOLATED
+    public = plan.egress is Egress.PUBLIC
+    wide, narrow = plan.task_mask, NARROW_MASK
+    subnets = [
+        ec2.SubnetConfiguration(name="Inner", subnet_type=inner, cidr_mask=narrow if public else wide),
+        ec2.SubnetConfiguration(name="Outer", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=wide if public else narrow),
+    ]
+    # The library hands out addresses in this order: the large subnets first, so that none is left over between.
+    return subnets[:1] if plan.egress is Egress.ENDPOINTS else sorted(subnets, key=lambda subnet: subnet.cidr_mask or 0)
+
+
+class HttpsOutOnly(ec2.SecurityGroup):
+    """Lets nothing in, and nothing out but HTTPS: what a task needs to reach AWS."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, vpc: ec2.IVpc) -> None:
+        super().__init__(scope, construct_id, vpc=vpc, allow_all_outbound=False)
+        self.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.HTTPS, "AWS")

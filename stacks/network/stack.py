@@ -1,0 +1,22 @@
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from stacks.environments.environment import Environment
+from stacks.network.private_network import PrivateNetwork
+
+
+class Network(Stack):
+    """The environment's own network."""
+
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        self._zones = [f"{environment.region}{letter}" for letter in environment.network.zones]
+        super().__init__(scope, "Network", termination_protection=environment.production)
+        self.network = PrivateNetwork(
+            self, "Private", plan=environment.network, log_retention=environment.log_retention
+        )
+        CfnOutput(self, "VpcId", value=self.network.vpc.vpc_id)
+
+    @property
+    def availability_zones(self) -> list[str]:
+        """The zones of the environment: the library would look an account's up, and synth with made-up ones till then."""
+        return self._zones

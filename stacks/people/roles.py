@@ -1,0 +1,118 @@
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.recordings.recordings_store import PublishedStore
+from stacks.shared.acknowledge import acknowledge_wildcards
+from stacks.shared.bootstrap import ROLES, bootstrap_roles
+
+# Why some rights to look are on all resources.
+NO_LESS = "AWS offers listing, query results and metrics for no narrower resource"
+
+
+class _Role(iam.Role):
+    """A role that one principal of the account may take for an hour at a time."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str, description: str) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            assumed_by=iam.ArnPrincipal(principal_arn),
+            description=description,
+            max_session_duration=Duration.hours(1),
+        )
+
+    def may(self, *actions: str, on: list[str], because: str = "", **conditions: dict[str, str]) -> None:
+        """Allow actions on resources, where conditions hold; `because` says why a resource ends in a wildcard."""
+        self.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=on, conditions=conditions))
+        if because:
+            acknowledge_wildcards(self, resources=on, reason=because)
+
+
+class Deployer(_Role):
+    """Deploys with the CDK, through the roles that its bootstrap made, and does nothing else itself."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str) -> None:
+        super().__init__(scope, construct_id, principal_arn=principal_arn, description="Deploys with the CDK")
+        self.may("sts:AssumeRole", on=bootstrap_roles(*ROLES, "image-publishing"))
+
+
+class Operator(_Role):
+    """Keeps the service running: reads logs and metrics, restarts tasks, redrives dead letters; hears and reads no call.
+
+    Which recordings there are, and why one has no transcript, an operator sees: nobody could reconcile them otherwise.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        principal_arn: str,
+        store: PublishedStore,
+        cluster_name: str,
+        stacks: str,
+    ) -> None:
+        super().__init__(scope, construct_id, principal_arn=principal_arn, description="Restarts, redrives, reads logs")
+        self._redrive(store)
+        self._reconcile(store)
+        self._restart(cluster_name)
+        self._look(stacks)
+
+    def _redrive(self, store: PublishedStore) -> None:
+        dead, alive = store.dead_letters.queue_arn, store.queue.queue_arn
+        moves = ("StartMessageMoveTask", "CancelMessageMoveTask", "ListMessageMoveTasks")
+        # SQS moves with the rights of the one who asks.
+        self.may(*(f"sqs:{verb}" for verb in (*moves, "ReceiveMessage", "DeleteMessage")), on=[dead])
+        self.may("sqs:SendMessage", on=[alive])
+        self.may("sqs:GetQueueAttributes", "sqs:GetQueueUrl", on=[dead, alive])
+
+    def _reconcile(self, store: PublishedStore) -> None:
+        self.may("s3:ListBucketVersions", on=[store.recordings.bucket_arn])
+        self.may("s3:ListBucket", on=[store.transcripts.bucket_arn])
+        reasons = [store.transcripts.arn_for_objects(f"{kind}/*") for kind in ("failed", "running")]
+        self.may("s3:GetObject", on=reasons, because="why there is no transcript, and who is at one")
+
+    def _restart(self, cluster_name: str) -> None:
+        stack = Stack.of(self)
+        cluster = stack.format_arn(service="ecs", resource="cluster", resource_name=cluster_name)
+        services, tasks = (
+            stack.format_arn(service="ecs", resource=kind, resource_name=f"{cluster_name}/*")
+            for kind in ("service", "task")
+        )
+        self.may("ecs:DescribeClusters", on=[cluster])
+        whole = "the cluster runs this service only"
+        self.may("ecs:UpdateService", "ecs:DescribeServices", on=[services], because=whole)
+        self.may("ecs:StopTask", "ecs:DescribeTasks", on=[tasks], because=whole)
+        self.may("ecs:ListServices", "ecs:ListTasks", on=["*"], because=NO_LESS, ArnEquals={"ecs:cluster": cluster})
+
+    def _look(self, stacks: str) -> None:
+        stack = Stack.of(self)
+        # CloudFormation begins the name of a log group with that of its stack.
+        groups = stack.format_arn(service="logs", resource=f"log-group:{stacks}")
+        reading = ("FilterLogEvents", "GetLogEvents", "DescribeLogStreams", "StartQuery")
+        self.may(*(f"logs:{verb}" for verb in reading), on=[groups], because="the log groups of this environment")
+        every = stack.format_arn(service="logs", resource="log-group:*")
+        self.may("logs:DescribeLogGroups", on=[every], because="to find those of this environment")
+        self.may("logs:GetQueryResults", "logs:StopQuery", on=["*"], because=NO_LESS)
+        metrics = ("GetMetricData", "GetMetricStatistics", "ListMetrics", "DescribeAlarms", "ListDashboards")
+        self.may(*(f"cloudwatch:{verb}" for verb in metrics), on=["*"], because=NO_LESS)
+        scaling = ("DescribeScalableTargets", "DescribeScalingActivities", "DescribeScalingPolicies")
+        self.may(*(f"application-autoscaling:{verb}" for verb in scaling), on=["*"], because=NO_LESS)
+        self.may("ce:GetCostAndUsage", "ce:ListCostAllocationTags", on=["*"], because=NO_LESS)
+        own = stack.format_arn(service="cloudformation", resource="stack", resource_name=f"{stacks}/*")
+        seeing = ("cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents")
+        self.may(*seeing, on=[own], because="the stacks of this environment")
+
+
+class Analyst(_Role):
+    """Reads transcripts; hears no recording."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str, store: PublishedStore) -> None:
+        super().__init__(scope, construct_id, principal_arn=principal_arn, description="Reads transcripts")
+        self.may("s3:ListBucket", on=[store.transcripts.bucket_arn])
+        self.may(
+            "s3:GetObject",
+            on=[store.transcripts.arn_for_objects("transcripts/*")],
+            because="every transcript, nothing else",
+        )

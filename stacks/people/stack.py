@@ -1,0 +1,33 @@
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from stacks.environments.environment import Environment
+from stacks.people.roles import Analyst, Deployer, Operator
+from stacks.recordings.recordings_store import PublishedStore
+from stacks.shared.handover import published
+
+
+class People(Stack):
+    """Who may do what, as three roles; who takes them is known to the account only."""
+
+    def __init__(self, scope: Construct, *, environment: Environment, cluster_name: str) -> None:
+        super().__init__(scope, "People", termination_protection=environment.production)
+        store = PublishedStore(self, "Store", environment=environment)
+        principals = {
+            role: published(self, environment=environment, name=f"{role}-principal-arn")
+            for role in ("deployer", "operator", "analyst")
+        }
+        roles = (
+            Deployer(self, "Deployer", principal_arn=principals["deployer"]),
+            Operator(
+                self,
+                "Operator",
+                principal_arn=principals["operator"],
+                store=store,
+                cluster_name=cluster_name,
+                stacks=f"whisper-{environment.name}-*",
+            ),
+            Analyst(self, "Analyst", principal_arn=principals["analyst"], store=store),
+        )
+        for role in roles:
+            CfnOutput(self, f"{role.node.id}RoleArn", value=role.role_arn)

@@ -1,0 +1,134 @@
+from functools import cached_property
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.environments.environment import Environment
+from stacks.shared.handover import publish, published
+from stacks.shared.private_bucket import PrivateBucket
+
+
+class RecordingsStore(Construct):
+    """Where recordings arrive and transcripts leave, and the queue that holds one message per recording.
+
+    A message that was received `max_receives` times without being deleted waits in `dead_letters`. Who read or wrote
+    an object of either bucket is in `access_logs`.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+        super().__init__(scope, construct_id)
+        retain = environment.production
+        self.access_logs = PrivateBucket(self, "AccessLogs", expire_days=environment.access_log_days, retain=retain)
+        self.recordings = PrivateBucket(
+            self, "Recordings", expire_days=environment.recording_days, retain=retain, access_logs=self.access_logs
+        )
+        self.transcripts = PrivateBucket(
+            self, "Transcripts", expire_days=environment.transcript_days, retain=retain, access_logs=self.access_logs
+        )
+        removal = RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY
+        # A message keeps its age when it moves, so the dead-letter queue must hold longer than the queue.
+        self.dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            removal_policy=removal,
+        )
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            visibility_timeout=Duration.seconds(environment.settings.visibility_timeout_seconds),
+            retention_period=Duration.days(7),
+            receive_message_wait_time=Duration.seconds(20),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=environment.max_receives),
+            removal_policy=removal,
+        )
+        self._arrivals = self._announce()
+        self._publish(environment)
+
+    def _announce(self) -> events.Rule:
+        """Put a message on the queue for every object written to the recordings bucket."""
+        # The bucket construct's own switch deploys a Lambda function for this one property.
+        bucket = self.recordings.node.default_child
+        assert isinstance(bucket, s3.CfnBucket)  # noqa: S101 -- tells the type checker what the L2 always makes
+        bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+        )
+        return events.Rule(
+            self,
+            "Arrivals",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={"bucket": {"name": [self.recordings.bucket_name]}},
+            ),
+            # An event that cannot be put on the queue is kept beside the recordings that failed.
+            targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
+        )
+
+    def _publish(self, environment: Environment) -> None:
+        """Tell the stacks that use the store what its parts are called."""
+        publish(
+            self,
+            environment=environment,
+            recordings_bucket=self.recordings.bucket_name,
+            transcripts_bucket=self.transcripts.bucket_name,
+            queue_name=self.queue.queue_name,
+            dead_letter_queue_name=self.dead_letters.queue_name,
+            arrivals_rule_name=self._arrivals.rule_name,
+        )
+
+
+class PublishedStore(Construct):
+    """A recordings store as the stacks see it that use it, found by the names that its own stack published."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+        super().__init__(scope, construct_id)
+        self._environment = environment
+
+    # Each is looked up where it is used only: CloudFormation complains about a parameter that nobody reads.
+    @cached_property
+    def recordings(self) -> s3.IBucket:
+        """Where recordings arrive."""
+        return s3.Bucket.from_bucket_name(self, "Recordings", self._name("recordings-bucket"))
+
+    @cached_property
+    def transcripts(self) -> s3.IBucket:
+        """Where transcripts leave."""
+        return s3.Bucket.from_bucket_name(self, "Transcripts", self._name("transcripts-bucket"))
+
+    @cached_property
+    def queue(self) -> sqs.IQueue:
+        """A message per recording."""
+        return self._queue("Queue", "queue-name")
+
+    @cached_property
+    def dead_letters(self) -> sqs.IQueue:
+        """Messages that failed too often."""
+        return self._queue("DeadLetters", "dead-letter-queue-name")
+
+    @property
+    def arrivals(self) -> cloudwatch.Metric:
+        """Recordings announced per minute."""
+        return cloudwatch.Metric(
+            namespace="AWS/Events",
+            metric_name="MatchedEvents",
+            dimensions_map={"RuleName": self._name("arrivals-rule-name")},
+            statistic=cloudwatch.Stats.SUM,
+            period=Duration.minutes(1),
+        )
+
+    def _queue(self, construct_id: str, name: str) -> sqs.IQueue:
+        arn = Stack.of(self).format_arn(service="sqs", resource=self._name(name))
+        return sqs.Queue.from_queue_arn(self, construct_id, arn)
+
+    def _name(self, name: str) -> str:
+        return published(self, environment=self._environment, name=name)

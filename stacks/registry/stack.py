@@ -1,0 +1,14 @@
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from stacks.environments.environment import Environment
+from stacks.registry.image_repository import ImageRepository
+
+
+class Registry(Stack):
+    """The repository of the service's images; deployed before the first image exists."""
+
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        super().__init__(scope, "Registry", termination_protection=environment.production)
+        self.repository = ImageRepository(self, "Images", environment=environment)
+        CfnOutput(self, "RepositoryUri", value=self.repository.repository_uri)

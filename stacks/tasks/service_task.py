@@ -1,0 +1,76 @@
+from dataclasses import replace
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from service.settings import Settings
+from stacks.environments.environment import Environment
+from stacks.registry.image_repository import Images
+from stacks.shared.acknowledge import acknowledge, acknowledge_wildcards
+from stacks.tasks.image_digest import ImageDigest
+
+# Nobody in particular: what the service reads is readable for all, what it writes is in /tmp.
+NOBODY = "65534:65534"
+
+
+class ServiceTask(ecs.FargateTaskDefinition):
+    """One container that runs a verb of the service: not as root, on a root it cannot write, with no capabilities."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        verb: str,
+        settings: Settings,
+        environment: Environment,
+        images: Images,
+        digest: ImageDigest,
+        health_check: ecs.HealthCheck | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            cpu=environment.size.cpu,
+            memory_limit_mib=environment.size.memory_mib,
+            runtime_platform=ecs.RuntimePlatform(
+                cpu_architecture=ecs.CpuArchitecture.of(environment.processor),
+                operating_system_family=ecs.OperatingSystemFamily.LINUX,
+            ),
+            # Fargate has no tmpfs: the writable /tmp is a volume, which takes its owner and mode from the image's.
+            volumes=[ecs.Volume(name="tmp")],
+        )
+        self.settings = settings
+        self.log_group = logs.LogGroup(
+            self, "Logs", retention=environment.log_retention, removal_policy=RemovalPolicy.DESTROY
+        )
+        linux = ecs.LinuxParameters(self, "Linux", init_process_enabled=True)
+        linux.drop_capabilities(ecs.Capability.ALL)
+        # Not the library's own image of a repository: that takes a digest which is unknown at synth for a tag.
+        image = ecs.ContainerImage.from_registry(f"{images.uri}@{digest.value_as_string}")
+        images.grant_pull(self.obtain_execution_role())
+        acknowledge_wildcards(
+            self.obtain_execution_role(), resources=["*"], reason="logging in to a registry takes no resource"
+        )
+        acknowledge(self, rule="ECS2", reason="the settings hold nothing secret; keys come from the vault")
+        self.container = self.add_container(
+            "Service",
+            image=image,
+            command=[verb],
+            environment=replace(settings, image=digest.value_as_string).to_environ(),
+            health_check=health_check,
+            user=NOBODY,
+            # The agent that opens shells writes beside the service.
+            readonly_root_filesystem=not environment.ecs_exec,
+            linux_parameters=linux,
+            stop_timeout=Duration.seconds(settings.stop_timeout_seconds),
+            logging=ecs.LogDrivers.aws_logs(
+                stream_prefix=verb,
+                log_group=self.log_group,
+                # A log that cannot be delivered must not stop a transcription.
+                mode=ecs.AwsLogDriverMode.NON_BLOCKING,
+            ),
+        )
+        self.container.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))  # noqa: S108 -- the mount itself

@@ -1,0 +1,74 @@
+"""The door to AWS, against an emulator's S3."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from mypy_boto3_s3 import S3Client
+
+from demo.truth import MODEL
+from local import emulator
+from service.aws import clients as aws
+from service.engine import model
+from service.errors import ModelError
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Client]:
+    """A client of an emulated S3, which the service finds through its environment as it finds AWS."""
+    folder = tmp_path_factory.mktemp("cloud")
+    try:
+        running = emulator.start(folder)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (running.environ() | {"AWS_DEFAULT_REGION": "eu-west-1"}).items():
+                patch.setenv(name, value)
+            client = boto3.client("s3")
+            client.create_bucket(Bucket="models", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+            client.put_object(Bucket="models", Key="demo/")
+            for path in MODEL.iterdir():
+                client.upload_file(str(path), "models", f"demo/{path.name}")
+            client.put_object(Bucket="models", Key="demo/older/model.bin", Body=b"not this one")
+            client.put_object(Bucket="models", Key="demo-2/model.bin", Body=b"nor this one")
+            yield client
+    finally:
+        emulator.stop(folder)
+
+
+@pytest.fixture(autouse=True)
+def _scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is downloaded goes where the test's other files go."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.mark.usefixtures("s3")
+def test_model_in_s3_is_the_model_that_was_put_there() -> None:
+    """Every file under the prefix arrives unchanged; folders below it and prefixes beside it stay away."""
+    assert model.digest(model.find("s3://models/demo")) == model.digest(MODEL)
+
+
+def test_model_in_s3_that_is_incomplete_is_refused(s3: S3Client) -> None:
+    """Half an upload never becomes ready."""
+    s3.put_object(Bucket="models", Key="half/config.json", Body=b"{}")
+    with pytest.raises(ModelError, match=r"the folder lacks model\.bin, tokenizer\.json \(got 's3://models/half/'\)"):
+        model.find("s3://models/half/")
+
+
+@pytest.mark.usefixtures("s3")
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("s3://models", "unknown_model"),
+        ("s3:///demo", "unknown_model"),
+        ("s3://models/absent", "unknown_model"),
+        ("s3://no-such-bucket/demo", "model_unreachable"),
+        ("s3://not a bucket/demo", "model_unreachable"),
+    ],
+)
+def test_place_in_s3_without_a_model_is_refused(tmp_path: Path, url: str, code: str) -> None:
+    """The line names the place and what is expected there."""
+    with pytest.raises(ModelError, match=r"expected s3://BUCKET/PREFIX") as refusal:
+        aws.download(url, to=tmp_path)
+    assert (refusal.value.code, refusal.value.value) == (code, url)
+    assert not list(tmp_path.iterdir())

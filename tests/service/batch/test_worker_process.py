@@ -1,0 +1,232 @@
+"""A real worker process between a real queue and real buckets: what comes in any form comes out once, or says why not."""
+
+import json
+import threading
+from pathlib import Path
+from urllib.parse import quote_plus
+
+import pytest
+
+from demo.truth import MODEL
+from service.batch.events import Upload, announcement
+from service.batch.results import Places
+from service.transcript.transcript import Transcript
+from tests.service.cloud import MAX_RECEIVES, Cloud, drained, silence, worker
+from tests.service.proxy import Answer, Call, Cut, Proxy
+
+AWKWARD_KEYS = [
+    "2026-01-31/agent 7+8, 100%, für später.wav",
+    "no suffix",
+    "looks like a folder/",
+    "../up.wav",
+    "é" * 512,  # 1024 bytes, as many as S3 takes
+]
+
+
+def record(upload: Upload) -> dict[str, object]:
+    """An upload as S3 itself tells of it."""
+    found = {
+        "key": quote_plus(upload.key),
+        "size": upload.size,
+        "eTag": upload.etag,
+        "versionId": upload.version_id,
+        "sequencer": upload.sequencer,
+    }
+    bucket = {"name": upload.bucket}
+    return {"eventName": "ObjectCreated:Put", "eventTime": upload.time, "s3": {"bucket": bucket, "object": found}}
+
+
+def test_recordings_of_any_name_are_transcribed_and_nothing_of_them_is_logged(cloud: Cloud, tmp_path: Path) -> None:
+    """Both forms of event, one message or several records; spaces, signs, accents and 1024 bytes; and a quiet log."""
+    uploads = [cloud.upload(key, announce=number % 2 == 0) for number, key in enumerate(AWKWARD_KEYS)]
+    cloud.send(json.dumps({"Records": [record(upload) for upload in uploads[1::2]]}))
+    cloud.send(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": cloud.recordings}))
+    with worker(cloud, tmp_path) as own:
+        drained(cloud, own)
+        assert own.stop() == 0
+        log = own.log.read_text()
+    for upload in uploads:
+        cloud.assert_transcribed_once(upload)
+    cloud.assert_drained()
+    transcript = Transcript.from_dict(cloud.document(Places(uploads[0]).transcript)["transcript"])
+    words = {word for segment in transcript.segments for word in segment.text.split() if len(word) > 4}
+    assert words
+    for private in (*words, "agent 7", "später", "looks like", cloud.recordings):
+        assert private not in log
+
+
+def test_transcript_says_where_it_came_from(cloud: Cloud, tmp_path: Path) -> None:
+    """Who reads it a year later knows which recording, which model, which image, and what it cost."""
+    upload = cloud.upload("call.wav")
+    with worker(cloud, tmp_path, WHISPER_IMAGE="sha256:abc", WHISPER_DOLLARS_PER_HOUR="3.6") as own:
+        drained(cloud, own)
+    document = cloud.document(Places(upload).transcript)
+    assert document["recording"]["key"] == "call.wav"
+    assert document["recording"]["version"] == upload.version_id
+    provenance = document["provenance"]
+    assert (provenance["model"], provenance["image"]) == (str(MODEL), "sha256:abc")
+    assert provenance["compute_type"] in {"int8", "float32"}
+    assert provenance["cost_dollars"] == pytest.approx(provenance["processing_seconds"] / 1000, rel=0.01)
+    assert provenance["real_time_factor"] > 0
+
+
+def test_recording_without_a_transcript_says_why_and_is_not_tried_again(cloud: Cloud, tmp_path: Path) -> None:
+    """Garbage, nothing, and what was deleted meanwhile: a reason each, at the first attempt, and the others go on."""
+    garbage = cloud.upload("notes.wav", b"these are no samples")
+    nothing = cloud.upload("empty.wav", b"")
+    gone = cloud.upload("gone.wav", announce=False)
+    cloud.s3.delete_object(Bucket=cloud.recordings, Key=gone.key, VersionId=gone.version_id)
+    good, quiet = cloud.upload("good.wav", announce=False), cloud.upload("quiet.wav", silence(3))
+    cloud.send(json.dumps({"Records": [record(gone), record(good)]}))
+    with worker(cloud, tmp_path) as own:
+        drained(cloud, own)
+        assert own.messages.count("refused") == 3
+        assert "will be tried again" not in own.messages
+    codes = {upload.key: cloud.document(Places(upload).failure)["error"]["code"] for upload in (garbage, nothing, gone)}
+    assert codes == {"notes.wav": "bad_audio", "empty.wav": "empty_audio", "gone.wav": "recording_missing"}
+    for upload in (good, quiet):
+        cloud.assert_transcribed_once(upload)
+    assert cloud.document(Places(quiet).transcript)["transcript"]["segments"] == []
+    cloud.assert_drained()
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["no json", "[]", '{"detail-type": "Object Deleted"}', '{"Records": [{"eventName": "ObjectRemoved:Delete"}]}'],
+)
+def test_message_that_nobody_understands_waits_among_the_dead_letters(cloud: Cloud, tmp_path: Path, body: str) -> None:
+    """It is not thrown away, and does not hold up what comes after it."""
+    cloud.send(body)
+    upload = cloud.upload("call.wav")
+    with worker(cloud, tmp_path) as own:
+        drained(cloud, own)
+        assert own.messages.count("unknown message") == MAX_RECEIVES
+    cloud.assert_transcribed_once(upload)
+    (dead,) = cloud.sqs.receive_message(QueueUrl=cloud.dead_letters)["Messages"]
+    assert dead["Body"] == body
+
+
+def test_same_recording_announced_often_and_to_several_workers_is_transcribed_once(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    """S3 tells at least once, and two workers may hold the same news at the same time."""
+    upload = cloud.upload("call.wav")
+    for _ in range(5):
+        cloud.send(announcement(upload))
+    with (
+        worker(cloud, tmp_path, WHISPER_LANES="3") as one,
+        worker(cloud, tmp_path, WHISPER_LANES="3") as other,
+    ):
+        drained(cloud, one)
+        assert (one.stop(), other.stop()) == (0, 0)
+    cloud.assert_transcribed_once(upload)
+    cloud.assert_drained()
+
+
+def test_pointer_follows_the_order_of_uploads_not_of_messages(cloud: Cloud, tmp_path: Path) -> None:
+    """Each version has its transcript; the newest stays the latest where news of an older one comes last."""
+    first, second, third = (
+        cloud.upload("call.wav", silence(number + 1), sequencer=sequencer, announce=False)
+        for number, sequencer in enumerate(("0055AED6DCD90281E5", "0055AED6DCD90281E6", "0055AED6DCD90281E60A"))
+    )
+    with worker(cloud, tmp_path) as own:
+        for upload in (second, third, first):
+            cloud.send(announcement(upload))
+            drained(cloud, own)
+    for upload in (first, second, third):
+        assert cloud.results()[Places(upload).transcript] == 1
+    assert cloud.document(Places(first).latest)["recording"]["version"] == third.version
+    assert cloud.results()[Places(first).latest] == 2
+
+
+def test_recording_replaced_before_its_download_is_still_the_one_that_was_announced(
+    cloud: Cloud, between: Proxy, tmp_path: Path
+) -> None:
+    """An event that names no version pins the content: what was written over it is another recording."""
+    upload = cloud.upload("call.wav", announce=False)
+    versionless = Upload(
+        bucket=upload.bucket, key=upload.key, etag=upload.etag, size=upload.size, sequencer="01", time=upload.time
+    )
+    cloud.send(announcement(versionless))
+    replaced = threading.Event()
+
+    def replace_once(call: Call) -> None:
+        if call.name.startswith(f"GET {cloud.recordings}/") and not replaced.is_set():
+            replaced.set()
+            cloud.upload("call.wav", silence(1), announce=False)
+
+    between.before = replace_once
+    with worker(cloud, tmp_path, endpoint=between.url) as own:
+        drained(cloud, own)
+    document = cloud.document(Places(versionless).transcript)
+    assert document["recording"]["version"] == upload.etag
+    assert document["transcript"]["segments"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (Answer(status=503, body=b"<Error><Code>SlowDown</Code></Error>"), "recording_unavailable"),
+        (Answer(status=403, body=b"<Error><Code>AccessDenied</Code></Error>"), "recording_denied"),
+        (None, "recording_unavailable"),
+    ],
+    ids=["slow down", "denied", "cut off"],
+)
+def test_recording_that_cannot_be_had_now_is_had_later(
+    cloud: Cloud, between: Proxy, tmp_path: Path, fault: Answer | None, code: str
+) -> None:
+    """What is no fault of the recording's returns to the queue, is no failure, and is done once the fault is over."""
+    upload = cloud.upload("call.wav")
+
+    def refuse(call: Call) -> Answer | None:
+        if not call.name.startswith(f"GET {cloud.recordings}/"):
+            return None
+        if fault is None:
+            raise Cut
+        return fault
+
+    between.before = refuse
+    with worker(cloud, tmp_path, endpoint=between.url) as own:
+        own.wait_for("will be tried again")
+        (line,) = [line for line in own.said if line.get("message") == "will be tried again"]
+        assert line["code"] == code
+        assert cloud.left() == 1
+        between.before = lambda _: None
+        drained(cloud, own)
+    cloud.assert_transcribed_once(upload)
+    cloud.assert_drained()
+
+
+def test_stream_cut_in_the_middle_is_no_recording(cloud: Cloud, between: Proxy, tmp_path: Path) -> None:
+    """Half a download is not half a transcript."""
+    upload = cloud.upload("call.wav")
+
+    def cut(call: Call) -> Answer | None:
+        if call.name.startswith(f"GET {cloud.recordings}/") and call.answer:
+            half = len(call.answer.body) // 2
+            return Answer(status=200, headers=call.answer.headers, body=call.answer.body, cut=half)
+        return None
+
+    between.after = cut
+    with worker(cloud, tmp_path, endpoint=between.url) as own:
+        own.wait_for("will be tried again")
+        assert not cloud.results("transcripts/")
+        between.after = lambda _: None
+        drained(cloud, own)
+    cloud.assert_transcribed_once(upload)
+
+
+def test_worker_outlives_a_lost_network(cloud: Cloud, between: Proxy, tmp_path: Path) -> None:
+    """Without a queue it waits, and says so; with one it works."""
+
+    def lose(_: Call) -> None:
+        raise Cut
+
+    between.before = lose
+    upload = cloud.upload("call.wav")
+    with worker(cloud, tmp_path, endpoint=between.url) as own:
+        own.wait_for("cannot receive")
+        between.before = lambda _: None
+        drained(cloud, own)
+        assert own.stop() == 0
+    cloud.assert_transcribed_once(upload)

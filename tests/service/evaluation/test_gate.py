@@ -1,0 +1,333 @@
+"""The release gate: what it compares, what it stops, and what it refuses."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from mypy_boto3_s3 import S3Client
+
+from demo.server import ROOT
+from demo.training.checkpoint import Checkpoint
+from demo.training.export import export
+from demo.truth import DEMO, load_calls, word_error_rate
+from local import emulator
+from service.engine.engine import Engine
+from service.errors import InvalidField, UnsupportedAudio
+from service.evaluation import gate as evaluate
+from service.evaluation.gate import Allowance, normalise
+from service.recording.audio import Recording
+from service.settings import Settings
+from service.transcript.transcript import Segment, Transcript
+from tests.service.calls import recording
+
+MANIFEST = DEMO / "calls" / "manifest.json"
+REPORT = DEMO / "calls" / "report.json"
+# The committed report's arithmetic.
+EXACT = {"WHISPER_COMPUTE_TYPE": "float32"}
+PLAIN: dict[str, Any] = {
+    "recordings": [{"audio": "a.wav", "language": "en", "turns": [{"channel": 0, "text": "One, two three."}]}]
+}
+
+
+def gate(*arguments: str | Path, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run the gate to its end, as a pipeline does."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WHISPER_")}
+    return subprocess.run(
+        [sys.executable, "-m", "service", "evaluate", *map(str, arguments)],
+        cwd=ROOT,
+        env=inherited | EXACT | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+def assert_nothing_private(done: "subprocess.CompletedProcess[str]") -> None:
+    """Neither stream has a word of a call or the name of a file."""
+    said = {word for call in load_calls().values() for turn in call.turns for word in normalise(turn.text).split()}
+    told = set(normalise(done.stdout + done.stderr).split())
+    assert {word for word in said if len(word) > 6} & told <= {"english"}
+    assert not [name for name in load_calls() if name in done.stdout + done.stderr]
+
+
+@dataclass(kw_only=True)
+class Heard:
+    """An engine that hears on each channel what it is told, recording after recording, and takes its time."""
+
+    texts: deque[Sequence[str]]
+    seconds: float = 0.0
+
+    def transcribe(self, heard: Recording) -> Transcript:
+        """What the next recording holds."""
+        time.sleep(self.seconds)
+        texts = self.texts.popleft()
+        segments = tuple(
+            Segment(channel=channel, start=0.0, end=1.0, text=text, average_log_probability=-0.1)
+            for channel, text in enumerate(texts)
+        )
+        return Transcript(
+            language="en", language_probability=1.0, duration=heard.duration, channels=len(texts), segments=segments
+        )
+
+
+def run(folder: Path, *texts: Sequence[str], seconds: float = 0.0, slowdown: float = 0.0, **options: Any) -> int:
+    """The gate over the manifest in a folder, with an engine that hears `texts`."""
+    given: dict[str, Any] = {"against": "", "first_release": False, "report": ""} | options
+    return evaluate.run(
+        str(folder / "manifest.json"),
+        allowance=Allowance(error=0.01, slowdown=slowdown),
+        load=lambda: Heard(texts=deque(texts), seconds=seconds),
+        decode=lambda _: Recording(samples=np.zeros((1, 16_000), np.int16), missing_seconds=0.0, gaps=()),
+        settings=Settings(),
+        **given,
+    )
+
+
+def put(folder: Path, manifest: Mapping[str, Any] | str = "", *, audio: bytes = b"sound") -> None:
+    """A manifest in a folder, with one recording beside it."""
+    content = manifest if isinstance(manifest, str) and manifest else json.dumps(manifest or PLAIN)
+    (folder / "manifest.json").write_text(content)
+    (folder / "a.wav").write_bytes(audio)
+
+
+def test_committed_report_is_what_the_demo_model_does(tmp_path: Path) -> None:
+    """`make gate` passes, measures what the tests of the demo measure, and says nothing private."""
+    done = gate(MANIFEST, "--against", REPORT, "--report", tmp_path / "report.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "4 of 4 recordings compared with the last release: no regressions"
+    assert_nothing_private(done)
+    this, last = (json.loads(path.read_text()) for path in (tmp_path / "report.json", REPORT))
+    assert [(row["group"], row["count"]) for row in this["rates"]] == [
+        (row["group"], row["count"]) for row in last["rates"]
+    ]
+    # Processors round differently, and a word hangs on that now and then.
+    assert this["rates"][0]["rate"] == pytest.approx(last["rates"][0]["rate"], abs=0.005)
+    call = load_calls()["billing.wav"]
+    transcript = Engine.load(Settings(compute_type="float32")).transcribe(recording("billing.wav"))
+    counted = [turn for channel in this["recordings"][0]["channels"] for turn in channel]
+    rate = sum(turn[1] for turn in counted) / sum(turn[0] for turn in counted)
+    assert rate == pytest.approx(word_error_rate(call, transcript.to_dict()["segments"]))
+
+
+def test_worse_model_is_stopped(tmp_path: Path) -> None:
+    """The same model with its weights disturbed a little: it still hears, and hears less."""
+    checkpoint, rng = Checkpoint.load(), np.random.default_rng(1)
+    disturbed = {
+        name: weights + rng.normal(0, 0.3 * weights.std(), weights.shape).astype(np.float32)
+        if name.startswith("decoder.blocks") and weights.ndim > 1
+        else weights
+        for name, weights in checkpoint.weights.items()
+    }
+    export(replace(checkpoint, weights=disturbed), tmp_path)
+    done = gate(MANIFEST, "--against", REPORT, WHISPER_MODEL=str(tmp_path))
+    assert done.returncode == 1, done.stdout + done.stderr
+    (everything,) = (line for line in done.stdout.splitlines() if line.startswith("all          words"))
+    assert everything.endswith("REGRESSION")
+    assert_nothing_private(done)
+
+
+def test_speed_is_compared_on_one_kind_of_machine_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And only where a slowdown is not allowed: another processor's time is no release's fault."""
+    put(tmp_path)
+    report = tmp_path / "report.json"
+    assert run(tmp_path, ["one two three"], seconds=0.05, report=str(report)) == 0
+    how: dict[str, Any] = {"seconds": 0.5, "against": str(report)}
+    assert run(tmp_path, ["one two three"], **how, slowdown=2) == 1
+    assert "2.00 allowed  REGRESSION" in capsys.readouterr().out
+    assert run(tmp_path, ["one two three"], **how, slowdown=100) == 0
+    assert run(tmp_path, ["one two three"], **how) == 0
+    other = json.loads(report.read_text())
+    other["machine"]["processor"] = "another"
+    report.write_text(json.dumps(other))
+    assert run(tmp_path, ["one two three"], **how, slowdown=2) == 0
+    assert capsys.readouterr().out.count("not compared") == 2
+
+
+def test_words_on_a_channel_where_nobody_speaks_are_wrong(tmp_path: Path) -> None:
+    """What is made up on a silent channel is held against the model."""
+    put(tmp_path)
+    report = tmp_path / "report.json"
+    assert run(tmp_path, ["one two three", "thank you for watching"], report=str(report)) == 0
+    rates = {(row["group"], row["of"]): row["rate"] for row in json.loads(report.read_text())["rates"]}
+    assert rates["all", "words"] == pytest.approx(4 / 3, abs=1e-6)
+    assert rates["channel 0", "words"] == 0
+
+
+def test_recordings_may_join_but_not_leave(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A new golden recording is not compared; one that is gone, or whose truth was mended, would weaken the gate."""
+    put(tmp_path)
+    report, (known,) = tmp_path / "report.json", PLAIN["recordings"]
+    run(tmp_path, ["one two three"], report=str(report))
+    added = known | {"turns": [{"channel": 0, "text": "Four."}]}
+    put(tmp_path, {"recordings": [added, known]})
+    assert run(tmp_path, ["five"], ["one two three"], against=str(report)) == 0
+    assert "1 of 2 recordings compared" in capsys.readouterr().out
+    put(tmp_path, {"recordings": [added]})
+    with pytest.raises(
+        InvalidField, match="--against: is about other recordings; expected a report about recordings of"
+    ):
+        run(tmp_path, ["five"], against=str(report))
+
+
+def test_first_release_has_nothing_to_compare_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only where that is said; where there is a report all the same, it counts."""
+    put(tmp_path)
+    report = str(tmp_path / "latest.json")
+    with pytest.raises(InvalidField, match="--against: is missing or no JSON"):
+        run(tmp_path, ["one two three"], against=report)
+    assert run(tmp_path, ["one two three"], against=report, first_release=True, report=report) == 0
+    assert "with nothing to compare" in capsys.readouterr().out
+    assert run(tmp_path, ["one two three"], against=report, first_release=True) == 0
+    assert "1 of 1 recordings compared" in capsys.readouterr().out
+
+
+def without(name: str) -> dict[str, Any]:
+    """The manifest whose recording lacks a field."""
+    (entry,) = PLAIN["recordings"]
+    return {"recordings": [{key: value for key, value in entry.items() if key != name}]}
+
+
+def with_turn(**turn: object) -> dict[str, Any]:
+    """The manifest whose one turn says that."""
+    (entry,) = PLAIN["recordings"]
+    return {"recordings": [entry | {"turns": [{"channel": 0, "text": "Hello."} | turn]}]}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "told"),
+    [
+        ("{", "MANIFEST: is missing or no JSON"),
+        ("[]", "recordings: is missing or something else; expected a list with at least one"),
+        ({"recordings": []}, "recordings: is missing or something else"),
+        ({"recordings": [7]}, "recordings[0].turns: is missing"),
+        (without("audio"), "recordings[0].audio: is missing or something else; expected the place"),
+        (without("language"), "recordings[0].language: is missing or something else; expected an ISO 639 code"),
+        ({"recordings": [PLAIN["recordings"][0] | {"language": "klingon"}]}, "recordings[0].language: is missing or"),
+        ({"recordings": [PLAIN["recordings"][0] | {"audio": "b.wav"}]}, "recordings[0].audio: is not there"),
+        ({"recordings": [PLAIN["recordings"][0] | {"audio": "."}]}, "recordings[0].audio: cannot be read: Is a direct"),
+        (with_turn(channel="left"), "recordings[0].turns[0].channel: is missing or something else; expected a channel"),
+        (with_turn(channel=-1), "recordings[0].turns[0].channel: is missing"),
+        (with_turn(channel=True), "recordings[0].turns[0].channel: is missing"),
+        (
+            with_turn(channel=1),
+            "recordings[0].turns: are on a channel that is not there; expected channels from 0 to 0",
+        ),
+        (with_turn(text=""), "recordings[0].turns[0].text: is missing or something else; expected what was said"),
+    ],
+)
+def test_bad_manifest_is_refused_by_the_name_of_its_field(
+    tmp_path: Path, manifest: dict[str, Any] | str, told: str
+) -> None:
+    """One line, without the name of a file or what was said."""
+    put(tmp_path, manifest)
+    with pytest.raises(InvalidField) as refusal:
+        run(tmp_path, ["one two three"])
+    assert str(refusal.value).startswith(told)
+    assert not [private for private in ("a.wav", "b.wav", "One", "Hello") if private in str(refusal.value)]
+
+
+@pytest.mark.parametrize(
+    "content", ["{}", "[]", '{"schema": 2}', '{"schema": 1, "machine": {"a": 1}, "recordings": []}']
+)
+def test_file_that_is_no_report_is_refused(tmp_path: Path, content: str) -> None:
+    """Before anything is transcribed."""
+    put(tmp_path)
+    (tmp_path / "report.json").write_text(content)
+    with pytest.raises(InvalidField, match=r"^--against: is no report; expected a report of schema 1"):
+        run(tmp_path, against=str(tmp_path / "report.json"))
+
+
+def test_recording_that_cannot_be_decoded_is_refused(tmp_path: Path) -> None:
+    """A gate that leaves out what it cannot open would pass everything."""
+
+    class Deaf:
+        def transcribe(self, heard: Recording) -> Transcript:
+            raise UnsupportedAudio("this is no audio", code="bad_audio", expected=f"more than {heard.duration} s")
+
+    put(tmp_path)
+    with pytest.raises(InvalidField, match=r"^recordings\[0\]\.audio: this is no audio; expected more than 1.0 s"):
+        evaluate.run(
+            str(tmp_path / "manifest.json"),
+            against="",
+            first_release=False,
+            report="",
+            allowance=Allowance(error=0, slowdown=0),
+            load=Deaf,
+            decode=lambda _: Recording(samples=np.zeros((1, 16_000), np.int16), missing_seconds=0.0, gaps=()),
+            settings=Settings(),
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["absent.json"],
+            "MANIFEST: is missing or no JSON (got 'absent.json'); expected a JSON file, or s3://BUCKET/KEY",
+        ),
+        (["demo/calls/manifest.json", "--against", "x"], "--against: is missing or no JSON (got 'x'); expected a JSON"),
+    ],
+)
+def test_missing_gate_data_is_one_line_and_exit_2(arguments: list[str], told: str) -> None:
+    """Which a pipeline tells from a regression."""
+    done = gate(*arguments)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert f"whisper-fargate: {told}" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--max-worse", "--max-slowdown"])
+@pytest.mark.parametrize("value", ["nan", "-1", "inf", "much"])
+def test_allowance_that_allows_everything_is_refused(option: str, value: str) -> None:
+    """Nothing is greater than what is no number: a gate with such a limit would be open."""
+    done = gate(MANIFEST, f"{option}={value}")
+    assert done.returncode == 2
+    assert f"argument {option}: got '{value}', expected a number from 0" in done.stderr
+
+
+@pytest.fixture
+def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
+    """A client of an emulated S3, in which the voicemail is golden."""
+    folder = tmp_path / "cloud"
+    folder.mkdir()
+    try:
+        running = emulator.start(folder)
+        for name, value in (running.environ() | {"AWS_DEFAULT_REGION": "eu-west-1"}).items():
+            monkeypatch.setenv(name, value)
+        client = boto3.client("s3")
+        for bucket in ("golden", "reports"):
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        known = json.loads(MANIFEST.read_text())["recordings"]
+        manifest = {"recordings": [entry for entry in known if entry["audio"] == "voicemail.wav"]}
+        client.put_object(Bucket="golden", Key="set 1/manifest.json", Body=json.dumps(manifest).encode())
+        client.upload_file(str(DEMO / "calls" / "voicemail.wav"), "golden", "set 1/voicemail.wav")
+        yield client
+    finally:
+        emulator.stop(folder)
+
+
+def test_gate_runs_on_what_is_in_s3(s3: S3Client) -> None:
+    """As the task in the cloud does: the first release makes the report that the second is held against."""
+    manifest, latest = "s3://golden/set 1/manifest.json", "s3://reports/latest.json"
+    refused = gate(manifest, "--against", latest)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--against: is missing or no JSON (got 's3://reports/latest.json')" in refused.stderr
+    first = gate(manifest, "--against", latest, "--first-release", "--report", latest)
+    assert (first.returncode, first.stdout.splitlines()[-1]) == (0, "1 of 1 recordings with nothing to compare")
+    second = gate(manifest, "--against", latest, "--report", "s3://reports/2.json")
+    assert (second.returncode, second.stdout.splitlines()[-1][:24]) == (0, "1 of 1 recordings compar")
+    keys = {entry["Key"] for entry in s3.list_objects_v2(Bucket="reports")["Contents"]}
+    assert keys == {"latest.json", "2.json"}
+    denied = gate(manifest, "--report", "s3://absent/report.json")
+    assert denied.returncode == 2
+    assert "--report: cannot be written: AWS does not answer as it should" in denied.stderr

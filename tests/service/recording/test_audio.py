@@ -1,0 +1,162 @@
+"""`decode`: what goes in comes out, channel by channel, at its time."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.errors import UnsupportedAudio, UnusableAudio
+from service.recording.audio import SAMPLE_RATE, Gap, Recording, decode
+from service.settings import Settings
+from tests.service.media import call, encode, likeness, pcm, wav
+
+SETTINGS = Settings()
+# Container, codec and rate of everything that phone systems, browsers and people record in.
+CLEAN = [
+    ("wav", "pcm_s16le", 8000),
+    ("wav", "pcm_mulaw", 8000),
+    ("wav", "pcm_alaw", 8000),
+    ("wav", "adpcm_ms", 8000),
+    ("wav", "adpcm_ima_wav", 8000),
+    ("wav", "pcm_s24le", 48_000),
+    ("wav", "pcm_f32le", 16_000),
+    ("w64", "pcm_s16le", 16_000),
+    ("aiff", "pcm_s16be", 44_100),
+    ("au", "pcm_mulaw", 8000),
+    ("caf", "pcm_s16le", 16_000),
+    ("mp3", "libmp3lame", 8000),
+    ("mp3", "libmp3lame", 44_100),
+    ("flac", "flac", 16_000),
+    ("ogg", "flac", 16_000),
+    ("ogg", "libopus", 48_000),
+    ("ipod", "aac", 8000),
+    ("ipod", "alac", 16_000),
+    ("mp4", "aac", 44_100),
+    ("matroska", "aac", 16_000),
+    ("webm", "libopus", 48_000),
+    ("adts", "aac", 16_000),
+]
+
+
+def recording(*channels: list[int]) -> Recording:
+    """A recording of these samples."""
+    return Recording(samples=np.array(channels, dtype=np.int16), missing_seconds=0.0, gaps=())
+
+
+@pytest.mark.parametrize(("container", "codec", "rate"), CLEAN, ids=str)
+def test_clean_recording_keeps_channels_and_times(tmp_path: Path, container: str, codec: str, rate: int) -> None:
+    """Every format decodes whole, each channel in its place and on time."""
+    path = encode(tmp_path / "call", call(seconds=3, rate=rate), rate=rate, container=container, codec=codec)
+    decoded = decode(path, settings=SETTINGS)
+    truth = call(seconds=3, rate=SAMPLE_RATE)
+    assert (decoded.channels, decoded.partial, decoded.gaps) == (2, False, ())
+    assert decoded.duration == pytest.approx(3, abs=0.2)
+    for channel in (0, 1):
+        alike, late = likeness(decoded.samples[channel], truth[channel])
+        other, _ = likeness(decoded.samples[channel], truth[1 - channel])
+        assert alike > 0.8
+        assert other < 0.5
+        assert abs(late) < 0.15
+
+
+@pytest.mark.parametrize("options", [{"write_xing": "0"}, {"id3v2_version": "4"}], ids=["no frame count", "tagged"])
+def test_mp3_without_promises_is_whole(tmp_path: Path, options: dict[str, str]) -> None:
+    """An MP3 that says nothing about its length, or starts with a tag, is no damaged one."""
+    samples = call(seconds=5, rate=16_000)
+    path = encode(tmp_path / "call", samples, rate=16_000, container="mp3", codec="libmp3lame", options=options)
+    assert not decode(path, settings=SETTINGS).partial
+
+
+@pytest.mark.parametrize("options", [{}, {"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"}])
+def test_mp4_is_whole_in_one_piece_and_in_fragments(tmp_path: Path, options: dict[str, str]) -> None:
+    """What browsers record in fragments is as whole as what phones record in one piece."""
+    samples = call(seconds=3, rate=16_000)
+    path = encode(tmp_path / "call", samples, rate=16_000, container="mp4", codec="aac", options=options)
+    decoded = decode(path, settings=SETTINGS)
+    assert not decoded.partial
+    assert decoded.duration == pytest.approx(3, abs=0.2)
+
+
+@pytest.mark.parametrize("channels", range(1, 9))
+def test_channels_stay_apart_in_container_order(tmp_path: Path, channels: int) -> None:
+    """Up to eight channels, with no layout to name them: nothing is mixed or moved."""
+    levels = np.arange(1, channels + 1, dtype=np.float32) / 10
+    path = tmp_path / "call.wav"
+    path.write_bytes(wav(pcm(np.repeat(levels[:, None], 8000, axis=1)), channels=channels))
+    samples = decode(path, settings=SETTINGS).samples
+    assert samples.shape == (channels, SAMPLE_RATE)
+    assert samples[:, 8000] == pytest.approx(levels * 32767, abs=2)
+
+
+def test_channels_with_the_same_samples_are_one() -> None:
+    """Mono recorded as stereo would be transcribed twice; a silent channel is still a channel."""
+    assert recording([1, 2], [1, 2], [0, 0], [1, 3], [0, 0]).distinct_channels() == (0, 2, 3)
+
+
+def test_duration_counts_frames_once() -> None:
+    """A second channel does not make a recording longer."""
+    stereo = recording([0] * 8000, [0] * 8000)
+    assert (stereo.channels, stereo.duration, stereo.partial) == (2, 0.5, False)
+
+
+def test_missing_seconds_make_a_recording_partial() -> None:
+    """`partial` follows from what is missing."""
+    gaps = (Gap(start=0.0, end=1.0),)
+    assert Recording(samples=np.zeros((1, 1), dtype=np.int16), missing_seconds=1.0, gaps=gaps).partial
+
+
+def test_short_recording_decodes_in_a_moment(tmp_path: Path) -> None:
+    """Children fork from a server that has FFmpeg loaded; loading it anew would take longer."""
+    path = tmp_path / "call.wav"
+    path.write_bytes(wav(bytes(16_000)))
+    times = []
+    for _ in range(6):
+        start = time.monotonic()
+        decode(path, settings=SETTINGS)
+        times.append(time.monotonic() - start)
+    assert min(times) < 0.2
+
+
+def test_recordings_decode_at_the_same_time(tmp_path: Path) -> None:
+    """Threads that decode side by side do not get each other's samples or errors."""
+    paths = []
+    for number in range(1, 5):
+        paths.append(tmp_path / str(number))
+        paths[-1].write_bytes(wav(pcm(np.full((1, 8000 * number), number / 10, dtype=np.float32))))
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        decoded = list(pool.map(lambda path: decode(path, settings=SETTINGS), paths))
+    assert [round(each.duration) for each in decoded] == [1, 2, 3, 4]
+    assert [round(each.samples[0, 8000] / 3276.7) for each in decoded] == [1, 2, 3, 4]
+
+
+def test_empty_file_is_refused(tmp_path: Path) -> None:
+    """Nothing is no recording."""
+    path = tmp_path / "call.wav"
+    path.touch()
+    with pytest.raises(UnusableAudio) as refusal:
+        decode(path, settings=SETTINGS)
+    assert (refusal.value.code, refusal.value.field, refusal.value.value) == ("empty_audio", "file", "0 bytes")
+    assert "WAV" in refusal.value.expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile neighbour.wav\n",
+        "\ufeff#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nneighbour.wav\n#EXT-X-ENDLIST\n",
+        "\n v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
+        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><BaseURL>neighbour.wav</BaseURL></MPD>',
+    ],
+    ids=["ffconcat", "HLS", "SDP", "DASH"],
+)
+def test_list_of_other_sources_is_refused_at_sight(tmp_path: Path, text: str) -> None:
+    """What names another file or address never reaches FFmpeg."""
+    (tmp_path / "neighbour.wav").write_bytes(wav(pcm(call(seconds=1, rate=8000)), channels=2))
+    path = tmp_path / "call.wav"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UnsupportedAudio) as refusal:
+        decode(path, settings=SETTINGS)
+    assert refusal.value.code == "unsupported_format"
+    assert "neighbour" not in str(refusal.value)

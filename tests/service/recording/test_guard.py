@@ -1,0 +1,171 @@
+"""Jobs that hang, crash, swell or lie, in their guarded process."""
+
+import ctypes
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+from service.errors import RetryLater, ServiceError, TooLarge, UnusableAudio
+from service.recording import guard
+
+LIMITS = guard.Limits(memory_bytes=134_217_728, seconds=20, file_bytes=1_000_000)
+
+
+def copy(source: BinaryIO, target: BinaryIO, times: int) -> dict[str, Any]:
+    """Do what was asked."""
+    content = source.read()
+    target.write(content * times)
+    return {"bytes": len(content) * times}
+
+
+def refuse(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Refuse the file."""
+    raise TooLarge("too long", code="audio_too_long", field="file", value="9 s", expected="at most 8 s")
+
+
+def crash(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Read where nothing is."""
+    ctypes.string_at(0)
+    return {}
+
+
+def hang(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Say who it is, then sleep."""
+    target.write(str(os.getpid()).encode())
+    target.flush()
+    time.sleep(60)
+    return {}
+
+
+def spin(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Never let go of the interpreter: no thread and no Python signal handler would run."""
+    return {"never": 10 ** (10**9)}
+
+
+def swell(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Take a gigabyte."""
+    return {"bytes": len(bytearray(1 << 30))}
+
+
+def reach_out(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Try to open a file and a socket."""
+    answer = {}
+    for attempt in (Path(__file__).read_bytes, socket.socket):
+        try:
+            attempt()
+        except OSError as error:
+            answer[attempt.__name__] = errno.errorcode[error.errno or 0]
+    return answer
+
+
+def run(job: guard.Job, folder: Path, *, argument: Any = None, limits: guard.Limits = LIMITS) -> dict[str, Any]:
+    """Run a job on a file that says hello."""
+    (folder / "source").write_bytes(b"hello")
+    with (folder / "source").open("rb") as source, (folder / "target").open("wb+") as target:
+        return guard.run(job, source=source, target=target, argument=argument, limits=limits)
+
+
+def test_job_reads_writes_and_answers(tmp_path: Path) -> None:
+    """The child works on the files that its parent opened."""
+    assert run(copy, tmp_path, argument=3) == {"bytes": 15}
+    assert (tmp_path / "target").read_bytes() == b"hello" * 3
+
+
+def test_refusal_crosses_the_border_whole(tmp_path: Path) -> None:
+    """The parent raises what the job raised, with all that it says."""
+    with pytest.raises(TooLarge) as refusal:
+        run(refuse, tmp_path)
+    assert str(refusal.value) == "file: too long (got '9 s'); expected at most 8 s"
+    assert (refusal.value.code, refusal.value.status) == ("audio_too_long", 413)
+
+
+@pytest.mark.parametrize(
+    ("job", "limits", "code"),
+    [
+        (crash, LIMITS, "decoder_failed"),
+        (hang, guard.Limits(memory_bytes=134_217_728, seconds=1, file_bytes=1000), "decoder_timeout"),
+        (spin, guard.Limits(memory_bytes=1 << 40, seconds=1, file_bytes=1000), "decoder_timeout"),
+        (swell, LIMITS, "decoder_memory"),
+    ],
+)
+def test_child_dies_and_parent_lives(tmp_path: Path, job: guard.Job, limits: guard.Limits, code: str) -> None:
+    """Whatever a job does, its caller gets a clear error soon, and the next job works."""
+    start = time.monotonic()
+    with pytest.raises(UnusableAudio) as refusal:
+        run(job, tmp_path, limits=limits)
+    assert time.monotonic() - start < 10
+    assert (refusal.value.code, refusal.value.field) == (code, "file")
+    assert refusal.value.value
+    assert refusal.value.expected
+    assert run(copy, tmp_path, argument=1) == {"bytes": 5}
+
+
+def test_hanging_child_is_gone(tmp_path: Path) -> None:
+    """A deadline ends the process, not only the wait."""
+    with pytest.raises(UnusableAudio):
+        run(hang, tmp_path, limits=guard.Limits(memory_bytes=1 << 30, seconds=1, file_bytes=1000))
+    assert not alive(int((tmp_path / "target").read_text()))
+
+
+def test_child_can_open_no_file_and_no_socket(tmp_path: Path) -> None:
+    """A decoder that was taken over has nobody to talk to."""
+    assert run(reach_out, tmp_path) == {"read_bytes": "EMFILE", "socket": "EMFILE"}
+
+
+def test_child_cannot_fill_the_disk(tmp_path: Path) -> None:
+    """It writes as much as a recording may hold, not more."""
+    with pytest.raises(UnusableAudio):
+        run(copy, tmp_path, argument=1_000_000)
+    assert (tmp_path / "target").stat().st_size <= LIMITS.file_bytes
+
+
+def test_full_disk_is_not_the_recordings_fault(tmp_path: Path) -> None:
+    """Without room the request is worth repeating."""
+    (tmp_path / "source").write_bytes(b"hello")
+    with (
+        (tmp_path / "source").open("rb") as source,
+        Path("/dev/full").open("wb") as target,
+        pytest.raises(RetryLater) as refusal,
+    ):
+        guard.run(copy, source=source, target=target, argument=1, limits=LIMITS)
+    assert isinstance(refusal.value, ServiceError)
+    assert (refusal.value.code, refusal.value.status) == ("disk_full", 503)
+
+
+def test_child_dies_with_its_parent(tmp_path: Path) -> None:
+    """A service that is killed leaves no decoder behind."""
+    (tmp_path / "source").touch()
+    script = (
+        "import sys; from pathlib import Path; from service import guard; from tests.service import test_guard as t\n"
+        "folder = Path(sys.argv[1])\n"
+        "t.run(t.hang, folder, limits=t.LIMITS)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)])
+    child = int(eventually(lambda: (tmp_path / "target").exists() and (tmp_path / "target").read_text()))
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    assert eventually(lambda: not alive(child))
+
+
+def alive(process: int) -> bool:
+    """Whether a process runs."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def eventually(condition: Any, *, seconds: float = 10) -> Any:
+    """What the condition becomes once it is true; false where it does not within the time."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return value

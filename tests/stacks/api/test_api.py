@@ -1,0 +1,217 @@
+"""What the API stack promises."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from service.http.health import TIMEOUT_SECONDS
+from service.settings import READY_PATH, Settings
+from stacks.environments.environment import Environment, select
+from tests.stacks.synthesis import Template, synthesize
+
+
+@pytest.fixture
+def template(templates: Mapping[str, Template], environment: Environment) -> Template:
+    """The API stack of each environment."""
+    return templates[f"{environment.name}/Api"]
+
+
+def attributes(properties: dict[str, object], name: str) -> dict[str, str]:
+    """The attributes of a load balancer or target group by key."""
+    pairs = properties[name]
+    assert isinstance(pairs, list)
+    return {pair["Key"]: pair["Value"] for pair in pairs}
+
+
+def test_load_balancer_is_internal(template: Template) -> None:
+    """The internet cannot reach the API."""
+    assert template.only("AWS::ElasticLoadBalancingV2::LoadBalancer")["Scheme"] == "internal"
+
+
+def test_nothing_is_let_in_from_everywhere(template: Template) -> None:
+    """Rules name the network, the clients or another security group, never the whole world."""
+    groups = template.properties("AWS::EC2::SecurityGroup")
+    rules = [rule for group in groups for rule in group.get("SecurityGroupIngress", [])]
+    rules += template.properties("AWS::EC2::SecurityGroupIngress")
+    assert rules
+    assert not [rule for rule in rules if rule.get("CidrIp") == "0.0.0.0/0" or "CidrIpv6" in rule]
+
+
+def test_callers_reach_every_listener_and_nobody_else_does(template: Template, environment: Environment) -> None:
+    """The environment's own network and the clients that it lists, on the port that is served and on the redirect."""
+    ports = {443, 80} if environment.tls else {80}
+    balancer, _ = sorted(
+        template.properties("AWS::EC2::SecurityGroup"), key=lambda g: "Firewall" in g["GroupDescription"]
+    )
+    rules = {(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in balancer["SecurityGroupIngress"]}
+    assert rules == {(environment.network.cidr, port, port) for port in ports}
+
+
+def test_tls_is_used_where_the_environment_says_so(template: Template, environment: Environment) -> None:
+    """Prod and stage speak TLS of today with the account's certificate, and send plain HTTP there."""
+    listeners = {
+        listener["Port"]: listener for listener in template.properties("AWS::ElasticLoadBalancingV2::Listener")
+    }
+    if not environment.tls:
+        assert [(port, listener["Protocol"]) for port, listener in listeners.items()] == [(80, "HTTP")]
+        return
+    assert listeners[443]["Protocol"] == "HTTPS"
+    assert listeners[443]["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+    (certificate,) = listeners[443]["Certificates"]
+    assert template.body["Parameters"][certificate["CertificateArn"]["Ref"]] == {
+        "Type": "AWS::SSM::Parameter::Value<String>",
+        "Default": f"/whisper/{environment.name}/certificate-arn",
+    }
+    (redirect,) = listeners[80]["DefaultActions"]
+    assert redirect["RedirectConfig"] == {"Port": "443", "Protocol": "HTTPS", "StatusCode": "HTTP_301"}
+
+
+def test_every_request_is_logged_in_a_private_bucket(template: Template, environment: Environment) -> None:
+    """Who called and what was answered is kept, encrypted by the only kind of key that load balancers can use."""
+    balancer = attributes(template.only("AWS::ElasticLoadBalancingV2::LoadBalancer"), "LoadBalancerAttributes")
+    assert balancer["access_logs.s3.enabled"] == "true"
+    bucket = template.only("AWS::S3::Bucket")
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == environment.access_log_days
+
+
+def test_production_alone_keeps_its_load_balancer_and_its_keys(template: Template, environment: Environment) -> None:
+    """Callers know the name of the one and hold the other: neither goes with a slip of the hand."""
+    balancer = attributes(template.only("AWS::ElasticLoadBalancingV2::LoadBalancer"), "LoadBalancerAttributes")
+    (secret,) = template.resources("AWS::SecretsManager::Secret")
+    assert balancer["deletion_protection.enabled"] == ("true" if environment.production else "false")
+    assert secret["DeletionPolicy"] == ("Retain" if environment.production else "Delete")
+
+
+def test_connections_outlast_requests(template: Template, environment: Environment) -> None:
+    """The load balancer waits longer than the longest request, and a leaving task finishes what it has."""
+    settings = environment.api_settings
+    balancer = attributes(template.only("AWS::ElasticLoadBalancingV2::LoadBalancer"), "LoadBalancerAttributes")
+    group = attributes(template.only("AWS::ElasticLoadBalancingV2::TargetGroup"), "TargetGroupAttributes")
+    assert int(balancer["idle_timeout.timeout_seconds"]) > settings.job_deadline_seconds
+    assert int(group["deregistration_delay.timeout_seconds"]) == settings.job_deadline_seconds
+
+
+def test_requests_go_to_ready_tasks(template: Template, environment: Environment) -> None:
+    """A task gets requests once its model is loaded, on the port that the service binds; a short silence is no failure."""
+    group = template.only("AWS::ElasticLoadBalancingV2::TargetGroup")
+    assert group["HealthCheckPath"] == READY_PATH
+    assert group["HealthCheckIntervalSeconds"] * group["UnhealthyThresholdCount"] >= 60
+    assert group["Port"] == environment.settings.port
+
+
+def test_invalid_headers_are_dropped(template: Template) -> None:
+    """What is not HTTP is not passed on."""
+    balancer = template.only("AWS::ElasticLoadBalancingV2::LoadBalancer")
+    dropped = attributes(balancer, "LoadBalancerAttributes")["routing.http.drop_invalid_header_fields.enabled"]
+    assert dropped == "true"
+
+
+def test_failed_deploy_is_rolled_back(template: Template) -> None:
+    """An image that does not become ready, or that answers with errors, gives way; the old tasks serve meanwhile."""
+    deployment = template.only("AWS::ECS::Service")["DeploymentConfiguration"]
+    assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (100, 200)
+    (name,) = deployment["Alarms"].pop("AlarmNames")
+    assert deployment["Alarms"] == {"Enable": True, "Rollback": True}
+    alarm = template.body["Resources"][name["Ref"]]["Properties"]
+    metrics = {query["MetricStat"]["Metric"]["MetricName"] for query in alarm["Metrics"] if "MetricStat" in query}
+    assert metrics == {"HTTPCode_Target_5XX_Count", "RequestCount"}
+    # A fifth of the requests, in two of three minutes.
+    assert (alarm["Threshold"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (0.2, 2, 3)
+
+
+def test_rolling_is_the_default(template: Template) -> None:
+    """Blue/green is a choice that no environment makes yet."""
+    assert template.only("AWS::ECS::Service")["DeploymentConfiguration"]["Strategy"] == "ROLLING"
+    assert len(template.resources("AWS::ElasticLoadBalancingV2::TargetGroup")) == 1
+
+
+def test_requests_are_never_served_by_spot(template: Template) -> None:
+    """A caller who waits for an answer does not lose it to an interruption."""
+    strategy = template.only("AWS::ECS::Service")["CapacityProviderStrategy"]
+    assert [item["CapacityProvider"] for item in strategy] == ["FARGATE"]
+
+
+def test_deploy_never_overwrites_the_number_of_tasks(template: Template) -> None:
+    """Scaling alone decides how many tasks run."""
+    assert "DesiredCount" not in template.only("AWS::ECS::Service")
+
+
+def test_fleet_limits_come_from_the_workload(template: Template, environment: Environment) -> None:
+    """Nobody types how far the API may grow."""
+    target = template.only("AWS::ApplicationAutoScaling::ScalableTarget")
+    plan = environment.plan
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (plan.api_min_tasks, plan.api_max_tasks)
+
+
+def targets(template: Template) -> list[tuple[str, float]]:
+    """Metric and target of each scaling policy."""
+    policies = template.properties("AWS::ApplicationAutoScaling::ScalingPolicy")
+    tracked = [policy["TargetTrackingScalingPolicyConfiguration"] for policy in policies]
+    return sorted((t["PredefinedMetricSpecification"]["PredefinedMetricType"], t["TargetValue"]) for t in tracked)
+
+
+def test_scaling_follows_requests_and_cpu_with_one_headroom(template: Template, environment: Environment) -> None:
+    """One policy for each metric, so that none undoes what the other does, and both keep the same share free."""
+    (requests, per_minute), (cpu, percent) = targets(template)
+    assert (requests, cpu) == ("ALBRequestCountPerTarget", "ECSServiceAverageCPUUtilization")
+    assert per_minute == pytest.approx(environment.plan.api_requests_per_task_per_minute, rel=0.01)
+    assert per_minute > 0
+    assert percent * (1 + environment.api.headroom) == pytest.approx(100, abs=1)
+
+
+def test_workload_of_longer_calls_lowers_the_requests_per_task(tmp_path: Path) -> None:
+    """Calls twice as long, half as many a minute for each task."""
+    (dev,) = select("dev")
+    workload = replace(dev.workload, talk_minutes_per_call=2 * dev.workload.talk_minutes_per_call)
+    longer = synthesize([replace(dev, workload=workload)], tmp_path)["dev/Api"]
+    (_, per_minute), _ = targets(longer)
+    assert per_minute == pytest.approx(dev.plan.api_requests_per_task_per_minute / 2, rel=0.01)
+
+
+def test_nothing_runs_outside_office_hours(template: Template, environment: Environment) -> None:
+    """Where an environment has office hours, tasks come and go with them, in its own time zone."""
+    actions = template.only("AWS::ApplicationAutoScaling::ScalableTarget").get("ScheduledActions", [])
+    limits = {action["Schedule"]: (action["Timezone"], *action["ScalableTargetAction"].values()) for action in actions}
+    if environment.name == "dev":
+        assert limits == {
+            "cron(0 7 ? * MON,TUE,WED,THU,FRI *)": ("Europe/Paris", environment.plan.api_max_tasks, 1),
+            "cron(0 20 ? * MON,TUE,WED,THU,FRI *)": ("Europe/Paris", 0, 0),
+        }
+    else:
+        assert limits == {}
+
+
+def test_callers_show_a_key_that_only_the_vault_holds(template: Template) -> None:
+    """The secret is made with a key that nobody typed, and only its reference is in the task."""
+    (name,) = [n for n, r in template.body["Resources"].items() if r["Type"] == "AWS::SecretsManager::Secret"]
+    secret = template.only("AWS::SecretsManager::Secret")
+    assert secret["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 40}
+    (container,) = template.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    assert container["Secrets"] == [{"Name": "WHISPER_API_KEYS", "ValueFrom": {"Ref": name}}]
+
+
+def test_generated_key_is_one_that_the_service_takes() -> None:
+    """Forty letters and digits, as Secrets Manager draws them."""
+    assert Settings(api_keys="aB3" * 13 + "x").accepted_keys == ("aB3" * 13 + "x",)
+
+
+def test_container_that_does_not_answer_is_replaced(template: Template) -> None:
+    """ECS asks with the image's own program, and gives the model time to load."""
+    (container,) = template.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    check = container["HealthCheck"]
+    assert check["Command"] == ["CMD", "python", "-m", "service", "health"]
+    assert check["StartPeriod"] == template.only("AWS::ECS::Service")["HealthCheckGracePeriodSeconds"] == 300
+    assert check["Timeout"] > TIMEOUT_SECONDS
+
+
+def test_api_accepts_only_what_it_can_answer_in_time(environment: Environment) -> None:
+    """A recording that would outlast the connection is refused at once; it belongs in the bucket."""
+    settings = environment.api_settings
+    seconds = settings.max_audio_seconds / environment.plan.speed.audio_seconds_per_second
+    assert seconds <= settings.job_deadline_seconds < settings.idle_timeout_seconds

@@ -1,0 +1,67 @@
+"""Everything that a task accepts at once fits onto its disk, or the environment is refused."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from service.recording.decoder import BYTES_PER_SAMPLE, MAX_CHANNELS, SAMPLE_RATE
+from service.settings import Settings
+from stacks.capacity.disk import DECODED_BYTES_PER_SECOND, DISK_BYTES, check_lanes, largest_upload
+from stacks.environments.environment import Environment
+
+PLENTY = st.builds(
+    Settings,
+    max_audio_seconds=st.integers(1, 86_400),
+    max_upload_bytes=st.integers(1024, 5_368_709_120),
+    lanes=st.integers(1, 16),
+    max_running=st.integers(1, 64),
+    max_waiting=st.integers(0, 1000),
+)
+
+
+def decoded(settings: Settings) -> int:
+    """Bytes of the longest recording, in the most channels that the service takes."""
+    return settings.max_audio_seconds * SAMPLE_RATE * BYTES_PER_SAMPLE * MAX_CHANNELS
+
+
+def test_decoded_sound_is_as_large_as_the_service_makes_it() -> None:
+    """The stacks do not import the decoder."""
+    assert DECODED_BYTES_PER_SECOND == SAMPLE_RATE * BYTES_PER_SAMPLE * MAX_CHANNELS
+
+
+@given(settings=PLENTY)
+def test_worker_is_accepted_where_every_lane_has_room(settings: Settings) -> None:
+    """Each lane may hold the largest recording and its longest sound."""
+    # The decoder may write a second more than is accepted.
+    needed = settings.lanes * (settings.max_upload_bytes + decoded(settings) + DECODED_BYTES_PER_SECOND)
+    if needed <= DISK_BYTES:
+        check_lanes(settings)
+    else:
+        with pytest.raises(ValueError, match=rf"^settings\.lanes: got '{settings.lanes}', expected at most \d+ "):
+            check_lanes(settings)
+
+
+@given(settings=PLENTY)
+def test_api_takes_no_more_than_it_can_store_for_all(settings: Settings) -> None:
+    """Every place is taken, and every call is as large as is allowed."""
+    try:
+        upload = largest_upload(settings)
+    except ValueError:
+        assume(False)  # noqa: FBT003 -- Hypothesis has no keyword for it
+    waiting, running = settings.max_waiting * upload, settings.max_running * (2 * upload + decoded(settings))
+    assert waiting + running <= DISK_BYTES
+    assert upload <= settings.max_upload_bytes
+
+
+def test_api_without_room_for_its_callers_is_refused() -> None:
+    """One line, that says what to change."""
+    with pytest.raises(
+        ValueError, match=r"^settings\.max_running: got '64', expected fewer, or fewer max_waiting: [^\n]+$"
+    ):
+        largest_upload(Settings(max_running=64))
+
+
+def test_environments_take_any_call_that_a_telephone_system_records(environment: Environment) -> None:
+    """Both ways in have room for the longest call on two channels in 16 kHz WAV, twice what telephones need."""
+    for settings in (environment.settings, environment.api_settings):
+        assert settings.max_upload_bytes >= settings.max_audio_seconds * 16_000 * 2 * 2

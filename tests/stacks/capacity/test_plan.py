@@ -1,0 +1,238 @@
+"""The fleet keeps the deadline, grows with the work, and says in one line why it cannot."""
+
+import doctest
+import heapq
+import math
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stacks.capacity import prices as costs
+from stacks.capacity.plan import Limits, Plan, Speed, UnreachableDeadline, Workload, plan
+from stacks.capacity.plan import plan as capacity
+
+WEEK = Workload(agents=100, calls_per_agent_per_day=40, talk_minutes_per_call=6, days_per_batch=5, window_hours=60)
+SPEED = Speed.assumed(cpu=2048)
+LIMITS = Limits(spot_vcpus=1e6, on_demand_vcpus=1e6, max_audio_seconds=5400, job_deadline_seconds=14_400)
+
+workloads = st.builds(
+    Workload,
+    agents=st.integers(1, 300),
+    calls_per_agent_per_day=st.floats(1, 60),
+    talk_minutes_per_call=st.floats(0.5, 20),
+    days_per_batch=st.just(5),
+    window_hours=st.floats(24, 120),
+    api_audio_hours_in_busy_hour=st.floats(0, 50),
+)
+speeds = st.builds(
+    Speed,
+    audio_seconds_per_second=st.floats(0.5, 40),
+    cpu=st.sampled_from((1024, 2048, 4096)),
+    source=st.just("a test"),
+    measured=st.booleans(),
+    busy_share=st.floats(0.3, 1),
+)
+
+
+def rehearse(workload: Workload, speed: Speed, result: Plan) -> float:
+    """Hours until a batch of equal calls and a longest one, which comes last, is done by a fleet that follows the plan.
+
+    The fleet follows its scaling policy at once, and no task stops within a call.
+    """
+    calls = math.ceil(workload.calls)
+    lengths = [workload.talk_minutes_per_call / 60] * (calls - 1) + [LIMITS.max_audio_seconds / 3600]
+    waiting, ends, now = iter(lengths), list[float](), 0.0
+    for left in range(calls, 0, -1):
+        fleet = min(result.batch_max_tasks, math.ceil(left / result.backlog_per_task))
+        while len(ends) < fleet and (length := next(waiting, None)) is not None:
+            heapq.heappush(ends, now + speed.task_time(length))
+        now = heapq.heappop(ends)
+    return now
+
+
+@pytest.mark.parametrize("module", [capacity, costs], ids=lambda module: module.__name__)
+def test_worked_example_holds(module: ModuleType) -> None:
+    """What a docstring shows is what the code does."""
+    result = doctest.testmod(module)
+    assert result.attempted
+    assert not result.failed
+
+
+@settings(max_examples=60)
+@given(workload=workloads, speed=speeds)
+def test_fleet_keeps_the_deadline_when_rehearsed(workload: Workload, speed: Speed) -> None:
+    """A fleet that follows the scaling policy is done when the plan says, and a quarter of the window is left."""
+    result = plan(workload=workload, speed=speed, limits=LIMITS)
+    assert rehearse(workload, speed, result) <= result.hours_to_finish * 1.000001
+    assert result.hours_to_finish * 3600 <= result.oldest_message_alarm_seconds + 1
+    assert result.oldest_message_alarm_seconds <= 0.75 * workload.window_hours * 3600
+
+
+@given(workload=workloads, speed=speeds)
+def test_fleet_is_the_smallest_that_plans_to_finish_in_time(workload: Workload, speed: Speed) -> None:
+    """One task fewer could not even do the work in the planned time, or it would be too slow to end."""
+    result = plan(workload=workload, speed=speed, limits=LIMITS)
+    fewer = result.batch_max_tasks - 1
+    planned = 0.75 * workload.window_hours - speed.task_time(LIMITS.max_audio_seconds / 3600)
+    assert fewer == 0 or result.task_hours / fewer + planned / 20 * math.log(fewer) > planned
+
+
+@given(workload=workloads, speed=speeds, more=st.integers(1, 300))
+def test_more_agents_never_need_fewer_tasks(workload: Workload, speed: Speed, more: int) -> None:
+    """Work that grows does not shrink the fleet."""
+    grown = replace(workload, agents=workload.agents + more)
+    before, after = (plan(workload=each, speed=speed, limits=LIMITS) for each in (workload, grown))
+    assert after.batch_max_tasks >= before.batch_max_tasks
+    assert after.audio_hours > before.audio_hours
+
+
+@given(workload=workloads, speed=speeds, times=st.floats(1, 10))
+def test_faster_tasks_are_never_more(workload: Workload, speed: Speed, times: float) -> None:
+    """A better engine means smaller fleets, for the batch and for the API."""
+    faster = replace(speed, audio_seconds_per_second=speed.audio_seconds_per_second * times)
+    before, after = (plan(workload=workload, speed=each, limits=LIMITS) for each in (speed, faster))
+    assert after.batch_max_tasks <= before.batch_max_tasks
+    assert after.api_max_tasks <= before.api_max_tasks
+    assert after.api_requests_per_task_per_minute >= before.api_requests_per_task_per_minute
+
+
+def test_ten_times_the_agents_need_about_ten_times_the_tasks() -> None:
+    """The fleet is linear in the work but for the time it takes to come down again."""
+    small, large = (plan(workload=replace(WEEK, agents=n), speed=SPEED, limits=LIMITS) for n in (100, 1000))
+    assert 9 <= large.batch_max_tasks / small.batch_max_tasks <= 12
+
+
+def test_backlog_target_is_acceptable_latency_over_processing_time() -> None:
+    """So many messages for each task keep the last of them waiting no longer than is acceptable."""
+    result = plan(workload=WEEK, speed=SPEED, limits=LIMITS)
+    planned_hours = 0.75 * 60 - SPEED.task_time(1.5)
+    assert result.backlog_per_task == pytest.approx(planned_hours / 20 / SPEED.task_time(0.1))
+    assert result.processing_seconds_per_call == 720
+
+
+def test_backlog_target_is_at_least_one_call_when_calls_are_long_for_the_window() -> None:
+    """A target below one would ask for more tasks than there are calls."""
+    short = replace(WEEK, agents=1, window_hours=8, talk_minutes_per_call=30)
+    assert plan(workload=short, speed=SPEED, limits=replace(LIMITS, max_audio_seconds=1800)).backlog_per_task == 1
+
+
+def test_api_fleet_carries_the_busy_hour_with_headroom() -> None:
+    """At the scaling target, the largest fleet answers the busiest hour and has the headroom to spare."""
+    workload = replace(WEEK, api_audio_hours_in_busy_hour=10)
+    result = plan(workload=workload, speed=SPEED, limits=replace(LIMITS, api_min_tasks=2, api_headroom=0.5))
+    busy_requests_per_minute = 10 * 60 / workload.talk_minutes_per_call / 60
+    needed = busy_requests_per_minute / result.api_requests_per_task_per_minute
+    assert needed <= result.api_max_tasks * 1.000001 < needed + 1
+    assert result.api_min_tasks == 2
+
+
+@pytest.mark.parametrize(("least", "most"), [(0, 1), (1, 1), (3, 3)])
+def test_api_fleet_has_a_task_when_nobody_calls_it(least: int, most: int) -> None:
+    """An API that nothing is known of still answers, and never has fewer tasks than its minimum."""
+    assert plan(workload=WEEK, speed=SPEED, limits=replace(LIMITS, api_min_tasks=least)).api_max_tasks == most
+
+
+def test_month_has_the_working_days_of_a_twelfth_of_a_year() -> None:
+    """Budgets are monthly: 2000 hours a week are 8667 a month, whatever a batch holds."""
+    nightly = replace(WEEK, days_per_batch=1, window_hours=12)
+    assert WEEK.audio_hours_per_month == pytest.approx(2000 * 52 / 12)
+    assert nightly.audio_hours_per_month == pytest.approx(WEEK.audio_hours_per_month)
+
+
+def test_assumed_speed_says_that_it_is_one() -> None:
+    """Nobody takes the stand-in for a measurement."""
+    assert not SPEED.measured
+    assert SPEED.audio_seconds_per_second == 0.5
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("agents", 0, "a whole number, 1 or more"),
+        ("agents", 2.5, "a whole number, 1 or more"),
+        ("calls_per_agent_per_day", 0, "a number above 0"),
+        ("talk_minutes_per_call", -6, "a number above 0"),
+        ("talk_minutes_per_call", math.nan, "a number above 0"),
+        ("days_per_batch", 0, "a whole number, 1 or more"),
+        ("days_per_week", 8, "a whole number from 1 to 7"),
+        ("window_hours", 0, "more than 0 and at most 120, or the next batch lands before this one is due"),
+        ("window_hours", 121, "more than 0 and at most 120, or the next batch lands before this one is due"),
+        ("api_audio_hours_in_busy_hour", -1, "0 or more"),
+    ],
+)
+def test_workload_is_refused_when_a_value_does_not_fit(field: str, value: Any, expected: str) -> None:
+    """One line names the field, the value and what was expected."""
+    with pytest.raises(ValueError, match=r"^workload\.") as refused:
+        replace(WEEK, **{field: value})
+    assert str(refused.value) == f"workload.{field}: got '{value}', expected {expected}"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("audio_seconds_per_second", 0), ("cpu", 0), ("source", " "), ("busy_share", 1.1)]
+)
+def test_speed_is_refused_when_a_value_does_not_fit(field: str, value: Any) -> None:
+    """A speed without a source, or one that no task has, is not planned with."""
+    with pytest.raises(ValueError, match=rf"^speed\.{field}: got '{value}', expected "):
+        replace(SPEED, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("spot_vcpus", 0),
+        ("on_demand_vcpus", -1),
+        ("max_audio_seconds", 0),
+        ("job_deadline_seconds", 0),
+        ("api_min_tasks", -1),
+        ("api_headroom", -0.1),
+    ],
+)
+def test_limits_are_refused_when_a_value_does_not_fit(field: str, value: Any) -> None:
+    """A negative limit is a mistake, not a wish."""
+    with pytest.raises(ValueError, match=rf"^limits\.{field}: got '{value}', expected "):
+        replace(LIMITS, **{field: value})
+
+
+def test_average_call_is_refused_when_longer_than_the_longest() -> None:
+    """The service would refuse most of such calls."""
+    with pytest.raises(ValueError, match=r"^workload\.talk_minutes_per_call: got '91', expected at most 90, "):
+        plan(workload=replace(WEEK, talk_minutes_per_call=91), speed=SPEED, limits=LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("workload", "limits", "message"),
+    [
+        (
+            WEEK,
+            replace(LIMITS, spot_vcpus=64),
+            "limits.spot_vcpus: got 64, expected 352 or more: 5333.3 task-hours in time need 176 tasks of 2 vCPU",
+        ),
+        (
+            replace(WEEK, api_audio_hours_in_busy_hour=100),
+            replace(LIMITS, on_demand_vcpus=16),
+            "limits.on_demand_vcpus: got 16, expected 1336 or more: deploys at 100 API audio hours need 668 tasks of 2 vCPU",
+        ),
+        (
+            replace(WEEK, window_hours=5),
+            LIMITS,
+            "workload.window_hours: got 5, too short for any fleet: 5333.3 task-hours, 4.0 of them for the longest call",
+        ),
+        (
+            WEEK,
+            replace(LIMITS, job_deadline_seconds=3600),
+            "limits.job_deadline_seconds: got 3600, expected 10800 or more, for a call of 5400 s at 0.5 times real time",
+        ),
+    ],
+    ids=["spot-quota", "on-demand-quota", "window", "job-deadline"],
+)
+def test_deadline_is_refused_with_the_numbers_when_out_of_reach(
+    workload: Workload, limits: Limits, message: str
+) -> None:
+    """The line says what there is, what it takes and why."""
+    with pytest.raises(UnreachableDeadline) as refused:
+        plan(workload=workload, speed=SPEED, limits=limits)
+    assert str(refused.value) == message

@@ -1,0 +1,366 @@
+"""What the pipelines promise: what starts them, in which order they go, which image travels, and what they may do."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stacks.environments.environment import Environment, select
+from stacks.environments.plans import CommitPlan, ReleasePlan, Source
+from tests.stacks.synthesis import Template, listed, statements, synthesize
+
+PIPELINE, PROJECT = "AWS::CodePipeline::Pipeline", "AWS::CodeBuild::Project"
+COMMITTING, RELEASING = ("dev", "local"), ("stage",)
+PIPELINES = COMMITTING + RELEASING
+
+
+@pytest.fixture
+def stage(templates: Mapping[str, Template]) -> Template:
+    """Where releases come first."""
+    return templates["stage/Delivery"]
+
+
+@pytest.fixture(params=COMMITTING)
+def committing(templates: Mapping[str, Template], request: pytest.FixtureRequest) -> Template:
+    """Where commits come."""
+    return templates[f"{request.param}/Delivery"]
+
+
+@pytest.fixture(params=PIPELINES)
+def template(templates: Mapping[str, Template], request: pytest.FixtureRequest) -> Template:
+    """Each stack with a pipeline."""
+    return templates[f"{request.param}/Delivery"]
+
+
+@pytest.fixture(scope="module")
+def codecommit(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Template]:
+    """Both pipelines with their source in CodeCommit."""
+    (dev,), (stage,) = select("dev"), select("stage")
+    return synthesize(
+        [
+            replace(dev, commits=CommitPlan(source=Source.CODECOMMIT, branch="trunk")),
+            replace(stage, releases=ReleasePlan(images_from="dev", onward=("prod",), source=Source.CODECOMMIT)),
+        ],
+        tmp_path_factory.mktemp("codecommit"),
+    )
+
+
+def stages(template: Template) -> dict[str, list[dict[str, Any]]]:
+    """Actions of each stage, by its name."""
+    return {stage["Name"]: stage["Actions"] for stage in template.only(PIPELINE)["Stages"]}
+
+
+def order(template: Template) -> list[str]:
+    """Every action in the order of a run, as `Stage.Action`."""
+    return [
+        f"{name}.{action['Name']}"
+        for name, actions in stages(template).items()
+        for action in sorted(actions, key=lambda action: int(action["RunOrder"]))
+    ]
+
+
+def variables(action: Mapping[str, Any]) -> dict[str, str]:
+    """What an action gives its project."""
+    pairs = json.loads(action["Configuration"].get("EnvironmentVariables", "[]"))
+    return {pair["name"]: pair["value"] for pair in pairs}
+
+
+def project(template: Template, action: Mapping[str, Any]) -> dict[str, Any]:
+    """The project that an action runs."""
+    name = action["Configuration"]["ProjectName"]["Ref"]
+    properties: dict[str, Any] = template.body["Resources"][name]["Properties"]
+    return properties
+
+
+def commands(properties: Mapping[str, Any]) -> list[str]:
+    """What a project runs once it is installed."""
+    text = str(properties["Source"]["BuildSpec"])
+    return [line.strip().removeprefix("- ") for line in text.partition("build:")[2].partition("cache:")[0].splitlines()]
+
+
+def rights(template: Template, role: str) -> list[tuple[str, str]]:
+    """Each action that a role is allowed, with each of its resources, by the beginning of the role's name."""
+    return [
+        (action, json.dumps(resource))
+        for properties in template.properties("AWS::IAM::Policy")
+        if properties["Roles"][0].get("Ref", "").startswith(role)
+        for statement in properties["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    ]
+
+
+# Commits
+
+
+def test_commit_is_tested_then_built_then_deployed(committing: Template) -> None:
+    """In this order, each stage only after the one before."""
+    assert order(committing) == ["Source.Source", "Test.Test", "Build.Build", "Deploy.Deploy"]
+    assert ".ci/run" in commands(project(committing, stages(committing)["Test"][0]))
+
+
+def test_push_to_the_branch_starts_the_pipeline_and_a_newer_one_takes_its_place(committing: Template) -> None:
+    """Pushes to other branches do not; a commit that waits gives way."""
+    pipeline = committing.only(PIPELINE)
+    (trigger,) = pipeline["Triggers"]
+    assert trigger["GitConfiguration"]["Push"] == [{"Branches": {"Includes": ["main"]}}]
+    assert pipeline["ExecutionMode"] == "SUPERSEDED"
+    assert pipeline["PipelineType"] == "V2"
+
+
+def test_digest_that_was_built_is_the_one_deployed(committing: Template) -> None:
+    """The deploy names the image by what the build pushed, not by a tag."""
+    (build,), (deploy,) = stages(committing)["Build"], stages(committing)["Deploy"]
+    assert variables(deploy) == {"IMAGE_DIGEST": f"#{{{build['Namespace']}.IMAGE_DIGEST}}"}
+    assert "IMAGE_DIGEST" in project(committing, build)["Source"]["BuildSpec"].partition("exported-variables:")[2]
+
+
+def test_only_what_builds_an_image_is_privileged(template: Template) -> None:
+    """Containers take the right to make one, in the tests and in the build; a project that may deploy does without."""
+    privileged = [p["Source"]["BuildSpec"] for p in template.properties(PROJECT) if p["Environment"]["PrivilegedMode"]]
+    assert all("delivery build" in steps or ".ci/run" in steps for steps in privileged)
+    assert len(privileged) == (2 if template.only(PIPELINE)["ExecutionMode"] == "SUPERSEDED" else 0)
+
+
+def test_deploying_project_may_only_take_the_roles_made_for_it(committing: Template) -> None:
+    """The pipeline holds no rights over what it deploys: it takes those of `cdk bootstrap`, by their names."""
+    taken = [resource for action, resource in rights(committing, "CiDeployRole") if action == "sts:AssumeRole"]
+    assert len(taken) == 3
+    assert all("role/cdk-hnb659fds-" in resource for resource in taken)
+
+
+def test_testing_project_reaches_neither_registry_nor_roles(committing: Template) -> None:
+    """Code that nobody reviewed runs there: it finds nothing to push to, and nobody to become."""
+    services = {action.partition(":")[0] for action, _ in rights(committing, "CiTestRole")}
+    assert services == {"logs", "s3"}
+
+
+# Releases
+
+
+def test_release_goes_through_stage_gate_and_approval_to_production(stage: Template) -> None:
+    """Refusals before anything changes; stage, its gate, a person, production; and only then the gate's new measure."""
+    assert order(stage) == [
+        "Source.Source",
+        "Verify.Verify",
+        *("Stage.Promote", "Stage.Release", "Stage.Gate"),
+        "Approve.Approve",
+        *("Prod.Promote", "Prod.Release"),
+        "Record.Record",
+    ]
+
+
+def test_tag_starts_a_release_and_releases_wait_for_each_other(stage: Template) -> None:
+    """A push without a tag does not; none overtakes another."""
+    pipeline = stage.only(PIPELINE)
+    (trigger,) = pipeline["Triggers"]
+    assert trigger["GitConfiguration"]["Push"] == [{"Tags": {"Includes": ["v*"]}}]
+    assert pipeline["ExecutionMode"] == "QUEUED"
+    assert pipeline["PipelineType"] == "V2"
+
+
+def test_release_builds_nothing_and_carries_one_digest(stage: Template) -> None:
+    """Every step after the first is given the digest that the first one found."""
+    (verify,) = stages(stage)["Verify"]
+    digest = f"#{{{verify['Namespace']}.IMAGE_DIGEST}}"
+    steps = [
+        a for name, actions in stages(stage).items() if name not in ("Source", "Verify", "Approve") for a in actions
+    ]
+    assert len(steps) == 6
+    assert {variables(action)["IMAGE_DIGEST"] for action in steps} == {digest}
+    assert not [
+        text for text in map(str, stage.properties(PROJECT)) if "delivery build" in text or "docker build" in text
+    ]
+
+
+def test_step_is_named_after_what_it_does(stage: Template) -> None:
+    """The name that a person sees is the step that runs, in the environment of the stage."""
+    for name, actions in stages(stage).items():
+        for action in actions:
+            if action["ActionTypeId"]["Provider"] == "CodeBuild":
+                assert variables(action)["STEP"] == action["Name"].lower()
+                environment = "prod" if name == "Prod" else "stage"
+                assert any(f"$STEP {environment} " in c for c in commands(project(stage, action)))
+
+
+def test_person_is_asked_by_mail_before_production(stage: Template) -> None:
+    """The question names the digest, and the pipeline may send it through the encrypted topic."""
+    (approval,) = stages(stage)["Approve"]
+    assert approval["ActionTypeId"]["Provider"] == "Manual"
+    assert "IMAGE_DIGEST" in approval["Configuration"]["CustomData"]
+    assert approval["TimeoutInMinutes"] == 7 * 24 * 60
+    (topic,) = [name for name, r in stage.body["Resources"].items() if r["Type"] == "AWS::SNS::Topic"]
+    assert approval["Configuration"]["NotificationArn"] == {"Ref": topic}
+    actions = {action for action, _ in rights(stage, "ReleasePipelineRole")}
+    assert {"sns:Publish", "kms:GenerateDataKey*", "kms:Decrypt"} <= actions
+
+
+def test_what_runs_in_stage_cannot_reach_production(stage: Template) -> None:
+    """Each stage's project takes the roles of its own environment; the way to production opens after the approval."""
+    taken = {
+        role: {resource for action, resource in rights(stage, f"Release{role}Role") if action == "sts:AssumeRole"}
+        for role in ("Verify", "Stage", "Prod", "Record")
+    }
+    assert all(taken.values())
+    for role, resources in taken.items():
+        assert ("prodreleaserole" in str(resources)) == (role == "Prod")
+        assert ("devreleaserole" in str(resources)) == (role in ("Verify", "Stage"))
+    assert len(taken["Prod"]) == 1
+
+
+def test_role_is_taken_by_the_release_pipeline_only(templates: Mapping[str, Template]) -> None:
+    """Its account is said by the account that admits it, and there only the roles of one stack are let in."""
+    for name in ("dev", "stage", "prod"):
+        template = templates[f"{name}/Delivery"]
+        (trust,) = [
+            properties["AssumeRolePolicyDocument"]["Statement"]
+            for properties in template.properties("AWS::IAM::Role")
+            if properties.get("Description") == "Taken by releases of stage"
+        ]
+        (statement,) = trust
+        assert list(statement["Condition"]) == ["ArnLike"]
+        principal = json.dumps(statement["Condition"]["ArnLike"]["aws:PrincipalArn"])
+        assert ":role/whisper-stage-Delivery-*" in principal
+        assert ("releaseaccount" in json.dumps(statement)) == (name != "stage")
+
+
+def test_environment_that_builds_lets_a_release_read_only(templates: Mapping[str, Template]) -> None:
+    """It reads images there: it pushes none, deploys nothing and takes no other role."""
+    actions = {action for action, _ in rights(templates["dev/Delivery"], "ReleaseRole")}
+    assert {"ecr:BatchGetImage", "ecr:DescribeImages"} <= actions
+    assert not actions & {"ecr:PutImage", "sts:AssumeRole", "ecs:RunTask"}
+
+
+def test_environment_that_receives_lets_a_release_deploy_by_the_bootstrap_roles(
+    templates: Mapping[str, Template],
+) -> None:
+    """It stores the image, takes the roles of `cdk bootstrap`, and looks; it changes nothing by itself."""
+    for name in ("stage", "prod"):
+        allowed = rights(templates[f"{name}/Delivery"], "ReleaseRole")
+        assert {"ecr:PutImage", "sts:AssumeRole", "ecs:DescribeServices"} <= {action for action, _ in allowed}
+        assert all("role/cdk-hnb659fds-" in resource for action, resource in allowed if action == "sts:AssumeRole")
+        changing = [a for a, _ in allowed if a.split(":")[0] not in ("ecr", "sts") and ":Describe" not in a]
+        assert not changing
+
+
+def test_environment_that_nobody_releases_to_admits_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Without a plan there is no role, no pipeline and no stack of them."""
+    (prod,) = select("prod")
+    made = synthesize([replace(prod, released_by="")], tmp_path_factory.mktemp("alone"))
+    assert "prod/Delivery" not in made
+    assert len(made) == 8
+
+
+# Both
+
+
+def test_source_is_what_the_account_names(template: Template) -> None:
+    """Connection and repository are the account's; a deploy without them is refused by name."""
+    defaults = [str(p.get("Default")).rpartition("/")[2] for p in template.body["Parameters"].values()]
+    assert {"source-connection-arn", "source-repository"} <= set(defaults)
+    (source,) = stages(template)["Source"]
+    # GitLab's names have more than two parts: nothing takes them apart.
+    assert list(source["Configuration"]["FullRepositoryId"]) == ["Ref"]
+
+
+def test_pipeline_may_use_the_connection_under_both_of_its_names(template: Template) -> None:
+    """AWS renamed the service; which permission counts depends on when the connection was made."""
+    used = {a for s in statements(template) for a in listed(s["Action"]) if a.endswith(":UseConnection")}
+    assert used == {"codeconnections:UseConnection", "codestar-connections:UseConnection"}
+
+
+def test_release_clones_and_a_commit_is_only_fetched(templates: Mapping[str, Template]) -> None:
+    """Tags and earlier commits are needed to release and to go back; a test of one commit needs neither."""
+    formats = {
+        name: stages(templates[f"{name}/Delivery"])["Source"][0]["Configuration"].get("OutputArtifactFormat")
+        for name in ("dev", "stage")
+    }
+    assert formats == {"dev": None, "stage": "CODEBUILD_CLONE_REF"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "names"), [("dev", "branch", ["trunk"]), ("stage", "tag", [{"wildcard": "v*"}])]
+)
+def test_codecommit_starts_the_pipeline_with_the_very_commit(
+    codecommit: Mapping[str, Template], name: str, kind: str, names: list[object]
+) -> None:
+    """Without a connection there are no triggers: an event names branch or tag, and hands its commit on."""
+    template = codecommit[f"{name}/Delivery"]
+    assert "Triggers" not in template.only(PIPELINE)
+    (source,) = stages(template)["Source"]
+    assert source["ActionTypeId"]["Provider"] == "CodeCommit"
+    assert source["Configuration"]["PollForSourceChanges"] is False
+    (rule,) = [r for r in template.properties("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.codecommit"]]
+    assert (rule["EventPattern"]["detail"]["referenceType"], rule["EventPattern"]["detail"]["referenceName"]) == (
+        [kind],
+        names,
+    )
+    (target,) = rule["Targets"]
+    (revision,) = json.loads(target["InputTransformer"]["InputTemplate"])["sourceRevisions"]
+    assert revision == {"actionName": source["Name"], "revisionType": "COMMIT_ID", "revisionValue": "<commit>"}
+    assert target["InputTransformer"]["InputPathsMap"] == {"commit": "$.detail.commitId"}
+    assert not [a for s in statements(template) for a in listed(s["Action"]) if "UseConnection" in a]
+
+
+def test_failed_run_is_mailed_with_its_runbook(template: Template) -> None:
+    """Who pushed and went home hears of it."""
+    (rule,) = [
+        r for r in template.properties("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.codepipeline"]
+    ]
+    assert rule["EventPattern"]["detail"]["state"] == ["FAILED"]
+    (target,) = rule["Targets"]
+    assert template.body["Resources"][target["Arn"]["Ref"]]["Type"] == "AWS::SNS::Topic"
+    assert "docs/runbooks/pipeline-failed.md" in target["InputTransformer"]["InputTemplate"]
+
+
+def test_artifacts_are_private_encrypted_and_short_lived(template: Template) -> None:
+    """A copy of the source does not stay around."""
+    bucket = template.only("AWS::S3::Bucket")
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["BucketEncryption"]
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]["NoncurrentDays"]) == (7, 7)
+
+
+def test_build_ends_waits_and_repeats_itself_within_limits(template: Template) -> None:
+    """One at a time, for a limited time, from what an earlier one downloaded."""
+    for properties in template.properties(PROJECT):
+        assert properties["ConcurrentBuildLimit"] == 1
+        assert properties["TimeoutInMinutes"] <= 240
+        assert properties["QueuedTimeoutInMinutes"] == 60
+        assert properties["Cache"]["Type"] == "S3"
+        assert properties["LogsConfig"]["CloudWatchLogs"]["Status"] == "ENABLED"
+
+
+def test_project_serves_one_stage(template: Template) -> None:
+    """Two runs in different stages would else wait for one project, and exceed its limit."""
+    users = [
+        (name, action["Configuration"]["ProjectName"]["Ref"])
+        for name, actions in stages(template).items()
+        for action in actions
+        if action["ActionTypeId"]["Provider"] == "CodeBuild"
+    ]
+    assert len(set(users)) == len({used for _, used in users}) == len(template.properties(PROJECT))
+
+
+def test_step_that_fails_is_not_hidden(template: Template) -> None:
+    """One command a line: none is behind `&&`, `||`, `;` or a pipe, whose failures a shell forgets."""
+    for properties in template.properties(PROJECT):
+        lines = commands(properties)
+        assert len(lines) > 1
+        assert not [line for line in lines if any(sign in line for sign in ("&&", "||", ";", " | "))]
+
+
+def test_receiving_environment_has_no_pipeline(templates: Mapping[str, Template]) -> None:
+    """Production is released to from elsewhere: it holds a role, and nothing that builds."""
+    kinds = templates["prod/Delivery"].kinds()
+    assert kinds == ["AWS::IAM::Policy", "AWS::IAM::Role", "AWS::SSM::Parameter"]
+
+
+def test_environments_of_a_release_fit_each_other(environment: Environment) -> None:
+    """The promise that `select` checks: who is named admits who names it."""
+    releases = environment.releases
+    for name in (releases.images_from, *releases.onward) if releases else ():
+        assert select(name)[0].released_by == environment.name

@@ -1,0 +1,69 @@
+"""The parts of an environment: what an API may choose, and what it may not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import time
+
+import pytest
+
+from stacks.environments.plans import ApiPlan, InvalidEnvironment, NetworkPlan, OfficeHours, Routing
+
+HOURS = OfficeHours(time_zone="Europe/Paris", start=time(7, 30), end=time(19))
+
+REFUSALS: list[tuple[Callable[[], object], str]] = [
+    (lambda: ApiPlan(min_tasks=0), "api.min_tasks: got '0', expected a whole number, 1 or more"),
+    (lambda: ApiPlan(bake_minutes=-1), "api.bake_minutes: got '-1', expected a whole number, from 0 to 1440"),
+    (lambda: ApiPlan(bake_minutes=1441), "api.bake_minutes: got '1441', expected a whole number, from 0 to 1440"),
+    (
+        lambda: ApiPlan(slow_start_seconds=10, routing=Routing.ROUND_ROBIN),
+        "api.slow_start_seconds: got '10', expected 30 to 900, or 0 for none",
+    ),
+    (
+        lambda: ApiPlan(slow_start_seconds=60),
+        "api.slow_start_seconds: got '60', expected 0, because least-outstanding-requests routing has no slow start;",
+    ),
+    (
+        lambda: ApiPlan(slow_start_seconds=60, routing=Routing.WEIGHTED_RANDOM),
+        "api.slow_start_seconds: got '60', expected 0, because weighted-random routing has no slow start;",
+    ),
+    (lambda: ApiPlan(subdomain="Speech"), "api.subdomain: got 'Speech', expected a name such as speech, without its"),
+    (lambda: ApiPlan(subdomain="speech."), "api.subdomain: got 'speech.', expected a name such as speech, without its"),
+    (
+        lambda: ApiPlan(certificate_arn="mine"),
+        "api.certificate_arn: got 'mine', expected the ARN of an ACM certificate",
+    ),
+    (
+        lambda: replace(HOURS, time_zone="Europe/Pari"),
+        "api.hours.time_zone: got 'Europe/Pari', expected a time zone such as Europe/Paris",
+    ),
+    (lambda: replace(HOURS, days=()), "api.hours.days: got '', expected different days from MON, TUE, WED, THU, FRI,"),
+    (lambda: replace(HOURS, days=("MON", "MON")), "api.hours.days: got 'MON, MON', expected different days from MON"),
+    (lambda: replace(HOURS, days=("Monday",)), "api.hours.days: got 'Monday', expected different days from MON, TUE,"),
+    (
+        lambda: replace(HOURS, end=time(7, 30)),
+        "api.hours.end: got '07:30:00', expected later than 07:30:00, the start, on the same day",
+    ),
+    (
+        lambda: NetworkPlan(cidr="10.1.0.0/20", client_groups=("office",)),
+        "network.client_groups: got 'office', expected security groups such as sg- and 17 hex digits",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), REFUSALS)
+def test_choice_that_cannot_be_is_refused_in_one_line(make: Callable[[], object], message: str) -> None:
+    """The line names the field, the value and what was expected."""
+    with pytest.raises(InvalidEnvironment, match=r"^[^\n]+$") as refusal:
+        make()
+    assert str(refusal.value).startswith(message)
+
+
+def test_office_hours_are_a_share_of_the_week() -> None:
+    """Eleven and a half hours on five days."""
+    assert HOURS.share == pytest.approx(5 * 11.5 / 168)
+
+
+def test_office_hours_save_what_does_not_run() -> None:
+    """The estimate counts tasks that run, not tasks that could."""
+    assert ApiPlan(min_tasks=2).average_tasks == 2
+    assert ApiPlan(min_tasks=2, hours=HOURS).average_tasks == pytest.approx(2 * HOURS.share)

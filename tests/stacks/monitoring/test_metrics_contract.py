@@ -1,0 +1,158 @@
+"""Metrics that stacks read are metrics that somebody emits; thresholds follow the workload; alarms say what to do."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.telemetry import CALLS, DIMENSIONS, NAMESPACE, OUTCOME, UNITS, Outcome
+from stacks.capacity.plan import Workload
+from stacks.environments.environment import environments, select
+from stacks.shared.metrics import OUTCOMES
+from tests.stacks.synthesis import ROOT, Template, synthesize
+
+# What AWS emits by itself, by namespace, with the dimensions of each; Container Insights is turned on for the last.
+AWS_METRICS: Mapping[str, tuple[set[str], set[str]]] = {
+    "AWS/ApplicationELB": (
+        {"HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count", "RequestCount", "UnHealthyHostCount"},
+        {"LoadBalancer", "TargetGroup"},
+    ),
+    "AWS/Events": ({"MatchedEvents"}, {"RuleName"}),
+    "AWS/SQS": (
+        {
+            "ApproximateAgeOfOldestMessage",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesVisible",
+        },
+        {"QueueName"},
+    ),
+    "ECS/ContainerInsights": ({"DesiredTaskCount", "RunningTaskCount"}, {"ClusterName", "ServiceName"}),
+}
+PAGES = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
+
+Metric = tuple[str, str, dict[str, str]]
+
+
+def read(template: Template) -> Iterator[Metric]:
+    """Namespace, name and dimensions of every metric that a template's alarms, scaling and dashboards read."""
+    for kind in ("AWS::CloudWatch::Alarm", "AWS::ApplicationAutoScaling::ScalingPolicy"):
+        yield from chain.from_iterable(map(_in, template.properties(kind)))
+    for properties in template.properties("AWS::CloudWatch::Dashboard"):
+        for widget in json.loads(_text(properties["DashboardBody"]))["widgets"]:
+            for row in widget["properties"].get("metrics", []):
+                if isinstance(row[0], str):
+                    namespace, name, *pairs = (part for part in row if isinstance(part, str))
+                    yield namespace, name, dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+def _in(value: Any) -> Iterator[Metric]:
+    if isinstance(value, dict):
+        if "MetricName" in value:
+            dimensions = {d["Name"]: str(d["Value"]) for d in value.get("Dimensions", [])}
+            yield value["Namespace"], value["MetricName"], dimensions
+        yield from chain.from_iterable(map(_in, value.values()))
+    elif isinstance(value, list):
+        yield from chain.from_iterable(map(_in, value))
+
+
+def _text(value: Any) -> str:
+    """A text that CloudFormation joins, with a word for what it fills in."""
+    if isinstance(value, str):
+        return value
+    return "".join(part if isinstance(part, str) else "filled-in" for part in value["Fn::Join"][1])
+
+
+def test_service_emits_what_the_stacks_read(templates: Mapping[str, Template]) -> None:
+    """Each metric of the service's namespace has a name, dimensions and values that the service writes."""
+    found = [metric for template in templates.values() for metric in read(template) if metric[0] == NAMESPACE]
+    for _, name, dimensions in found:
+        assert name in {*UNITS, CALLS}
+        assert set(dimensions) == {*DIMENSIONS, *([OUTCOME] if name == CALLS else [])}
+        assert dimensions["Environment"] in {environment.name for environment in environments()}
+        assert dimensions["Service"] in {"api", "worker"}
+    assert {name for _, name, _ in found} == {*UNITS, CALLS}
+
+
+def test_stacks_read_every_outcome() -> None:
+    """An outcome that the service learns to tell is one that the dashboard shows."""
+    assert set(OUTCOMES) == set(Outcome)
+
+
+def test_aws_emits_what_the_stacks_read(templates: Mapping[str, Template]) -> None:
+    """A misspelt metric is not an error to CloudWatch, only an alarm that never sounds."""
+    for template in templates.values():
+        for namespace, name, dimensions in read(template):
+            if namespace != NAMESPACE:
+                names, keys = AWS_METRICS[namespace]
+                assert name in names
+                assert dimensions
+                assert set(dimensions) <= keys
+
+
+def test_service_is_told_its_environment(templates: Mapping[str, Template]) -> None:
+    """The dimension that dashboards read is the setting that tasks get, and the verb that they run."""
+    for environment in environments():
+        for stack, verb in (("Api", "api"), ("Batch", "worker")):
+            task = templates[f"{environment.name}/{stack}"].only("AWS::ECS::TaskDefinition")
+            (container,) = task["ContainerDefinitions"]
+            assert {"Name": "WHISPER_ENVIRONMENT", "Value": environment.name} in container["Environment"]
+            assert container["Command"] == [verb]
+
+
+def test_every_alarm_says_what_to_do(templates: Mapping[str, Template]) -> None:
+    """An alarm for people names a page that exists; the others say that they are for nobody, and do their work."""
+    named = set()
+    for template in templates.values():
+        for alarm in template.properties("AWS::CloudWatch::Alarm"):
+            text = alarm["AlarmDescription"]
+            if not text.startswith("Not for people: "):
+                page = text.rpartition("What to do: ")[2]
+                named.add(page)
+                assert alarm["AlarmActions"]
+                assert (ROOT / page).is_file()
+        for rule in template.properties("AWS::Events::Rule"):
+            for target in rule["Targets"]:
+                if "InputTransformer" in target:
+                    named.add(target["InputTransformer"]["InputTemplate"].rpartition("What to do: ")[2].strip('"'))
+    # A budget's message is AWS's own: its page is found by its name.
+    assert named | {"docs/runbooks/budget.md"} == {str(page.relative_to(ROOT)) for page in PAGES}
+    listed = (ROOT / "docs" / "stacks" / "monitoring.md").read_text()
+    assert [page.name for page in PAGES if f"(../runbooks/{page.name})" not in listed] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_runbook_answers_the_same_questions(page: Path) -> None:
+    """Somebody who was woken up finds the same headings in the same order."""
+    headings = [line for line in page.read_text().splitlines() if line.startswith("## ")]
+    assert headings == ["## What it means", "## Look", "## Mend", "## Escalate"]
+    assert "```\naws " in page.read_text()
+
+
+def test_template_follows_the_workload(templates: Mapping[str, Template], tmp_path: Path) -> None:
+    """Another call centre, other numbers: limits, targets, thresholds and budget change, and nobody typed them."""
+    (prod,) = select("prod")
+    small = Workload(agents=20, calls_per_agent_per_day=30, talk_minutes_per_call=3, days_per_batch=1, window_hours=10)
+    other = synthesize([replace(prod, workload=small)], tmp_path)
+    before, after = (dict(numbers(these)) for these in (templates, other))
+    assert sorted(before) == sorted(after) == ["backlog", "dollars", "most", "oldest"]
+    assert [name for name in before if before[name] == after[name]] == []
+    plan = replace(prod, workload=small).plan
+    assert after["oldest"] == plan.oldest_message_alarm_seconds
+    assert after["most"] == plan.batch_max_tasks
+
+
+def numbers(templates: Mapping[str, Template]) -> Iterator[tuple[str, float]]:
+    """What a workload sets in prod's templates."""
+    batch, monitoring = templates["prod/Batch"], templates["prod/Monitoring"]
+    yield "most", batch.only("AWS::ApplicationAutoScaling::ScalableTarget")["MaxCapacity"]
+    for policy in batch.properties("AWS::ApplicationAutoScaling::ScalingPolicy"):
+        if policy["PolicyType"] == "TargetTrackingScaling":
+            yield "backlog", policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"]
+    for alarm in monitoring.properties("AWS::CloudWatch::Alarm"):
+        if alarm["AlarmDescription"].endswith("oldest-message.md"):
+            yield "oldest", alarm["Threshold"]
+    yield "dollars", monitoring.only("AWS::Budgets::Budget")["Budget"]["BudgetLimit"]["Amount"]

@@ -1,0 +1,195 @@
+"""What the monitoring stack promises."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from stacks.capacity.prices import Prices
+from stacks.environments.costs import month
+from stacks.environments.environment import Environment
+from tests.stacks.synthesis import Template, listed
+
+
+@pytest.fixture
+def template(templates: Mapping[str, Template], environment: Environment) -> Template:
+    """The monitoring stack of each environment."""
+    return templates[f"{environment.name}/Monitoring"]
+
+
+def alarm(template: Template, runbook: str) -> dict[str, Any]:
+    """The alarm whose description names a runbook."""
+    alarms = template.properties("AWS::CloudWatch::Alarm")
+    (found,) = [a for a in alarms if a["AlarmDescription"].endswith(f"docs/runbooks/{runbook}.md")]
+    return found
+
+
+def topic(template: Template) -> dict[str, Any]:
+    """How a resource refers to the one topic."""
+    (name,) = [name for name, r in template.body["Resources"].items() if r["Type"] == "AWS::SNS::Topic"]
+    return {"Ref": name}
+
+
+def test_what_goes_wrong_reaches_a_person(template: Template) -> None:
+    """Every alarm tells one topic when it starts and when it ends; a gap in the numbers is no alarm."""
+    alarms = template.properties("AWS::CloudWatch::Alarm")
+    assert len(alarms) == 6
+    for properties in alarms:
+        assert properties["AlarmActions"] == properties["OKActions"] == [topic(template)]
+        assert properties["TreatMissingData"] == "notBreaching"
+
+
+def test_alarms_go_to_the_address_the_account_knows(template: Template, environment: Environment) -> None:
+    """Nobody's address is in the code; a deploy without one is refused by the parameter's name."""
+    subscription = template.only("AWS::SNS::Subscription")
+    assert subscription["Protocol"] == "email"
+    parameter = template.body["Parameters"][subscription["Endpoint"]["Ref"]]
+    assert parameter["Default"] == f"/whisper/{environment.name}/alarm-address"
+
+
+def test_one_dead_letter_is_one_too_many(template: Template) -> None:
+    """A recording that was given up is noticed within a minute."""
+    dead = alarm(template, "dead-letters")
+    assert (dead["Threshold"], dead["EvaluationPeriods"], dead["Period"]) == (1, 1, 60)
+    assert dead["MetricName"] == "ApproximateNumberOfMessagesVisible"
+
+
+def test_oldest_message_is_measured_against_the_deadline(template: Template, environment: Environment) -> None:
+    """The alarm sounds while there is time left before transcripts are due."""
+    oldest = alarm(template, "oldest-message")
+    assert oldest["MetricName"] == "ApproximateAgeOfOldestMessage"
+    assert oldest["Threshold"] == environment.plan.oldest_message_alarm_seconds
+    assert oldest["Threshold"] < environment.workload.window_hours * 3600
+
+
+def test_slow_calls_are_measured_against_their_deadline(template: Template, environment: Environment) -> None:
+    """The slowest hundredth is noticed before the load balancer cuts it off."""
+    slow = alarm(template, "slow-calls")
+    assert (slow["MetricName"], slow["ExtendedStatistic"]) == ("Latency", "p99")
+    assert {d["Name"]: d["Value"] for d in slow["Dimensions"]} == {"Environment": environment.name, "Service": "api"}
+    deadline = environment.api_settings.job_deadline_seconds
+    assert deadline / 2 < slow["Threshold"] < deadline
+
+
+@pytest.mark.parametrize(
+    ("runbook", "minutes"),
+    [
+        ("api-errors", 5),
+        ("unhealthy-hosts", 5),
+        ("slow-calls", 30),
+        ("dead-letters", 1),
+        ("oldest-message", 1),
+        ("no-worker", 15),
+    ],
+)
+def test_alarm_waits_as_long_as_its_page_says(template: Template, runbook: str, minutes: int) -> None:
+    """Long enough that nobody is woken for what passes by itself, and no longer."""
+    found = alarm(template, runbook)
+    periods = {query["MetricStat"]["Period"] for query in found.get("Metrics", []) if "MetricStat" in query}
+    (period,) = periods or {found["Period"]}
+    assert found["EvaluationPeriods"] * period == minutes * 60
+    assert found.get("DatapointsToAlarm", found["EvaluationPeriods"]) == found["EvaluationPeriods"]
+    assert found["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+def test_messages_without_a_worker_are_noticed_before_the_deadline_is_in_danger(
+    template: Template, environment: Environment
+) -> None:
+    """Something waits, nothing runs, for longer than a task takes to start: Spot has none, or the image is broken."""
+    stuck = alarm(template, "no-worker")
+    (expression,) = [query["Expression"] for query in stuck["Metrics"] if "Expression" in query]
+    assert expression == "IF(waiting > 0 AND FILL(running, 0) < 1, 1, 0)"
+    assert stuck["EvaluationPeriods"] * 60 < environment.plan.oldest_message_alarm_seconds
+
+
+def test_failed_deployment_reaches_the_topic(template: Template) -> None:
+    """A rollback of either service is told with its reason and its runbook; other services of the account are not."""
+    rule = template.only("AWS::Events::Rule")
+    pattern = rule["EventPattern"]
+    assert pattern["detail"] == {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]}
+    assert (pattern["source"], pattern["detail-type"]) == (["aws.ecs"], ["ECS Deployment State Change"])
+    assert [resource["Fn::GetStackOutput"]["StackName"].split("-")[-1] for resource in pattern["resources"]] == [
+        "Api",
+        "Batch",
+    ]
+    (target,) = rule["Targets"]
+    assert target["Arn"] == topic(template)
+    assert "docs/runbooks/deployment-failed.md" in target["InputTransformer"]["InputTemplate"]
+    assert "$.detail.reason" in target["InputTransformer"]["InputPathsMap"].values()
+
+
+def test_budget_is_what_the_month_should_cost(template: Template, environment: Environment) -> None:
+    """The limit follows from the workload; it counts this environment's tags only, and tells the topic in advance."""
+    properties = template.only("AWS::Budgets::Budget")
+    budget = properties["Budget"]
+    assert budget["BudgetLimit"] == {"Amount": round(month(environment, Prices.read())), "Unit": "USD"}
+    assert budget["TimeUnit"] == "MONTHLY"
+    assert {part["Tags"]["Key"]: part["Tags"]["Values"] for part in budget["FilterExpression"]["And"]} == {
+        "application": [environment.tags["application"]],
+        "environment": [environment.name],
+    }
+    notices = properties["NotificationsWithSubscribers"]
+    assert [notice["Notification"]["NotificationType"] for notice in notices] == ["FORECASTED", "ACTUAL"]
+    for notice in notices:
+        bounds = [notice["Notification"][key] for key in ("ComparisonOperator", "Threshold", "ThresholdType")]
+        assert bounds == ["GREATER_THAN", 125, "PERCENTAGE"]
+        assert notice["Subscribers"] == [{"SubscriptionType": "SNS", "Address": topic(template)}]
+
+
+def test_topic_takes_what_watches_and_nobody_else(template: Template) -> None:
+    """A policy without these lines swallows every alarm; CloudWatch and Budgets come for this account only."""
+    statements = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    allowed = [s for s in statements if s["Effect"] == "Allow"]
+    conditions = {
+        service: statement.get("Condition")
+        for statement in allowed
+        for service in listed(statement["Principal"]["Service"])
+    }
+    own = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert {statement["Action"] for statement in allowed} == {"sns:Publish"}
+    assert conditions == {
+        "cloudwatch.amazonaws.com": own,
+        "budgets.amazonaws.com": own,
+        "events.amazonaws.com": None,
+    }
+
+
+def test_alarms_travel_and_rest_encrypted(template: Template) -> None:
+    """Nothing over plain HTTP; a rotating key of our own, which every publisher may use."""
+    statements = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    assert [s["Condition"] for s in statements if s["Effect"] == "Deny"] == [{"Bool": {"aws:SecureTransport": "false"}}]
+    key = template.only("AWS::KMS::Key")
+    assert "KmsMasterKeyId" in template.only("AWS::SNS::Topic")
+    assert key["EnableKeyRotation"]
+    users = {
+        service
+        for statement in key["KeyPolicy"]["Statement"]
+        for service in listed(statement["Principal"].get("Service", []))
+        if set(statement["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*"}
+    }
+    assert users == {"cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com"}
+
+
+def test_dashboard_shows_what_an_operator_asks(template: Template, environment: Environment) -> None:
+    """Latency, errors, queue, audio hours, speed, tasks, cost, and every alarm; with the promises as lines."""
+    body = json.dumps(template.only("AWS::CloudWatch::Dashboard")["DashboardBody"]).replace('\\"', '"')
+    for title in (
+        "Alarms",
+        "API latency",
+        "API calls by outcome",
+        "API errors and tasks not ready",
+        "Recordings waiting",
+        "Age of the oldest message",
+        "Recordings by outcome",
+        "Tasks",
+        "Wait before work begins",
+        "Real-time factor",
+        "Audio hours transcribed",
+        "Cost per audio hour",
+    ):
+        assert f'"title":"{title}"' in body.replace("\\", "")
+    for statistic in ("p50", "p90", "p99", "tm99"):
+        assert statistic in body
+    assert f":{environment.plan.oldest_message_alarm_seconds}," in body
+    assert body.count("Fn::GetAtt") == len(template.properties("AWS::CloudWatch::Alarm"))

@@ -1,0 +1,132 @@
+"""What the network stack promises."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+
+from stacks.environments.environment import Environment, select
+from stacks.environments.plans import Egress, NetworkPlan
+from tests.stacks.synthesis import Template, synthesize
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Egress, Template]:
+    """The network of one environment for each kind of egress."""
+    (dev,) = select("dev")
+    environments = [
+        replace(dev, name=f"dev{number}", network=NetworkPlan(cidr=f"10.{number}.0.0/22", egress=egress))
+        for number, egress in enumerate(Egress)
+    ]
+    templates = synthesize(environments, tmp_path_factory.mktemp("cdk.out"))
+    return {e.network.egress: templates[f"{e.name}/Network"] for e in environments}
+
+
+@pytest.fixture(params=Egress, ids=str)
+def egress(request: pytest.FixtureRequest) -> Egress:
+    """Each kind of egress in turn."""
+    return Egress(request.param)
+
+
+def subnets(template: Template, name: str) -> list[dict[str, Any]]:
+    """The subnets of a kind, one for each zone."""
+    kind = {"Key": "aws-cdk:subnet-name", "Value": name}
+    return [subnet for subnet in template.properties("AWS::EC2::Subnet") if kind in subnet["Tags"]]
+
+
+def test_network_spans_its_zones(templates: Mapping[str, Template], environment: Environment) -> None:
+    """Each kind of subnet stands in every zone that the environment names, and nothing is looked up."""
+    found = templates[f"{environment.name}/Network"].properties("AWS::EC2::Subnet")
+    zones = [subnet["AvailabilityZone"]["Fn::Join"] for subnet in found]
+    assert {tuple(map(str, parts)) for _, parts in zones} == {("{'Ref': 'AWS::Region'}", z) for z in "ab"}
+
+
+def test_storage_is_reached_without_leaving_the_network(networks: Mapping[Egress, Template], egress: Egress) -> None:
+    """Recordings and image layers travel through the gateway endpoint of S3, which is free, from every subnet."""
+    endpoints = networks[egress].properties("AWS::EC2::VPCEndpoint")
+    (gateway,) = [endpoint for endpoint in endpoints if endpoint["VpcEndpointType"] == "Gateway"]
+    assert gateway["ServiceName"]["Fn::Join"][1][-1] == ".s3"
+    assert len(gateway["RouteTableIds"]) == len(networks[egress].properties("AWS::EC2::RouteTable"))
+
+
+def test_default_security_group_is_closed(templates: Mapping[str, Template], environment: Environment) -> None:
+    """What is started without a security group talks to nobody."""
+    assert "Custom::VpcRestrictDefaultSG" in templates[f"{environment.name}/Network"].kinds()
+
+
+@pytest.mark.parametrize(
+    ("egress", "gateways", "internet"), [(Egress.PUBLIC, 0, 1), (Egress.NAT, 1, 1), (Egress.ENDPOINTS, 0, 0)]
+)
+def test_egress_costs_what_its_kind_needs(
+    networks: Mapping[Egress, Template], egress: Egress, gateways: int, internet: int
+) -> None:
+    """Public tasks pay for neither a NAT gateway nor endpoints, and a network of endpoints has no internet."""
+    kinds = networks[egress].kinds()
+    assert kinds.count("AWS::EC2::NatGateway") == gateways
+    assert kinds.count("AWS::EC2::InternetGateway") == internet
+
+
+def test_endpoints_are_those_that_a_task_needs(networks: Mapping[Egress, Template], egress: Egress) -> None:
+    """Without internet a task pulls its image, reads its secret, logs and works off its queue; each endpoint costs."""
+    endpoints = networks[egress].properties("AWS::EC2::VPCEndpoint")
+    names = [e["ServiceName"].removeprefix("com.amazonaws.eu-west-1.") for e in endpoints if "SubnetIds" in e]
+    wanted = ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "sqs"] if egress is Egress.ENDPOINTS else []
+    assert sorted(names) == wanted
+
+
+def test_endpoints_answer_their_own_network_only(networks: Mapping[Egress, Template]) -> None:
+    """One security group for all endpoints: HTTPS from the network's addresses, nothing out."""
+    template = networks[Egress.ENDPOINTS]
+    group = template.only("AWS::EC2::SecurityGroup")
+    ((cidr, port),) = [(rule["CidrIp"], rule["FromPort"]) for rule in group["SecurityGroupIngress"]]
+    assert (cidr, port) == (template.only("AWS::EC2::VPC")["CidrBlock"], 443)
+    assert [rule["Description"] for rule in group["SecurityGroupEgress"]] == ["Disallow all traffic"]
+
+
+def test_tasks_have_as_many_addresses_as_the_plan_counts(networks: Mapping[Egress, Template], egress: Egress) -> None:
+    """The subnets that tasks stand in have the width that the synth checks workloads against."""
+    template = networks[egress]
+    plan = NetworkPlan(cidr=template.only("AWS::EC2::VPC")["CidrBlock"], egress=egress)
+    found = subnets(template, "Outer" if egress is Egress.PUBLIC else "Inner")
+    assert [IPv4Network(subnet["CidrBlock"]).prefixlen for subnet in found] == [plan.task_mask] * 2
+    assert 0 < plan.task_addresses <= 2 * (IPv4Network(found[0]["CidrBlock"]).num_addresses - 5)
+
+
+def test_subnets_are_disjoint_and_inside(networks: Mapping[Egress, Template], egress: Egress) -> None:
+    """However wide the tasks' subnets are, the load balancer's or the NAT gateway's find room beside them."""
+    whole = IPv4Network(networks[egress].only("AWS::EC2::VPC")["CidrBlock"])
+    parts = [IPv4Network(subnet["CidrBlock"]) for subnet in networks[egress].properties("AWS::EC2::Subnet")]
+    assert all(part.subnet_of(whole) for part in parts)
+    assert not [(a, b) for a in parts for b in parts if a is not b and a.overlaps(b)]
+
+
+@pytest.mark.parametrize("zones", [("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d")])
+@pytest.mark.parametrize("prefix", [16, 20, 24])
+def test_subnets_fit_every_network_and_waste_little(prefix: int, zones: tuple[str, ...]) -> None:
+    """From the smallest network to the largest, every zone's subnets fit, and tasks get at least a quarter of it all."""
+    plan = NetworkPlan(cidr=f"10.0.0.0/{prefix}", zones=zones)
+    wide = len(zones) * 2 ** (32 - plan.task_mask)
+    assert wide + len(zones) * 32 <= 2 ** (32 - prefix) <= 4 * wide
+
+
+def test_network_without_room_for_the_fleet_is_refused() -> None:
+    """Old and new tasks of a deploy stand side by side: a network with fewer addresses than they need fails the synth."""
+    (prod,) = select("prod")
+    needed = 2 * (prod.plan.api_max_tasks + prod.plan.batch_max_tasks)
+    small = replace(prod.network, cidr="10.0.0.0/24")
+    message = rf"^prod\.network\.cidr: got '10\.0\.0\.0/24', expected a network with addresses for {needed} tasks, "
+    with pytest.raises(ValueError, match=message):
+        replace(prod, network=small)
+
+
+def test_network_records_who_talks_to_whom(templates: Mapping[str, Template], environment: Environment) -> None:
+    """Flows, accepted and refused, are logged, kept as long as other logs, by a role that can write there only."""
+    template = templates[f"{environment.name}/Network"]
+    flows = template.only("AWS::EC2::FlowLog")
+    assert (flows["ResourceType"], flows["TrafficType"]) == ("VPC", "ALL")
+    group = template.only("AWS::Logs::LogGroup")
+    assert group["RetentionInDays"] > 0
+    (statement,) = template.only("AWS::IAM::Policy")["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == {"Fn::GetAtt": [flows["LogGroupName"]["Ref"], "Arn"]}

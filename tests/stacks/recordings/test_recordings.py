@@ -1,0 +1,133 @@
+"""What the recordings stack promises."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from stacks.environments.environment import Environment
+from tests.stacks.synthesis import Template, statements
+
+
+@pytest.fixture
+def template(templates: Mapping[str, Template], environment: Environment) -> Template:
+    """The recordings stack of each environment."""
+    return templates[f"{environment.name}/Recordings"]
+
+
+def named(template: Template, bucket: str) -> dict[str, Any]:
+    """The properties of one of the buckets."""
+    (properties,) = [
+        resource["Properties"]
+        for name, resource in template.body["Resources"].items()
+        if resource["Type"] == "AWS::S3::Bucket" and name.startswith(f"Store{bucket}")
+    ]
+    assert isinstance(properties, dict)
+    return properties
+
+
+def test_recording_that_fails_too_often_waits_in_the_dead_letter_queue(
+    template: Template, environment: Environment
+) -> None:
+    """A message received five times without being deleted is set aside, not lost and not tried for ever."""
+    (queue,) = [queue for queue in template.properties("AWS::SQS::Queue") if "RedrivePolicy" in queue]
+    (dead_letters,) = [
+        name
+        for name, resource in template.body["Resources"].items()
+        if resource["Type"] == "AWS::SQS::Queue" and "RedrivePolicy" not in resource["Properties"]
+    ]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == environment.max_receives == 5
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": [dead_letters, "Arn"]}
+
+
+def test_dead_letters_outlive_the_queue(template: Template) -> None:
+    """A message keeps its age when it moves, so the dead-letter queue holds longer, as long as SQS can."""
+    retention = {("RedrivePolicy" in q): q["MessageRetentionPeriod"] for q in template.properties("AWS::SQS::Queue")}
+    assert retention[False] == 14 * 86_400 > retention[True]
+
+
+def test_visibility_timeout_follows_the_job_deadline(template: Template, environment: Environment) -> None:
+    """The queue hides a message as long as the service's settings say."""
+    (queue,) = [queue for queue in template.properties("AWS::SQS::Queue") if "RedrivePolicy" in queue]
+    assert queue["VisibilityTimeout"] == environment.settings.visibility_timeout_seconds
+
+
+def test_upload_is_announced_on_the_queue(template: Template) -> None:
+    """Every object written to the recordings bucket becomes a message; an event that cannot become one is kept."""
+    announcing = [b for b in template.properties("AWS::S3::Bucket") if "NotificationConfiguration" in b]
+    assert [b["NotificationConfiguration"] for b in announcing] == [
+        {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    ]
+    rule = template.only("AWS::Events::Rule")
+    assert rule["State"] == "ENABLED"
+    assert rule["EventPattern"]["detail-type"] == ["Object Created"]
+    (target,) = rule["Targets"]
+    assert "Queue" in target["Arn"]["Fn::GetAtt"][0]
+    assert "DeadLetters" in target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
+
+
+@pytest.mark.parametrize("bucket", ["AccessLogs", "Recordings", "Transcripts"])
+def test_buckets_are_private_encrypted_and_versioned(template: Template, bucket: str) -> None:
+    """Nobody outside reads a recording, and an overwritten one is still there."""
+    properties = named(template, bucket)
+    assert properties["PublicAccessBlockConfiguration"] == {
+        "BlockPublicAcls": True,
+        "BlockPublicPolicy": True,
+        "IgnorePublicAcls": True,
+        "RestrictPublicBuckets": True,
+    }
+    assert properties["BucketEncryption"]
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+@pytest.mark.parametrize("bucket", ["Recordings", "Transcripts"])
+def test_who_reads_a_call_is_recorded(template: Template, bucket: str) -> None:
+    """Every request for a recording or a transcript is in a log that S3 writes, and only S3 for these two buckets."""
+    logging = named(template, bucket)["LoggingConfiguration"]
+    assert logging["LogFilePrefix"] == f"{bucket.lower()}/"
+    assert "AccessLogs" in logging["DestinationBucketName"]["Ref"]
+    writing = [s for s in statements(template) if s["Principal"] == {"Service": "logging.s3.amazonaws.com"}]
+    assert {s["Action"] for s in writing} == {"s3:PutObject"}
+    sources = str([s["Condition"]["ArnLike"]["aws:SourceArn"] for s in writing])
+    assert len(writing) == 2
+    assert f"Store{bucket}" in sources
+
+
+def test_buckets_and_queues_refuse_plain_http(template: Template) -> None:
+    """Three buckets and two queues each deny what does not come over TLS."""
+    denied = [
+        statement
+        for statement in statements(template)
+        if statement["Effect"] == "Deny"
+        and statement["Principal"] == {"AWS": "*"}
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    ]
+    assert len(denied) == 5
+    outdated = [s for s in statements(template) if s["Condition"] == {"NumericLessThan": {"s3:TlsVersion": 1.2}}]
+    assert [statement["Effect"] for statement in outdated] == ["Deny"] * 3
+
+
+@pytest.mark.parametrize(
+    ("bucket", "days"),
+    [("AccessLogs", "access_log_days"), ("Recordings", "recording_days"), ("Transcripts", "transcript_days")],
+)
+def test_what_is_kept_ages_out(template: Template, environment: Environment, bucket: str, days: str) -> None:
+    """Calls are personal data: how long is a value of the environment, for overwritten and half-sent ones, too."""
+    (rule,) = named(template, bucket)["LifecycleConfiguration"]["Rules"]
+    assert rule["Status"] == "Enabled"
+    assert rule["ExpirationInDays"] == rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+    assert rule["ExpirationInDays"] == getattr(environment, days)
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+
+
+def test_recordings_need_no_function(template: Template) -> None:
+    """The data stack holds data: no Lambda function, and no role but the one EventBridge would need."""
+    assert not [kind for kind in template.kinds() if "Lambda" in kind or kind.startswith(("AWS::IAM", "Custom"))]
+
+
+def test_names_are_published_for_the_stacks_that_use_them(template: Template, environment: Environment) -> None:
+    """Batch, monitoring and people find the store by these names, and so does whoever sends recordings."""
+    published = {parameter["Name"] for parameter in template.properties("AWS::SSM::Parameter")}
+    names = ("recordings-bucket", "transcripts-bucket", "queue-name", "dead-letter-queue-name", "arrivals-rule-name")
+    assert published == {f"/whisper/{environment.name}/{name}" for name in names}

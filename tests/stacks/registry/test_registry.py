@@ -1,0 +1,37 @@
+"""What the registry stack promises."""
+
+import json
+from collections.abc import Mapping
+
+from stacks.environments.environment import Environment
+from tests.stacks.synthesis import Template
+
+
+def test_images_are_scanned_and_never_overwritten(templates: Mapping[str, Template], environment: Environment) -> None:
+    """A tag but the build cache's means one image for ever, and each image is checked when it arrives."""
+    repository = templates[f"{environment.name}/Registry"].only("AWS::ECR::Repository")
+    assert repository["ImageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
+    assert repository["ImageTagMutabilityExclusionFilters"] == [
+        {"ImageTagMutabilityExclusionFilterType": "WILDCARD", "ImageTagMutabilityExclusionFilterValue": "cache"}
+    ]
+    assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
+
+
+def test_old_images_are_removed(templates: Mapping[str, Template], environment: Environment) -> None:
+    """The newest images are kept, as many as the environment says; the others are not paid for."""
+    repository = templates[f"{environment.name}/Registry"].only("AWS::ECR::Repository")
+    rules = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
+    counts = [r["selection"]["countNumber"] for r in rules if r["selection"]["countType"] == "imageCountMoreThan"]
+    assert counts == [environment.images_kept]
+    # What lost its tag is an old build cache.
+    assert [r["selection"]["countNumber"] for r in rules if r["selection"]["tagStatus"] == "untagged"] == [7]
+
+
+def test_production_keeps_its_images(templates: Mapping[str, Template]) -> None:
+    """Deleting prod's stack leaves the images that it may be restored from."""
+    (prod,) = templates["prod/Registry"].resources("AWS::ECR::Repository")
+    (dev,) = templates["dev/Registry"].resources("AWS::ECR::Repository")
+    assert prod["DeletionPolicy"] == "Retain"
+    assert "EmptyOnDelete" not in prod["Properties"] or not prod["Properties"]["EmptyOnDelete"]
+    assert dev["DeletionPolicy"] == "Delete"
+    assert dev["Properties"]["EmptyOnDelete"]

@@ -1,0 +1,122 @@
+"""What both services' tasks promise, and the contract between stacks and service."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from service.settings import Settings, variable
+from stacks.environments.environment import Environment
+from tests.stacks.synthesis import Template
+
+
+@pytest.fixture(params=["Api", "Batch"])
+def template(request: pytest.FixtureRequest, templates: Mapping[str, Template], environment: Environment) -> Template:
+    """Each stack with tasks, of each environment."""
+    return templates[f"{environment.name}/{request.param}"]
+
+
+@pytest.fixture
+def container(template: Template) -> dict[str, Any]:
+    """The one container of the task."""
+    (container,) = template.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    assert isinstance(container, dict)
+    return container
+
+
+def test_every_variable_of_a_task_is_one_the_service_reads(container: dict[str, Any]) -> None:
+    """Infrastructure and service cannot drift: the container's environment is exactly the service's settings."""
+    names = [pair["Name"] for pair in container["Environment"]]
+    assert sorted(names) == sorted(variable(f.name) for f in fields(Settings) if "secret" not in f.metadata)
+
+
+def test_secret_of_a_task_is_one_the_service_reads_and_no_plain_variable(container: dict[str, Any]) -> None:
+    """What is secret is fetched by ECS when the task starts; a template never holds it."""
+    names = {secret["Name"] for secret in container.get("Secrets", [])}
+    assert names <= {variable(f.name) for f in fields(Settings) if "secret" in f.metadata}
+    assert names == ({"WHISPER_API_KEYS"} if container["Command"] == ["api"] else set())
+
+
+def test_service_accepts_the_environment_of_a_task(container: dict[str, Any], environment: Environment) -> None:
+    """What the stacks write parses and fits; values that AWS fills in are text."""
+    environ = {
+        pair["Name"]: pair["Value"] if isinstance(pair["Value"], str) else "filled-in-by-aws"
+        for pair in container["Environment"]
+    }
+    settings = Settings.from_environ(environ)
+    assert settings.model == environment.settings.model
+    assert settings.environment == environment.name
+    assert settings.dollars_per_hour > 0
+
+
+def test_task_is_not_root_on_a_root_it_cannot_write(container: dict[str, Any], template: Template) -> None:
+    """A break-in finds no rights: no root, no capabilities, nothing writable but /tmp."""
+    assert container["User"].split(":") == ["65534", "65534"]
+    assert container["ReadonlyRootFilesystem"] is True
+    assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
+    assert not container.get("Privileged")
+    (mount,) = container["MountPoints"]
+    assert (mount["ContainerPath"], mount["ReadOnly"]) == ("/tmp", False)
+    assert [volume["Name"] for volume in template.only("AWS::ECS::TaskDefinition")["Volumes"]] == [
+        mount["SourceVolume"]
+    ]
+
+
+def test_task_stops_in_good_order(container: dict[str, Any], environment: Environment) -> None:
+    """Signals reach the service through an init process, and it has as long as the deadline and Fargate allow."""
+    assert container["LinuxParameters"]["InitProcessEnabled"] is True
+    assert container["StopTimeout"] == environment.settings.stop_timeout_seconds
+
+
+def test_task_runs_a_verb_of_the_service(container: dict[str, Any]) -> None:
+    """The image's entry point is the service; a task only says which part."""
+    assert container["Command"] in (["api"], ["worker"])
+    assert "EntryPoint" not in container
+
+
+def test_image_is_named_by_digest_at_deploy_time(container: dict[str, Any], template: Template) -> None:
+    """A deploy without a digest, or with something else in its place, is refused by name."""
+    parameter = template.body["Parameters"]["ImageDigest"]
+    assert parameter["AllowedPattern"] == "^sha256:[0-9a-f]{64}$"
+    assert "Default" not in parameter
+    assert container["Image"]["Fn::Join"][1][-2:] == ["@", {"Ref": "ImageDigest"}]
+
+
+def test_nobody_can_enter_a_running_task(template: Template) -> None:
+    """ECS Exec is off: nobody opens a shell beside a recording."""
+    assert not template.only("AWS::ECS::Service").get("EnableExecuteCommand")
+
+
+def test_tasks_let_nothing_in_and_only_https_out(template: Template) -> None:
+    """The tasks' own security group opens no port; the load balancer's rule is the only way in."""
+    (group,) = [g for g in template.properties("AWS::EC2::SecurityGroup") if "Firewall" in g["GroupDescription"]]
+    assert "SecurityGroupIngress" not in group
+    assert [(rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]] == [
+        ("tcp", 443, 443)
+    ]
+
+
+def test_logs_do_not_stay_for_ever(templates: Mapping[str, Template], environment: Environment) -> None:
+    """Every log group of an environment has a retention."""
+    groups = [
+        group
+        for name, template in templates.items()
+        if name.startswith(f"{environment.name}/")
+        for group in template.properties("AWS::Logs::LogGroup")
+    ]
+    # Flows, API and workers; each pipeline; the gate.
+    assert len(groups) == 3 + bool(environment.commits) + 2 * bool(environment.releases)
+    assert all(group["RetentionInDays"] for group in groups)
+
+
+def test_log_that_cannot_be_delivered_stops_no_transcription(container: dict[str, Any]) -> None:
+    """A call is worth more than the line about it."""
+    logging = container["LogConfiguration"]
+    assert (logging["LogDriver"], logging["Options"]["mode"]) == ("awslogs", "non-blocking")
+
+
+def test_task_may_pull_its_image_before_it_starts(template: Template) -> None:
+    """The service waits for the execution role's policy; else a first deploy may fail and be rolled back."""
+    (service,) = template.resources("AWS::ECS::Service")
+    assert [name for name in service["DependsOn"] if "ExecutionRoleDefaultPolicy" in name]
