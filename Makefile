@@ -101,6 +101,7 @@ check: install  ## Check format, lint, types and import arrows
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: install  ## Format the code and mend what the linter can
 	$(BIN)/ruff format $(SOURCES)

@@ -4,7 +4,7 @@ import sys
 
 from aws_cdk import App
 
-from stacks.environments.environment import select
+from stacks.environments import select
 from stacks.stage import Whisper
 
 

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from delivery import images, rollout
 from delivery.places import Place
 from delivery.programs import Refused, lines, run, say
-from stacks.environments.environment import select
+from stacks.environments import select
 
 # S3 deletes so many objects at once.
 BATCH = 1000

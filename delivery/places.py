@@ -8,7 +8,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from delivery.programs import Refused
-from stacks.environments.environment import Environment, select
+from stacks.environments import Environment, select
 
 # A role that was taken by a role is given for an hour at most.
 RENEW_SECONDS = 1800

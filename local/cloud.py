@@ -23,7 +23,8 @@ from local.fleet import Fleet, Service
 from local.processes import Machine, Process, TaskDefinition
 from local.scaling import ARRIVALS, WAITING, WORKING, Scaling
 from local.template import Resolver
-from service.settings import READY_PATH, variable
+from service.contract import READY_PATH
+from service.settings import variable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -17,7 +17,7 @@ from local.agent import Agent
 from local.deploy import ROOT
 from local.emulator import LocalError
 from local.template import Resolver, resources
-from service.__main__ import AGENT
+from service.contract import AGENT_VARIABLE
 from service.settings import PREFIX
 
 # ECS's own, where a container does not say.
@@ -89,7 +89,7 @@ class Process:
         self._over = False
         # A setting of the user's own is none of the container's.
         environ = {key: value for key, value in platform.items() if not key.startswith(PREFIX)}
-        environ |= {"TMPDIR": self._tmp, AGENT: agent.uri(name), **definition.environ}
+        environ |= {"TMPDIR": self._tmp, AGENT_VARIABLE: agent.uri(name), **definition.environ}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "service", *definition.command],

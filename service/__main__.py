@@ -12,13 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from service import processor, telemetry
+from service.contract import AGENT_VARIABLE
 from service.errors import ServiceError
 from service.http import health
 from service.settings import SettingError, Settings, variable
-from service.transcript.transcript import FORMATS
-
-# Where ECS puts the address of its agent.
-AGENT = "ECS_AGENT_URI"
+from service.transcript import FORMATS
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -90,7 +88,7 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
         from service.http import app as api  # noqa: PLC0415 - see above
         from service.recording import audio  # noqa: PLC0415 - see above
 
-        loaded = engine.Engine.load(settings)
+        loaded = engine.Engine.load(settings, download=_download)
         meter = telemetry.Meter(
             environment=settings.environment, service=options.verb, dollars_per_hour=settings.dollars_per_hour
         )
@@ -109,19 +107,19 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
     # Before the model is loaded: a task may be stopped while it starts.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    from service.aws import clients as aws  # noqa: PLC0415 - missing settings are refused at once
+    from service.aws import ecs, s3, sqs  # noqa: PLC0415 - missing settings are refused at once
     from service.batch import worker  # noqa: PLC0415 - missing settings are refused at once
     from service.engine import engine  # noqa: PLC0415 - missing settings are refused at once
     from service.recording import audio  # noqa: PLC0415 - missing settings are refused at once
 
-    agent = os.environ.get(AGENT)
+    agent = os.environ.get(AGENT_VARIABLE)
     loaded = worker.Worker(
-        engine=engine.Engine.load(settings),
+        engine=engine.Engine.load(settings, download=_download),
         decode=partial(audio.decode, settings=settings),
-        queue=aws.Queue(settings.queue_url),
-        recordings=aws.Bucket(settings.recordings_bucket),
-        transcripts=aws.Bucket(settings.transcripts_bucket),
-        protection=aws.TaskProtection(agent) if agent else None,
+        queue=sqs.Queue(settings.queue_url),
+        recordings=s3.Bucket(settings.recordings_bucket),
+        transcripts=s3.Bucket(settings.transcripts_bucket),
+        protection=ecs.TaskProtection(agent) if agent else None,
         meter=telemetry.Meter(
             environment=settings.environment, service="worker", dollars_per_hour=settings.dollars_per_hour
         ),
@@ -138,15 +136,15 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
 def _jobs(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stderr)
     _need(settings, "queue_url", "recordings_bucket", "transcripts_bucket")
-    from service.aws import clients as aws  # noqa: PLC0415 - missing settings are refused at once
+    from service.aws import s3, sqs  # noqa: PLC0415 - missing settings are refused at once
     from service.batch import jobs  # noqa: PLC0415 - missing settings are refused at once
 
-    queue = aws.Queue(settings.queue_url)
+    queue = sqs.Queue(settings.queue_url)
     view = jobs.Jobs(
         queue=queue,
         dead_letters=queue.dead_letters(),
-        recordings=aws.Bucket(settings.recordings_bucket),
-        transcripts=aws.Bucket(settings.transcripts_bucket),
+        recordings=s3.Bucket(settings.recordings_bucket),
+        transcripts=s3.Bucket(settings.transcripts_bucket),
         settings=settings,
         prefix=options.prefix,
     )
@@ -172,7 +170,7 @@ def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
         first_release=options.first_release,
         report=options.report,
         allowance=evaluate.Allowance(error=options.max_worse, slowdown=options.max_slowdown),
-        load=partial(engine.Engine.load, settings),
+        load=partial(engine.Engine.load, settings, download=_download),
         decode=partial(audio.decode, settings=settings),
         settings=settings,
     )
@@ -183,6 +181,12 @@ def _lock(_: Settings, options: argparse.Namespace) -> int:
 
     print(f"{weights.lock(options.name)}  {options.name}")  # noqa: T201 - the line that was recorded
     return 0
+
+
+def _download(url: str, folder: Path) -> None:
+    from service.aws import s3  # noqa: PLC0415 - only a model in S3 needs it
+
+    s3.download(url, folder)
 
 
 def _need(settings: Settings, *names: str) -> None:
@@ -197,7 +201,7 @@ def _transcribe(settings: Settings, options: argparse.Namespace) -> int:
     from service.engine import engine  # noqa: PLC0415 - `--help` and wrong options answer at once
     from service.recording import audio  # noqa: PLC0415 - `--help` and wrong options answer at once
 
-    loaded = engine.Engine.load(settings)
+    loaded = engine.Engine.load(settings, download=_download)
     loaded.check_language(options.language)
     complete = cli.transcribe_files(
         options.files,

@@ -9,8 +9,8 @@ from tqdm import tqdm
 
 from service.engine.engine import Progress
 from service.errors import InvalidField, ServiceError
-from service.recording.audio import Recording
-from service.transcript.transcript import Transcript, render
+from service.recording import Recording
+from service.transcript import Transcript, render
 
 
 class Transcriber(Protocol):

@@ -19,10 +19,6 @@ MAX_IDLE_TIMEOUT_SECONDS = 4000
 # … and waits no longer for a target that leaves to finish its requests.
 MAX_DRAIN_SECONDS = 3600
 
-# What load balancers and container health checks ask for.
-LIVE_PATH = "/healthz"
-READY_PATH = "/readyz"
-
 # What Whisper's multilingual tokenizer knows, as ISO 639 codes.
 _CODES = (
     "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi"

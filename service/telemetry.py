@@ -8,29 +8,26 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from threading import Lock
 from typing import Any, TextIO
 
+from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, Metric, Outcome
 from service.errors import RequestError, RetryLater
 
-NAMESPACE = "WhisperFargate"
-# Units are CloudWatch's. A real-time factor is processing time over audio time; costs are in US dollars.
+# As CloudWatch names them.
 UNITS = {
-    "Latency": "Seconds",
-    "QueueWait": "Seconds",
-    "AudioSeconds": "Seconds",
-    "RealTimeFactor": "None",
-    "Cost": "None",
+    Metric.LATENCY: "Seconds",
+    Metric.QUEUE_WAIT: "Seconds",
+    Metric.AUDIO_SECONDS: "Seconds",
+    Metric.REAL_TIME_FACTOR: "None",
+    Metric.COST: "None",
+    Metric.CALLS: "Count",
 }
-CALLS = "Calls"
-DIMENSIONS = ("Environment", "Service")
-OUTCOME = "Outcome"
 
 logger = logging.getLogger("service")
 
@@ -68,17 +65,6 @@ def configure(stream: TextIO = sys.stdout) -> None:
 def log(message: str, **facts: object) -> None:
     """Log what happened, with facts that hold nothing private: no text, no file name, no key."""
     logger.info(message, extra={"facts": facts})
-
-
-class Outcome(StrEnum):
-    """How a call ended."""
-
-    SUCCEEDED = "succeeded"
-    PARTIAL = "partial"  # transcribed, but some of the recording was missing
-    REFUSED = "refused"  # the caller's mistake
-    BUSY = "busy"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,7 +115,7 @@ class Meter:
     def __init__(
         self, *, environment: str, service: str, dollars_per_hour: float = 0.0, stream: TextIO = sys.stdout
     ) -> None:
-        self._dimensions = dict(zip(DIMENSIONS, (environment, service), strict=True))
+        self._dimensions = dict(zip(METRIC_DIMENSIONS, (environment, service), strict=True))
         self._dollars_per_second = dollars_per_hour / 3600
         self._stream = stream
 
@@ -152,27 +138,32 @@ class Meter:
             self._write(measures, latency=time.monotonic() - started)
 
     def _write(self, measures: Measures, *, latency: float) -> None:
-        known = {"Latency": latency, "QueueWait": measures.queue_wait, "AudioSeconds": measures.audio}
+        known = {
+            Metric.LATENCY: latency,
+            Metric.QUEUE_WAIT: measures.queue_wait,
+            Metric.AUDIO_SECONDS: measures.audio,
+        }
         if measures.processing is not None:
-            known["Cost"] = measures.processing * self._dollars_per_second
+            known[Metric.COST] = measures.processing * self._dollars_per_second
             if measures.audio:
-                known["RealTimeFactor"] = measures.processing / measures.audio
+                known[Metric.REAL_TIME_FACTOR] = measures.processing / measures.audio
         values = {name: round(value, 6) for name, value in known.items() if value is not None}
         directives = [
-            _directive(DIMENSIONS, {name: UNITS[name] for name in values}),
-            _directive((*DIMENSIONS, OUTCOME), {CALLS: "Count"}),
+            _directive(METRIC_DIMENSIONS, values),
+            _directive((*METRIC_DIMENSIONS, OUTCOME_DIMENSION), [Metric.CALLS]),
         ]
-        line = {
+        line: dict[str, object] = {
             "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": directives},
             "request_id": request_id.get(),
             **self._dimensions,
-            OUTCOME: measures.outcome,
-            CALLS: 1,
-            **values,
+            OUTCOME_DIMENSION: measures.outcome,
+            Metric.CALLS: 1,
         }
-        print(json.dumps(line), file=self._stream, flush=True)
+        print(
+            json.dumps(line | {str(metric): value for metric, value in values.items()}), file=self._stream, flush=True
+        )
 
 
-def _directive(dimensions: tuple[str, ...], units: dict[str, str]) -> dict[str, object]:
-    metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
-    return {"Namespace": NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": metrics}
+def _directive(dimensions: tuple[str, ...], metrics: Iterable[Metric]) -> dict[str, object]:
+    named = [{"Name": metric, "Unit": UNITS[metric]} for metric in metrics]
+    return {"Namespace": METRIC_NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": named}

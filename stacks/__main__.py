@@ -3,10 +3,9 @@
 import sys
 from collections.abc import Sequence
 
-from stacks.capacity.prices import Prices
+from stacks.capacity import Prices
+from stacks.environments import Egress, Environment, select
 from stacks.environments.costs import billed, idle, idle_parts, month
-from stacks.environments.environment import Environment, select
-from stacks.environments.plans import Egress
 
 FLEETS = (
     "",

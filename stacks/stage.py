@@ -5,8 +5,7 @@ from stacks.api.stack import Api
 from stacks.batch.stack import Batch
 from stacks.cluster.stack import Cluster
 from stacks.delivery.stack import Delivery
-from stacks.environments.environment import Environment
-from stacks.environments.plans import Weights
+from stacks.environments import Environment, Weights
 from stacks.gate.stack import Gate
 from stacks.models.model_store import InImage
 from stacks.models.stack import Models

@@ -1,4 +1,4 @@
-"""The arrows of the house: who may import whom."""
+"""The arrows of the house, and what keeps the event loop free. The layers stand in pyproject.toml."""
 
 import ast
 import sys
@@ -6,29 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from importlinter.cli import lint_imports
 
-SERVICE = Path(__file__).parent.parent / "service"
-
-# A room may import the rooms of lower floors only. The data walks up: audio → windows → engine → transcript's face.
-FLOORS = (
-    {"__main__"},
-    {"api", "cli", "evaluate", "health", "jobs", "worker"},
-    {"engine", "middleware", "results", "weights"},
-    {"responses"},
-    {"model", "transcript", "windows"},
-    {"audio"},
-    {"decoder"},
-    {"aws", "losses"},
-    {"guard", "processor", "telemetry"},
-    {"errors", "events", "settings"},
-)
+ROOT = Path(__file__).parent.parent
+SERVICE = ROOT / "service"
 # Work that takes more than a moment, by the name it is called with.
-BLOCKING = {"decode", "_decode", "_work", "transcribe", "copyfileobj", "NamedTemporaryFile", "load", "sleep", "result"}
-
-
-def modules() -> list[Path]:
-    """The service's modules, without the package's own file."""
-    return sorted(path for path in SERVICE.glob("*.py") if path.stem != "__init__")
+BLOCKING = {"decode", "_decode", "_work", "transcribe", "copyfileobj", "NamedTemporaryFile", "load", "sleep"}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -37,51 +20,28 @@ def imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield f"{node.module}"
 
 
-def rooms(path: Path) -> set[str]:
-    """The rooms of the service that a module imports."""
-    return {name.split(".")[1] for name in imports(path) if name.startswith("service.")}
+def test_rooms_import_lower_rooms_only() -> None:
+    """Every room has a layer, imports point downwards, and the stacks and the service meet in two modules only."""
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml")) == 0
 
 
-def floor(room: str) -> int:
-    """Which floor a room is on, counted from the top."""
-    return next(number for number, names in enumerate(FLOORS) if room in names)
+@pytest.mark.parametrize("name", ["contract.py", "settings.py"])
+def test_bridge_imports_the_standard_library_only(name: str) -> None:
+    """The stacks import these modules, and must not pull the service's dependencies in."""
+    assert {module.split(".")[0] for module in imports(SERVICE / name)} <= sys.stdlib_module_names
 
 
-def test_every_room_has_a_floor() -> None:
-    """A new module is given its place before it is given imports."""
-    assert {path.stem for path in modules()} == set().union(*FLOORS)
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
-def test_room_imports_lower_floors_only(path: Path) -> None:
-    """Imports point downwards: no cycles, and `api` and `cli` do not know each other."""
-    wrong = {room for room in rooms(path) if floor(room) <= floor(path.stem)}
-    assert not wrong
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
-def test_service_never_imports_infrastructure(path: Path) -> None:
-    """The service runs in a container that holds neither the stacks nor the CDK."""
-    assert not {name for name in imports(path) if name.split(".")[0] in {"stacks", "aws_cdk", "constructs"}}
-
-
-def test_settings_import_the_standard_library_only() -> None:
-    """The stacks import the settings, and must not pull the service's dependencies in."""
-    assert {name.split(".")[0] for name in imports(SERVICE / "settings.py")} <= sys.stdlib_module_names
-
-
-def test_event_loop_never_decodes_or_infers() -> None:
-    """No coroutine calls blocking work; it is handed to a call's thread, and only awaited results are read."""
-    tree = ast.parse((SERVICE / "api.py").read_text())
-    coroutines = [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)]
+@pytest.mark.parametrize("path", sorted((SERVICE / "http").glob("*.py")), ids=lambda path: path.stem)
+def test_event_loop_never_decodes_or_infers(path: Path) -> None:
+    """No coroutine calls blocking work: a call's own thread does it."""
+    coroutines = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.AsyncFunctionDef)]
     called = {
         node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         for coroutine in coroutines
         for node in ast.walk(coroutine)
         if isinstance(node, ast.Call)
     }
-    assert "run_in_executor" in called
-    assert not called & (BLOCKING - {"result"})
+    assert not called & BLOCKING

@@ -13,7 +13,7 @@ from pathlib import Path
 from demo.training import calls
 from demo.truth import MODEL, load_calls, word_error_rate
 from service.engine.engine import Engine
-from service.recording.audio import decode
+from service.recording import decode
 from service.settings import Settings
 
 SEED = 9_000_000

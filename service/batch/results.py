@@ -19,7 +19,7 @@ from service import processor
 from service.batch.events import Upload
 from service.errors import ServiceError
 from service.settings import Settings
-from service.transcript.transcript import Transcript
+from service.transcript import Transcript
 
 SCHEMA = 1
 # S3 takes keys of 1024 bytes; a prefix, a version and a suffix need their part.

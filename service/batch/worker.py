@@ -22,12 +22,13 @@ from typing import BinaryIO, Protocol
 from service.batch import events, results
 from service.batch.events import Delivery, ReceiptGone, Upload
 from service.batch.results import Places
+from service.contract import Outcome
 from service.engine.engine import Cancelled, Progress
 from service.errors import RequestError, RetryLater, TooLarge
-from service.recording.audio import Recording
+from service.recording import Recording
 from service.settings import Settings
-from service.telemetry import Measures, Meter, Outcome, SharedClock, log, request_id
-from service.transcript.transcript import Transcript, render
+from service.telemetry import Measures, Meter, SharedClock, log, request_id
+from service.transcript import Transcript, render
 
 # A long poll cannot be interrupted: this is how long an idle worker takes to stop. An empty answer a second costs a
 # task less than a dollar a month.

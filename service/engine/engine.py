@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from service.engine import model
 from service.engine.windows import Window, find_speech, pack
 from service.errors import InvalidField
-from service.recording.audio import Recording
+from service.recording import Recording
 from service.settings import Settings
-from service.transcript.transcript import UNDETERMINED, Segment, Transcript, Word
+from service.transcript import UNDETERMINED, Segment, Transcript, Word
 
 # Whisper's ladder: a window that fails a gate is sampled again, warmer and warmer.
 FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -88,9 +88,9 @@ class Engine:
         self._tokenizers: dict[str, Tokenizer] = {}
 
     @classmethod
-    def load(cls, settings: Settings) -> "Engine":
-        """Load the model that the settings name; raises `ModelError` where there is none to load."""
-        return cls(model=model.load(settings), settings=settings)
+    def load(cls, settings: Settings, *, download: model.Download | None = None) -> "Engine":
+        """Load the model that the settings name, with `download` from S3; raises `ModelError` if there is none."""
+        return cls(model=model.load(settings, download=download), settings=settings)
 
     def check_language(self, language: str) -> None:
         """Raise `InvalidField` where the model does not know the language; empty means "detect it"."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from faster_whisper import WhisperModel, available_models
@@ -9,20 +10,23 @@ from faster_whisper.utils import download_model
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from service import processor
-from service.aws import clients as aws
+from service.contract import S3_SCHEME
 from service.errors import ModelError
 from service.settings import Settings
 
 REQUIRED_FILES = ("config.json", "model.bin", "tokenizer.json")
 
+# Copies the files under an S3 URL into a folder.
+Download = Callable[[str, Path], None]
 
-def load(settings: Settings) -> WhisperModel:
+
+def load(settings: Settings, *, download: Download | None = None) -> WhisperModel:
     """Load the model that the settings name, on as many threads as the container may use.
 
     Raises:
         ModelError: no such model, not reachable, not the one expected, or damaged.
     """
-    folder = find(settings.model)
+    folder = find(settings.model, download=download)
     if settings.model_sha256 and (actual := digest(folder)) != settings.model_sha256:
         raise ModelError(
             "these are other files than expected",
@@ -53,16 +57,18 @@ def load(settings: Settings) -> WhisperModel:
     return model
 
 
-def find(model: str) -> Path:
+def find(model: str, *, download: Download | None = None) -> Path:
     """The folder with the model's files; what is in S3, or a name that is not in the cache, is downloaded.
 
     Raises:
         ModelError: neither a folder nor a known name, incomplete, or not reachable.
     """
-    if model.startswith(aws.SCHEME):
+    if model.startswith(S3_SCHEME):
+        if not download:
+            raise _error("a model in S3 cannot be had here", "model_elsewhere", model, f"{_FOLDER}, or a name")
         # Never reused: a task downloads once, and half a copy of an earlier start must not pass for a whole one.
         folder = Path(tempfile.mkdtemp(prefix="model-"))
-        aws.download(model, to=folder)
+        download(model, folder)
         return _complete(folder, model)
     folder = Path(model)
     if folder.is_dir():

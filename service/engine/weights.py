@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from service.aws import clients as aws
+from service.contract import S3_SCHEME
 from service.engine import model
 from service.errors import ModelError
 
@@ -39,7 +39,7 @@ def fetch(name: str, *, release: bool, file: Path = LOCK) -> None:
     Raises:
         ModelError: it cannot be had, has another digest than recorded, or for a release none is recorded.
     """
-    if name.startswith(aws.SCHEME):
+    if name.startswith(S3_SCHEME):
         raise _error("an image brings no model from S3", "model_elsewhere", name, "a folder, a name, or nothing")
     expected = locked(file).get(name)
     # Refused before anything is downloaded.

@@ -10,7 +10,7 @@ import numpy as np
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 from numpy.typing import NDArray
 
-from service.recording.audio import SAMPLE_RATE
+from service.recording import SAMPLE_RATE
 
 # Detection walks a recording in blocks, so that its working memory does not grow with the call.
 BLOCK_SAMPLES = 600 * SAMPLE_RATE

@@ -23,12 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import processor
-from service.aws import clients as aws
+from service.aws.s3 import locate
+from service.contract import S3_SCHEME
 from service.errors import InvalidField, RequestError, RetryLater
-from service.recording.audio import Recording
+from service.recording import Recording
 from service.settings import LANGUAGES, Settings
 from service.telemetry import log
-from service.transcript.transcript import Transcript
+from service.transcript import Transcript
 
 SCHEMA = 1
 # Of a turn's counts, how many there are and how many are wrong.
@@ -129,7 +130,7 @@ def run(
 
 def read_manifest(place: str) -> list[Golden]:
     """The golden recordings of a manifest, whose audio lies beside it."""
-    folder = place.rpartition("/")[0] if place.startswith(aws.SCHEME) else str(Path(place).parent)
+    folder = place.rpartition("/")[0] if place.startswith(S3_SCHEME) else str(Path(place).parent)
     golden = []
     for number, entry in enumerate(_take(_read_json(place, "MANIFEST"), "recordings")):
         where = f"recordings[{number}]."
@@ -329,8 +330,8 @@ def _read(place: str, field: str) -> bytes | None:
     """What lies in a file or under `s3://BUCKET/KEY`; None where nothing does."""
     # Errors are logged: they name the field, never the place of a recording.
     with _refusing(field, "cannot be read"):
-        if place.startswith(aws.SCHEME):
-            bucket, key = aws.locate(place)
+        if place.startswith(S3_SCHEME):
+            bucket, key = locate(place)
             found = bucket.read(key)
             return found[0] if found else None
         return Path(place).read_bytes() if Path(place).exists() else None
@@ -338,8 +339,8 @@ def _read(place: str, field: str) -> bytes | None:
 
 def _write(place: str, content: bytes) -> None:
     with _refusing("--report", "cannot be written"):
-        if place.startswith(aws.SCHEME):
-            bucket, key = aws.locate(place)
+        if place.startswith(S3_SCHEME):
+            bucket, key = locate(place)
             bucket.put(key, content, content_type="application/json")
         else:
             Path(place).write_bytes(content)

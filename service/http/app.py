@@ -27,14 +27,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message
 
+from service.contract import LIVE_PATH, READY_PATH, Outcome
 from service.engine.engine import Cancelled, Progress
 from service.errors import InvalidField, RetryLater, TooLarge, UnsupportedAudio
 from service.http.middleware import KeyCheck, RequestLog
 from service.http.responses import EXCEPTION_HANDLERS, answer
-from service.recording.audio import Recording
-from service.settings import LIVE_PATH, READY_PATH, Settings
-from service.telemetry import Measures, Meter, Outcome, SharedClock
-from service.transcript.transcript import Transcript
+from service.recording import Recording
+from service.settings import Settings
+from service.telemetry import Measures, Meter, SharedClock
+from service.transcript import Transcript
 
 AUDIO_FIELD = "audio_file"
 OPTIONAL_FIELDS = ("language", "words")

@@ -2,7 +2,8 @@
 
 from http.client import HTTPConnection, HTTPException
 
-from service.settings import LIVE_PATH, Settings
+from service.contract import LIVE_PATH
+from service.settings import Settings
 
 TIMEOUT_SECONDS = 5
 

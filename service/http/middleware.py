@@ -9,8 +9,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import telemetry
+from service.contract import LIVE_PATH, READY_PATH
 from service.http.responses import error_response
-from service.settings import LIVE_PATH, READY_PATH
 
 EXPECTED_KEY = "a key, as `Authorization: Bearer KEY` or `x-api-key: KEY`"
 

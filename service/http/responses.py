@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler
 
 from service.errors import RequestError, RetryLater, ServiceError
-from service.transcript.transcript import Transcript
+from service.transcript import Transcript
 
 
 def answer(transcript: Transcript) -> dict[str, Any]:

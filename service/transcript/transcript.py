@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Self
 
-from service.recording.audio import Gap
+from service.recording import Gap
 
 FORMATS = ("json", "text", "srt", "vtt")
 

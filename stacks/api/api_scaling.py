@@ -4,8 +4,8 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from constructs import Construct
 
-from stacks.capacity.plan import Plan
-from stacks.environments.plans import ApiPlan, OfficeHours
+from stacks.capacity import Plan
+from stacks.environments import ApiPlan, OfficeHours
 
 
 class ApiScaling(Construct):

@@ -7,13 +7,14 @@ from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from service.settings import READY_PATH, variable
+from service.contract import READY_PATH
+from service.settings import variable
 from stacks.api.api_scaling import ApiScaling
 from stacks.api.internal_balancer import InternalBalancer
-from stacks.environments.environment import Environment
-from stacks.environments.plans import ApiPlan, Routing, Strategy
-from stacks.network.private_network import HttpsOutOnly, PrivateNetwork
+from stacks.environments import ApiPlan, Environment, Routing, Strategy
+from stacks.network.private_network import PrivateNetwork
 from stacks.shared.acknowledge import acknowledge
+from stacks.shared.firewall import HttpsOutOnly
 from stacks.shared.lint import tolerate
 from stacks.tasks.service_task import ServiceTask
 

@@ -6,7 +6,7 @@ from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_route53_targets as targets
 from constructs import Construct
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from stacks.network.private_network import PrivateNetwork
 from stacks.shared.acknowledge import acknowledge
 from stacks.shared.handover import published

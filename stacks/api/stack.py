@@ -4,10 +4,10 @@ from constructs import Construct
 
 from stacks.api.inference_api import LIVENESS, InferenceApi
 from stacks.api.internal_balancer import InternalBalancer
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from stacks.models.model_store import ModelStore
 from stacks.network.private_network import PrivateNetwork
-from stacks.registry.image_repository import Images
+from stacks.shared.images import Images
 from stacks.tasks.image_digest import ImageDigest
 from stacks.tasks.service_task import ServiceTask
 

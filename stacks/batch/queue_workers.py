@@ -4,8 +4,9 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.batch.backlog_scaling import BacklogScaling
-from stacks.environments.environment import Environment
-from stacks.network.private_network import HttpsOutOnly, PrivateNetwork
+from stacks.environments import Environment
+from stacks.network.private_network import PrivateNetwork
+from stacks.shared.firewall import HttpsOutOnly
 from stacks.tasks.service_task import ServiceTask
 
 

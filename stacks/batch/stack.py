@@ -3,12 +3,12 @@ from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from stacks.batch.queue_workers import QueueWorkers
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from stacks.models.model_store import ModelStore
 from stacks.network.private_network import PrivateNetwork
-from stacks.recordings.recordings_store import PublishedStore
-from stacks.registry.image_repository import Images
 from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge_wildcards
+from stacks.shared.images import Images
+from stacks.shared.published_store import PublishedStore
 from stacks.tasks.image_digest import ImageDigest
 from stacks.tasks.service_task import ServiceTask
 

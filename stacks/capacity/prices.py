@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from stacks.capacity.plan import Speed
+from stacks.capacity.fleet import Speed
 
 HOURS_PER_MONTH = 730
 

@@ -2,7 +2,7 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from stacks.network.private_network import PrivateNetwork
 
 

@@ -6,11 +6,10 @@ from constructs import Construct
 
 from stacks.delivery.delivery_pipeline import X86_64, DeliveryPipeline, taking
 from stacks.delivery.pipeline_source import PipelineSource
-from stacks.environments.environment import Environment
-from stacks.environments.plans import CommitPlan, Processor
-from stacks.registry.image_repository import Images
+from stacks.environments import CommitPlan, Environment, Processor
 from stacks.shared.acknowledge import acknowledge_wildcards
 from stacks.shared.bootstrap import bootstrap_roles
+from stacks.shared.images import Images
 
 ARM64 = codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_3_0
 

@@ -12,11 +12,11 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.delivery.pipeline_source import PipelineSource
-from stacks.environments.environment import Environment
-from stacks.monitoring.alarms import runbook_page
+from stacks.environments import Environment
 from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
 from stacks.shared.lint import tolerate
 from stacks.shared.private_bucket import PrivateBucket
+from stacks.shared.runbooks import runbook_page
 
 X86_64 = codebuild.LinuxBuildImage.STANDARD_8_0
 # What pip and npm downloaded; both check every file against a lock.

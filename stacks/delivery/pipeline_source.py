@@ -10,8 +10,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.environments.environment import Environment
-from stacks.environments.plans import Source
+from stacks.environments import Environment, Source
 from stacks.shared.handover import published
 
 ACTION = "Source"

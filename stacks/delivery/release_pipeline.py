@@ -11,10 +11,9 @@ from constructs import Construct
 from stacks.delivery.delivery_pipeline import DeliveryPipeline, taking
 from stacks.delivery.pipeline_source import PipelineSource
 from stacks.delivery.release_role import ReleaseRole
-from stacks.environments.environment import Environment
-from stacks.environments.plans import ReleasePlan
-from stacks.registry.image_repository import Images
+from stacks.environments import Environment, ReleasePlan
 from stacks.shared.acknowledge import acknowledge_wildcards
+from stacks.shared.images import Images
 
 COMMIT = "$CODEBUILD_RESOLVED_SOURCE_VERSION"
 # Who wants a release has it looked at within a week, or tags again.

@@ -2,11 +2,11 @@ from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.environments.environment import Environment
-from stacks.registry.image_repository import Images
+from stacks.environments import Environment
 from stacks.shared.acknowledge import acknowledge_wildcards
 from stacks.shared.bootstrap import bootstrap_roles
 from stacks.shared.handover import publish, published
+from stacks.shared.images import Images
 
 NO_LESS = "AWS offers it for no narrower resource"
 

@@ -4,10 +4,10 @@ from constructs import Construct
 from stacks.delivery.commit_pipeline import CommitPipeline
 from stacks.delivery.release_pipeline import ReleasePipeline
 from stacks.delivery.release_role import ReleaseRole
-from stacks.environments.environment import Environment
-from stacks.registry.image_repository import Images
+from stacks.environments import Environment
 from stacks.shared.alarm_topic import AlarmTopic
 from stacks.shared.handover import published
+from stacks.shared.images import Images
 
 
 class Delivery(Stack):

@@ -1,9 +1,8 @@
 """What an environment costs: the prices of `stacks.capacity.prices` for the values of `stacks.environments.environment`."""
 
-from stacks.capacity.prices import Prices, Task, idle_per_month, network_per_month
+from stacks.capacity import Prices, Task, idle_per_month, network_per_month
 from stacks.environments.environment import Environment
-from stacks.environments.plans import Egress
-from stacks.network.private_network import INTERFACE_ENDPOINTS
+from stacks.environments.plans import INTERFACE_ENDPOINTS, Egress
 
 
 def billed(environment: Environment, egress: Egress) -> Task:

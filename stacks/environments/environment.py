@@ -14,9 +14,7 @@ from aws_cdk.aws_logs import RetentionDays
 from aws_cdk.region_info import RegionInfo
 
 from service.settings import MAX_DRAIN_SECONDS, Settings
-from stacks.capacity.disk import check_lanes, largest_upload
-from stacks.capacity.plan import Limits, Plan, Speed, Workload, plan
-from stacks.capacity.prices import Prices, Task
+from stacks.capacity import Limits, Plan, Prices, Speed, Task, Workload, check_lanes, largest_upload, plan
 from stacks.environments.plans import (
     ApiPlan,
     CommitPlan,

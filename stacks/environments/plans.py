@@ -1,7 +1,7 @@
 """The parts of an environment: typed choices and validated values."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
@@ -54,6 +54,16 @@ NARROW_MASK = 27
 # Addresses that a subnet of tasks does not have for them: AWS keeps five, and a load balancer beside the tasks asks
 # for eight free ones; the rest is for endpoints and mount targets.
 KEPT_BY_AWS, KEPT_FOR_OTHERS = 5, 16
+
+
+# What a task without another way out needs to start and work: a name in the stack for each service of AWS.
+INTERFACE_ENDPOINTS: Mapping[str, str] = {
+    "Images": "ecr.api",
+    "ImageLayers": "ecr.dkr",
+    "Logs": "logs",
+    "Queues": "sqs",
+    "Secrets": "secretsmanager",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

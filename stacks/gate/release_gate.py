@@ -4,9 +4,10 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.environments.environment import Environment
-from stacks.network.private_network import HttpsOutOnly, PrivateNetwork
+from stacks.environments import Environment
+from stacks.network.private_network import PrivateNetwork
 from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
+from stacks.shared.firewall import HttpsOutOnly
 from stacks.shared.handover import published
 from stacks.shared.private_bucket import PrivateBucket
 from stacks.tasks.service_task import ServiceTask

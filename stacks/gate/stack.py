@@ -2,11 +2,11 @@ from aws_cdk import Stack
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from stacks.gate.release_gate import VERB, ReleaseGate
 from stacks.models.model_store import ModelStore
 from stacks.network.private_network import PrivateNetwork
-from stacks.registry.image_repository import Images
+from stacks.shared.images import Images
 from stacks.tasks.image_digest import ImageDigest
 from stacks.tasks.service_task import ServiceTask
 

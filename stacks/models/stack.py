@@ -1,8 +1,7 @@
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from stacks.environments.environment import Environment
-from stacks.environments.plans import Weights
+from stacks.environments import Environment, Weights
 from stacks.models.model_store import ModelBucket, ModelFileSystem
 from stacks.network.private_network import PrivateNetwork
 

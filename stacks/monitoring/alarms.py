@@ -6,10 +6,11 @@ from constructs import Construct
 
 from stacks.api.inference_api import InferenceApi
 from stacks.batch.queue_workers import QueueWorkers
-from stacks.capacity.plan import PLANNED_SHARE
-from stacks.environments.environment import Environment
-from stacks.recordings.recordings_store import PublishedStore
+from stacks.capacity import PLANNED_SHARE
+from stacks.environments import Environment
 from stacks.shared.metrics import CallMetrics, task_count
+from stacks.shared.published_store import PublishedStore
+from stacks.shared.runbooks import runbook_page
 
 # A task is woken, placed, given its image and model within a few minutes; longer means that none comes.
 START_MINUTES = 15
@@ -126,8 +127,3 @@ class Alarms(Construct):
         alarm.add_alarm_action(actions.SnsAction(self._topic))
         alarm.add_ok_action(actions.SnsAction(self._topic))
         self.all.append(alarm)
-
-
-def runbook_page(name: str) -> str:
-    """Where the repository says what to do."""
-    return f"docs/runbooks/{name}.md"

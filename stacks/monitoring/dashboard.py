@@ -5,11 +5,12 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk.aws_cloudwatch import Stats
 from constructs import Construct
 
+from service.contract import Outcome
 from stacks.api.inference_api import InferenceApi
 from stacks.batch.queue_workers import QueueWorkers
-from stacks.environments.environment import Environment
-from stacks.recordings.recordings_store import PublishedStore
-from stacks.shared.metrics import OUTCOMES, CallMetrics, task_count
+from stacks.environments import Environment
+from stacks.shared.metrics import CallMetrics, task_count
+from stacks.shared.published_store import PublishedStore
 
 # What CloudWatch divides a row of widgets into.
 COLUMNS = 24
@@ -123,7 +124,7 @@ class Dashboard(cloudwatch.Dashboard):
 
 
 def _outcomes(calls: CallMetrics, title: str) -> cloudwatch.GraphWidget:
-    return _graph(title, "calls", *(calls.calls(outcome).with_(label=outcome) for outcome in OUTCOMES))
+    return _graph(title, "calls", *(calls.calls(outcome).with_(label=outcome) for outcome in Outcome))
 
 
 def _errors(api: InferenceApi) -> cloudwatch.GraphWidget:

@@ -6,7 +6,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.monitoring.alarms import runbook_page
+from stacks.shared.runbooks import runbook_page
 
 
 class DeploymentFailures(events.Rule):

@@ -4,16 +4,16 @@ from constructs import Construct
 
 from stacks.api.inference_api import InferenceApi
 from stacks.batch.queue_workers import QueueWorkers
-from stacks.capacity.prices import Prices
+from stacks.capacity import Prices
+from stacks.environments import Environment
 from stacks.environments.costs import batch_per_audio_hour, month
-from stacks.environments.environment import Environment
 from stacks.environments.regions import WITHOUT_BUDGETS
 from stacks.monitoring.alarms import Alarms
 from stacks.monitoring.dashboard import Dashboard
 from stacks.monitoring.deployment_failures import DeploymentFailures
 from stacks.monitoring.spending import Spending
-from stacks.recordings.recordings_store import PublishedStore
 from stacks.shared.alarm_topic import AlarmTopic
+from stacks.shared.published_store import PublishedStore
 
 
 class Monitoring(Stack):

@@ -3,17 +3,9 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.environments.plans import NARROW_MASK, Egress, NetworkPlan
+from stacks.environments import Egress, NetworkPlan
+from stacks.environments.plans import INTERFACE_ENDPOINTS, NARROW_MASK
 from stacks.shared.lint import tolerate
-
-# What a task cannot start or work without, where it has no way out but these.
-INTERFACE_ENDPOINTS = {
-    "Images": ec2.InterfaceVpcEndpointAwsService.ECR,
-    "ImageLayers": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
-    "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
-    "Queues": ec2.InterfaceVpcEndpointAwsService.SQS,
-    "Secrets": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
-}
 
 
 class PrivateNetwork(Construct):
@@ -70,7 +62,8 @@ class PrivateNetwork(Construct):
         )
         group.add_ingress_rule(ec2.Peer.ipv4(self.cidr), ec2.Port.HTTPS, "tasks")
         for name, service in INTERFACE_ENDPOINTS.items():
-            self.vpc.add_interface_endpoint(name, service=service, security_groups=[group], open=False)
+            endpoint = ec2.InterfaceVpcEndpointAwsService(service)
+            self.vpc.add_interface_endpoint(name, service=endpoint, security_groups=[group], open=False)
 
 
 def _subnets(plan: NetworkPlan) -> list[ec2.SubnetConfiguration]:
@@ -84,11 +77,3 @@ def _subnets(plan: NetworkPlan) -> list[ec2.SubnetConfiguration]:
     ]
     # The library hands out addresses in this order: the large subnets first, so that none is left over between.
     return subnets[:1] if plan.egress is Egress.ENDPOINTS else sorted(subnets, key=lambda subnet: subnet.cidr_mask or 0)
-
-
-class HttpsOutOnly(ec2.SecurityGroup):
-    """Lets nothing in, and nothing out but HTTPS: what a task needs to reach AWS."""
-
-    def __init__(self, scope: Construct, construct_id: str, *, vpc: ec2.IVpc) -> None:
-        super().__init__(scope, construct_id, vpc=vpc, allow_all_outbound=False)
-        self.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.HTTPS, "AWS")

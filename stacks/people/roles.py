@@ -2,9 +2,9 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.recordings.recordings_store import PublishedStore
 from stacks.shared.acknowledge import acknowledge_wildcards
 from stacks.shared.bootstrap import ROLES, bootstrap_roles
+from stacks.shared.published_store import PublishedStore
 
 # Why some rights to look are on all resources.
 NO_LESS = "AWS offers listing, query results and metrics for no narrower resource"

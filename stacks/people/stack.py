@@ -1,10 +1,10 @@
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from stacks.people.roles import Analyst, Deployer, Operator
-from stacks.recordings.recordings_store import PublishedStore
 from stacks.shared.handover import published
+from stacks.shared.published_store import PublishedStore
 
 
 class People(Stack):

@@ -1,7 +1,7 @@
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from stacks.recordings.recordings_store import RecordingsStore
 
 

@@ -3,7 +3,7 @@
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 
 
 def publish(scope: Construct, *, environment: Environment, **values: str) -> None:

@@ -1,7 +1,4 @@
-"""Metrics that more than one construct reads: the service's own, and how many tasks ECS counts.
-
-The stacks import nothing of the service but its settings; a test compares the names here with what it emits.
-"""
+"""Metrics that more than one construct reads: the service's own, and how many tasks ECS counts."""
 
 from dataclasses import dataclass
 
@@ -9,8 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 
-NAMESPACE = "WhisperFargate"
-OUTCOMES = ("succeeded", "partial", "refused", "busy", "cancelled", "failed")
+from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, Metric, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,35 +18,35 @@ class CallMetrics:
 
     def latency(self, statistic: str) -> cloudwatch.Metric:
         """From a call's first byte to its end, in seconds."""
-        return self._metric("Latency", statistic)
+        return self._metric(Metric.LATENCY, statistic)
 
     def queue_wait(self, statistic: str) -> cloudwatch.Metric:
         """From a call's arrival to its start, in seconds."""
-        return self._metric("QueueWait", statistic)
+        return self._metric(Metric.QUEUE_WAIT, statistic)
 
     def real_time_factor(self, statistic: str) -> cloudwatch.Metric:
         """Processing time over audio time."""
-        return self._metric("RealTimeFactor", statistic)
+        return self._metric(Metric.REAL_TIME_FACTOR, statistic)
 
     @property
     def audio_seconds(self) -> cloudwatch.Metric:
         """Seconds of recording transcribed."""
-        return self._metric("AudioSeconds", cloudwatch.Stats.SUM)
+        return self._metric(Metric.AUDIO_SECONDS, cloudwatch.Stats.SUM)
 
     @property
     def cost(self) -> cloudwatch.Metric:
         """Dollars of task time."""
-        return self._metric("Cost", cloudwatch.Stats.SUM)
+        return self._metric(Metric.COST, cloudwatch.Stats.SUM)
 
-    def calls(self, outcome: str) -> cloudwatch.Metric:
-        """Calls that ended in one of `OUTCOMES`."""
-        return self._metric("Calls", cloudwatch.Stats.SUM, Outcome=outcome)
+    def calls(self, outcome: Outcome) -> cloudwatch.Metric:
+        """Calls that ended so."""
+        return self._metric(Metric.CALLS, cloudwatch.Stats.SUM, **{OUTCOME_DIMENSION: outcome})
 
     def _metric(self, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(
-            namespace=NAMESPACE,
+            namespace=METRIC_NAMESPACE,
             metric_name=name,
-            dimensions_map={"Environment": self.environment, "Service": self.verb, **dimensions},
+            dimensions_map=dict(zip(METRIC_DIMENSIONS, (self.environment, self.verb), strict=True)) | dimensions,
             statistic=statistic,
             period=Duration.minutes(5),
         )

@@ -6,9 +6,9 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from service.settings import Settings
-from stacks.environments.environment import Environment
-from stacks.registry.image_repository import Images
+from stacks.environments import Environment
 from stacks.shared.acknowledge import acknowledge, acknowledge_wildcards
+from stacks.shared.images import Images
 from stacks.tasks.image_digest import ImageDigest
 
 # Nobody in particular: what the service reads is readable for all, what it writes is in /tmp.

@@ -4,8 +4,7 @@ from dataclasses import replace
 import pytest
 
 from local import emulator
-from stacks.environments.environment import select
-from stacks.environments.plans import Egress
+from stacks.environments import Egress, select
 from tests.delivery.cloud import Cloud, build
 from tests.stacks.synthesis import synthesize
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stacks.environments.environment import select
+from stacks.environments import select
 from tests.delivery.cloud import NEW, Cloud
 from tests.stacks.synthesis import ROOT, synthesize
 

@@ -2,7 +2,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from stacks.environments.environment import environments
+from stacks.environments import environments
 from tests.stacks.synthesis import Template, synthesize
 
 

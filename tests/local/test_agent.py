@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.agent import Agent, running_agent
-from service.aws.clients import TaskProtection
+from service.aws.ecs import TaskProtection
 
 
 @pytest.fixture

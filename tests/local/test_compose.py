@@ -8,7 +8,7 @@ import yaml
 
 from local.container import COMPOSE
 from service.settings import Settings
-from stacks.environments.environment import select
+from stacks.environments import select
 from tests.stacks.synthesis import Template, synthesize
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text())["services"]

@@ -12,7 +12,7 @@ import pytest
 from mypy_boto3_cloudformation import CloudFormationClient
 
 from local import emulator
-from stacks.environments.environment import select
+from stacks.environments import select
 from tests.stacks.synthesis import STACKS, synthesize
 
 SCALING = "it has no application auto scaling: fleets keep their first size"

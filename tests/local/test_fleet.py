@@ -10,7 +10,7 @@ import pytest
 from local.arithmetic import Number
 from local.fleet import Fleet, Service
 from local.scaling import ARRIVALS, WAITING, WORKING, Metric, Scaling
-from stacks.environments.environment import Environment, select
+from stacks.environments import Environment, select
 from tests.stacks.synthesis import Template
 
 START_MINUTES = 2

@@ -14,7 +14,7 @@ from local.emulator import ACCOUNT, HOST, LocalError, free_port
 from local.processes import Machine, Process, TaskDefinition
 from local.template import Resolver
 from service.settings import Settings
-from stacks.environments.environment import select
+from stacks.environments import select
 from tests.stacks.synthesis import Template
 
 (LOCAL,) = select("local")

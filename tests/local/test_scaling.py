@@ -6,7 +6,7 @@ import pytest
 from local.arithmetic import Number
 from local.emulator import LocalError
 from local.scaling import ARRIVALS, TASKS, WAITING, WORKING, Alarm, Change, Metric, Scaling
-from stacks.environments.environment import select
+from stacks.environments import select
 from tests.stacks.synthesis import Template
 
 (PROD,) = select("prod")

@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from stacks.environments.environment import environments
+from stacks.environments import environments
 from tests.policy.exceptions import EXCEPTIONS
 from tests.policy.findings import CHECKOV, Pack, examine
 from tests.policy.verdict import judge

@@ -13,7 +13,7 @@ from typing import Any
 import cdk_nag
 from aws_cdk import App, IPolicyValidationPlugin, Validations
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from stacks.stage import Whisper
 
 ROOT = Path(__file__).parent.parent.parent

@@ -8,8 +8,7 @@ from aws_cdk import App, Stack, Stage
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
-from stacks.environments.environment import environments, select
-from stacks.environments.plans import Strategy, Weights
+from stacks.environments import Strategy, Weights, environments, select
 from stacks.shared.acknowledge import acknowledge, acknowledge_wildcards
 from tests.policy.exceptions import EXCEPTIONS
 from tests.policy.findings import QUIET, Examination, Finding, Pack, examine, report

@@ -3,7 +3,7 @@
 from functools import cache
 
 from demo.truth import MODEL, load_calls
-from service.recording.audio import Recording, decode
+from service.recording import Recording, decode
 from service.settings import Settings
 
 CALLS = load_calls()

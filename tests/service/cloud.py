@@ -25,7 +25,7 @@ from demo.truth import DEMO, MODEL
 from local.emulator import Emulator
 from service.batch.events import Upload, announcement
 from service.batch.results import Places
-from service.recording.audio import SAMPLE_RATE, decode
+from service.recording import SAMPLE_RATE, decode
 from service.settings import Settings
 
 REGION = "eu-west-1"

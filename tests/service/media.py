@@ -10,7 +10,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
-from service.recording.audio import SAMPLE_RATE
+from service.recording import SAMPLE_RATE
 
 SLOT_SECONDS = 0.1
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 6: "5.1"}

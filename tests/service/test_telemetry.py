@@ -7,8 +7,9 @@ from io import StringIO
 
 import pytest
 
+from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION
 from service.errors import InvalidField, RetryLater
-from service.telemetry import CALLS, DIMENSIONS, NAMESPACE, OUTCOME, UNITS, JsonFormatter, Measures, Meter, SharedClock
+from service.telemetry import UNITS, JsonFormatter, Measures, Meter, SharedClock
 
 
 def measured(**measures: float) -> dict[str, object]:
@@ -25,11 +26,14 @@ def test_metrics_are_embedded_with_units_and_dimensions() -> None:
     """CloudWatch finds a value in the line for each metric and dimension that the directives name."""
     line = measured(queue_wait=0.5, processing=10.0, audio=100.0)
     directives = line["_aws"]["CloudWatchMetrics"]  # type: ignore[index]
-    assert {directive["Namespace"] for directive in directives} == {NAMESPACE}
+    assert {directive["Namespace"] for directive in directives} == {METRIC_NAMESPACE}
     named = {metric["Name"]: metric["Unit"] for directive in directives for metric in directive["Metrics"]}
-    assert named == {**UNITS, CALLS: "Count"}
-    assert set(named) | {*DIMENSIONS, OUTCOME} <= set(line)
-    assert [directive["Dimensions"] for directive in directives] == [[[*DIMENSIONS]], [[*DIMENSIONS, OUTCOME]]]
+    assert named == UNITS
+    assert set(named) | {*METRIC_DIMENSIONS, OUTCOME_DIMENSION} <= set(line)
+    assert [directive["Dimensions"] for directive in directives] == [
+        [[*METRIC_DIMENSIONS]],
+        [[*METRIC_DIMENSIONS, OUTCOME_DIMENSION]],
+    ]
 
 
 def test_factor_and_cost_follow_from_processing() -> None:
@@ -57,7 +61,7 @@ def test_exception_decides_the_outcome(error: Exception, outcome: str) -> None:
     stream = StringIO()
     with pytest.raises(type(error)), Meter(environment="dev", service="api", stream=stream).call():
         raise error
-    assert json.loads(stream.getvalue())[OUTCOME] == outcome
+    assert json.loads(stream.getvalue())[OUTCOME_DIMENSION] == outcome
 
 
 def test_shared_clock_charges_no_more_than_the_time_that_passed() -> None:

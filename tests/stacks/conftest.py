@@ -2,7 +2,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from stacks.environments.environment import Environment, environments
+from stacks.environments import Environment, environments
 from tests.stacks.synthesis import Template, synthesize
 
 

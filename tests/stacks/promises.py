@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stacks.environments.environment import Environment
-from stacks.environments.plans import Egress, Routing, Strategy, Weights
+from stacks.environments import Egress, Environment, Routing, Strategy, Weights
 from tests.stacks.synthesis import STACKS, Template, listed, statements
 
 # The stacks of one environment by their own names, such as `Api`.

@@ -9,7 +9,7 @@ from typing import Any
 
 from aws_cdk import App
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from stacks.stage import Whisper
 
 ROOT = Path(__file__).parent.parent.parent

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from aws_cdk.region_info import RegionInfo
 
-from stacks.environments.environment import environments, select
+from stacks.environments import environments, select
 from tests.stacks.synthesis import ROOT, STACKS, Template, synthesize
 
 INVENTED = re.compile(r"(?<![\w.])\d{12}(?!\w)|sha256:[0-9a-f]{64}|certificate/|connection/|\w@\w|dummy|example")

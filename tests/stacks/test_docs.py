@@ -14,10 +14,9 @@ from botocore.model import StructureShape
 from botocore.session import get_session
 
 import stacks.environments.environment
-from stacks.capacity.prices import Prices, network_per_month
-from stacks.environments.environment import environments
-from stacks.environments.plans import Egress
-from stacks.network.private_network import INTERFACE_ENDPOINTS
+from stacks.capacity import Prices, network_per_month
+from stacks.environments import Egress, environments
+from stacks.environments.plans import INTERFACE_ENDPOINTS
 from tests.stacks.synthesis import ROOT, STACKS
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -122,7 +121,7 @@ def logged() -> tuple[set[str], set[str]]:
     """Messages and fields of every line that the service logs."""
     calls = [
         node
-        for path in (ROOT / "service").glob("*.py")
+        for path in (ROOT / "service").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"log", "telemetry.log"}
     ]

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from allpairspy import AllPairs
 
-from stacks.environments.environment import Environment, select
-from stacks.environments.plans import Egress, NetworkPlan, Processor, Routing, Strategy, Weights
+from stacks.environments import Egress, Environment, NetworkPlan, Processor, Routing, Strategy, Weights, select
 from tests.stacks.promises import PROMISES, Stacks
 from tests.stacks.synthesis import Template, synthesize
 

@@ -13,14 +13,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from service.settings import Settings
-from stacks.capacity.plan import Workload
-from stacks.environments.environment import Environment, select
-from stacks.environments.plans import (
-    FARGATE_MEMORY_MIB,
-    ZONES,
+from stacks.capacity import Workload
+from stacks.environments import (
     ApiPlan,
     CommitPlan,
     Egress,
+    Environment,
     NetworkPlan,
     Processor,
     ReleasePlan,
@@ -29,7 +27,9 @@ from stacks.environments.plans import (
     Strategy,
     TaskSize,
     Weights,
+    select,
 )
+from stacks.environments.plans import FARGATE_MEMORY_MIB, ZONES
 from stacks.environments.regions import WITHOUT_BUILDS
 from tests.stacks.promises import PROMISES
 from tests.stacks.synthesis import synthesize

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from tests.stacks.synthesis import Template
 
 # The library's own function that closes the default security group: it passes no tags on, and costs nothing.

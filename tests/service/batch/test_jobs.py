@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from demo.server import ROOT
 from local.emulator import Emulator
-from service.aws import clients as aws
+from service.aws.s3 import Bucket
+from service.aws.sqs import Queue
 from service.batch import events, results
 from service.batch.events import Delivery, Upload
 from service.batch.jobs import PAGE, Facts, Jobs
@@ -35,12 +36,12 @@ def _here(emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def view(cloud: Cloud, *, prefix: str = "") -> Jobs:
     """The view of all that there is."""
-    queue = aws.Queue(cloud.queue)
+    queue = Queue(cloud.queue)
     return Jobs(
         queue=queue,
         dead_letters=queue.dead_letters(),
-        recordings=aws.Bucket(cloud.recordings),
-        transcripts=aws.Bucket(cloud.transcripts),
+        recordings=Bucket(cloud.recordings),
+        transcripts=Bucket(cloud.transcripts),
         settings=cloud.settings,
         prefix=prefix,
     )
@@ -80,7 +81,7 @@ def at_work(upload: Upload) -> bytes:
 class Aged:
     """The transcripts bucket, as it will look in so many hours."""
 
-    def __init__(self, bucket: aws.Bucket, *, hours: int) -> None:
+    def __init__(self, bucket: Bucket, *, hours: int) -> None:
         self._bucket, self._age = bucket, timedelta(hours=hours)
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
@@ -134,7 +135,7 @@ def test_running_one_that_fell_silent_is_stale(cloud: Cloud) -> None:
     (found,) = jobs.listed("running")
     assert (found["worker"], found["attempt"], found["share"], "stale" in found) == ("host", 2, 0.25, False)
     assert reconciled(jobs)[0]["running"] == 1
-    later = replace(jobs, transcripts=Aged(aws.Bucket(cloud.transcripts), hours=1))
+    later = replace(jobs, transcripts=Aged(Bucket(cloud.transcripts), hours=1))
     (found,) = later.listed("running")
     assert found["stale"] is True
     assert later.overview()["stale"] == 1
@@ -155,7 +156,7 @@ def test_redrive_moves_every_dead_letter_once(cloud: Cloud) -> None:
 def test_redrive_that_is_interrupted_loses_nothing(cloud: Cloud) -> None:
     """Between the two steps the message is on both queues, and a second redrive ends it."""
 
-    class Interrupted(aws.Queue):
+    class Interrupted(Queue):
         def delete(self, delivery: Delivery) -> None:
             assert delivery.body == body
             raise RetryLater("cut off", code="queue_unavailable", retry_after_seconds=1)

@@ -14,7 +14,7 @@ from service.batch import results
 from service.batch.events import Upload
 from service.engine.engine import Engine
 from service.errors import UnusableAudio
-from service.transcript.transcript import UNDETERMINED, Transcript
+from service.transcript import UNDETERMINED, Transcript
 from tests.service.calls import SETTINGS, recording
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "transcript.schema.json"

@@ -19,9 +19,9 @@ from service.batch.results import Places
 from service.batch.worker import HUNG, Job, Worker
 from service.engine.engine import Progress
 from service.errors import RetryLater
-from service.recording.audio import SAMPLE_RATE, Recording
+from service.recording import SAMPLE_RATE, Recording
 from service.settings import Settings
-from service.transcript.transcript import Transcript
+from service.transcript import Transcript
 from tests.service.cloud import until
 
 UPLOAD = Upload(bucket="in", key="secret name.wav", etag="e1", size=3, sequencer="01", time="2026-01-31T12:00:00Z")

@@ -10,7 +10,7 @@ import pytest
 from demo.truth import MODEL
 from service.batch.events import Upload, announcement
 from service.batch.results import Places
-from service.transcript.transcript import Transcript
+from service.transcript import Transcript
 from tests.service.cloud import MAX_RECEIVES, Cloud, drained, silence, worker
 from tests.service.proxy import Answer, Call, Cut, Proxy
 

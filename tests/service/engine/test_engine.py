@@ -8,7 +8,7 @@ import pytest
 
 from service.engine.engine import Cancelled, Decoded, Engine, ends_open
 from service.errors import InvalidField
-from service.recording.audio import SAMPLE_RATE, Gap, Recording
+from service.recording import SAMPLE_RATE, Gap, Recording
 from tests.service.calls import CALLS, SETTINGS, recording
 
 BEGIN = 50_364  # the first timestamp token

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from service.engine.windows import BLOCK_SAMPLES, Span, Window, find_speech, pack
-from service.recording.audio import SAMPLE_RATE
+from service.recording import SAMPLE_RATE
 from tests.service.calls import CALLS, recording
 
 

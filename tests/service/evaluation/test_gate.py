@@ -25,9 +25,9 @@ from service.engine.engine import Engine
 from service.errors import InvalidField, UnsupportedAudio
 from service.evaluation import gate as evaluate
 from service.evaluation.gate import Allowance, normalise
-from service.recording.audio import Recording
+from service.recording import Recording
 from service.settings import Settings
-from service.transcript.transcript import Segment, Transcript
+from service.transcript import Segment, Transcript
 from tests.service.calls import recording
 
 MANIFEST = DEMO / "calls" / "manifest.json"

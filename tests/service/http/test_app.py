@@ -20,10 +20,10 @@ from starlette.types import Message
 from service.engine.engine import Progress
 from service.errors import InvalidField, UnusableAudio
 from service.http.app import create_app
-from service.recording.audio import Recording
+from service.recording import Recording
 from service.settings import Settings
 from service.telemetry import Meter
-from service.transcript.transcript import Segment, Transcript
+from service.transcript import Segment, Transcript
 
 SETTINGS = Settings(max_running=2, max_waiting=1, max_upload_bytes=10_000)
 RECORDING = Recording(samples=np.zeros((1, 16_000), np.int16), missing_seconds=0.0, gaps=())

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from service.__main__ import main
-from service.settings import LIVE_PATH
+from service.contract import LIVE_PATH
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from service.errors import UnsupportedAudio, UnusableAudio
-from service.recording.audio import SAMPLE_RATE, Gap, Recording, decode
+from service.recording import SAMPLE_RATE, Gap, Recording, decode
 from service.settings import Settings
 from tests.service.media import call, encode, likeness, pcm, wav
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from service.errors import ServiceError, TooLarge, UnsupportedAudio, UnusableAudio
-from service.recording.audio import SAMPLE_RATE, decode
+from service.recording import SAMPLE_RATE, decode
 from service.recording.decoder import decode_file
 from service.settings import Settings
 from tests.service.media import call, cut, encode, pcm, video, wav

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.recording.audio import SAMPLE_RATE, Recording, decode
+from service.recording import SAMPLE_RATE, Recording, decode
 from service.settings import Settings
 from tests.service.media import call, cut, damage, encode, likeness, pcm, wav
 

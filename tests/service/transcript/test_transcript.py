@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from service.recording.audio import Gap
-from service.transcript.transcript import FORMATS, Segment, Transcript, Word, render
+from service.recording import Gap
+from service.transcript import FORMATS, Segment, Transcript, Word, render
 
 
 def transcript(*, channels: int = 2, text: str = "Hello there.") -> Transcript:

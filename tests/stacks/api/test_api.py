@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from service.contract import READY_PATH
 from service.http.health import TIMEOUT_SECONDS
-from service.settings import READY_PATH, Settings
-from stacks.environments.environment import Environment, select
+from service.settings import Settings
+from stacks.environments import Environment, select
 from tests.stacks.synthesis import Template, synthesize
 
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from stacks.environments.environment import select
-from stacks.environments.plans import ApiPlan, CommitPlan, NetworkPlan, Processor, Routing, Strategy
+from stacks.environments import ApiPlan, CommitPlan, NetworkPlan, Processor, Routing, Strategy, select
 from tests.stacks.api.test_api import attributes, targets
 from tests.stacks.synthesis import Template, synthesize
 

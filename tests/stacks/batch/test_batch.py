@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from stacks.capacity.prices import Prices
+from stacks.capacity import Prices
+from stacks.environments import Environment, select
 from stacks.environments.costs import month
-from stacks.environments.environment import Environment, select
 from tests.stacks.synthesis import Template, listed, statements, synthesize
 
 

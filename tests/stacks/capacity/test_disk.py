@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from service.recording.decoder import BYTES_PER_SAMPLE, MAX_CHANNELS, SAMPLE_RATE
 from service.settings import Settings
-from stacks.capacity.disk import DECODED_BYTES_PER_SECOND, DISK_BYTES, check_lanes, largest_upload
-from stacks.environments.environment import Environment
+from stacks.capacity import check_lanes, largest_upload
+from stacks.capacity.disk import DECODED_BYTES_PER_SECOND, DISK_BYTES
+from stacks.environments import Environment
 
 PLENTY = st.builds(
     Settings,

@@ -7,11 +7,9 @@ import pytest
 
 import stacks.environments.environment
 from stacks.__main__ import report
-from stacks.capacity.plan import Speed
-from stacks.capacity.prices import Prices, Task, idle_per_month, network_per_month
+from stacks.capacity import Prices, Speed, Task, idle_per_month, network_per_month
+from stacks.environments import Egress, select
 from stacks.environments.costs import idle
-from stacks.environments.environment import select
-from stacks.environments.plans import Egress
 from tests.stacks.synthesis import ROOT
 
 PRICES = Prices.read()

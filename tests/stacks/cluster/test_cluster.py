@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from tests.stacks.synthesis import Template
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from stacks.environments.environment import Environment, select
-from stacks.environments.plans import CommitPlan, ReleasePlan, Source
+from stacks.environments import CommitPlan, Environment, ReleasePlan, Source, select
 from tests.stacks.synthesis import Template, listed, statements, synthesize
 
 PIPELINE, PROJECT = "AWS::CodePipeline::Pipeline", "AWS::CodeBuild::Project"

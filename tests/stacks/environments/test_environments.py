@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 
 from service.settings import SettingError, Settings
-from stacks.capacity.plan import Speed, Workload
-from stacks.environments.environment import Environment, environments, select
-from stacks.environments.plans import (
+from stacks.capacity import Speed, Workload
+from stacks.environments import (
     ApiPlan,
     CommitPlan,
     Egress,
+    Environment,
     InvalidEnvironment,
     NetworkPlan,
     Processor,
     ReleasePlan,
     TaskSize,
     Weights,
+    environments,
+    select,
 )
 
 DEV, STAGE, PROD, LOCAL = environments()

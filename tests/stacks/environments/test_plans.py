@@ -6,7 +6,7 @@ from datetime import time
 
 import pytest
 
-from stacks.environments.plans import ApiPlan, InvalidEnvironment, NetworkPlan, OfficeHours, Routing
+from stacks.environments import ApiPlan, InvalidEnvironment, NetworkPlan, OfficeHours, Routing
 
 HOURS = OfficeHours(time_zone="Europe/Paris", start=time(7, 30), end=time(19))
 

@@ -7,8 +7,7 @@ import pytest
 from aws_cdk.region_info import RegionInfo
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from stacks.environments.environment import select
-from stacks.environments.plans import InvalidEnvironment
+from stacks.environments import InvalidEnvironment, select
 from stacks.environments.regions import WITHOUT_BUDGETS, WITHOUT_BUILDS
 from tests.stacks.synthesis import synthesize
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from stacks.environments.environment import select
-from stacks.environments.plans import Weights
+from stacks.environments import Weights, select
 from tests.stacks.synthesis import Template, statements, synthesize
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from service.telemetry import CALLS, DIMENSIONS, NAMESPACE, OUTCOME, UNITS, Outcome
-from stacks.capacity.plan import Workload
-from stacks.environments.environment import environments, select
-from stacks.shared.metrics import OUTCOMES
+from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, Metric
+from stacks.capacity import Workload
+from stacks.environments import environments, select
 from tests.stacks.synthesis import ROOT, Template, synthesize
 
 # What AWS emits by itself, by namespace, with the dimensions of each; Container Insights is turned on for the last.
@@ -34,10 +33,10 @@ AWS_METRICS: Mapping[str, tuple[set[str], set[str]]] = {
 }
 PAGES = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 
-Metric = tuple[str, str, dict[str, str]]
+Reading = tuple[str, str, dict[str, str]]
 
 
-def read(template: Template) -> Iterator[Metric]:
+def read(template: Template) -> Iterator[Reading]:
     """Namespace, name and dimensions of every metric that a template's alarms, scaling and dashboards read."""
     for kind in ("AWS::CloudWatch::Alarm", "AWS::ApplicationAutoScaling::ScalingPolicy"):
         yield from chain.from_iterable(map(_in, template.properties(kind)))
@@ -49,7 +48,7 @@ def read(template: Template) -> Iterator[Metric]:
                     yield namespace, name, dict(zip(pairs[::2], pairs[1::2], strict=True))
 
 
-def _in(value: Any) -> Iterator[Metric]:
+def _in(value: Any) -> Iterator[Reading]:
     if isinstance(value, dict):
         if "MetricName" in value:
             dimensions = {d["Name"]: str(d["Value"]) for d in value.get("Dimensions", [])}
@@ -68,25 +67,20 @@ def _text(value: Any) -> str:
 
 def test_service_emits_what_the_stacks_read(templates: Mapping[str, Template]) -> None:
     """Each metric of the service's namespace has a name, dimensions and values that the service writes."""
-    found = [metric for template in templates.values() for metric in read(template) if metric[0] == NAMESPACE]
+    found = [metric for template in templates.values() for metric in read(template) if metric[0] == METRIC_NAMESPACE]
     for _, name, dimensions in found:
-        assert name in {*UNITS, CALLS}
-        assert set(dimensions) == {*DIMENSIONS, *([OUTCOME] if name == CALLS else [])}
+        assert name in {*Metric}
+        assert set(dimensions) == {*METRIC_DIMENSIONS, *([OUTCOME_DIMENSION] if name == Metric.CALLS else [])}
         assert dimensions["Environment"] in {environment.name for environment in environments()}
         assert dimensions["Service"] in {"api", "worker"}
-    assert {name for _, name, _ in found} == {*UNITS, CALLS}
-
-
-def test_stacks_read_every_outcome() -> None:
-    """An outcome that the service learns to tell is one that the dashboard shows."""
-    assert set(OUTCOMES) == set(Outcome)
+    assert {name for _, name, _ in found} == {*Metric}
 
 
 def test_aws_emits_what_the_stacks_read(templates: Mapping[str, Template]) -> None:
     """A misspelt metric is not an error to CloudWatch, only an alarm that never sounds."""
     for template in templates.values():
         for namespace, name, dimensions in read(template):
-            if namespace != NAMESPACE:
+            if namespace != METRIC_NAMESPACE:
                 names, keys = AWS_METRICS[namespace]
                 assert name in names
                 assert dimensions

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from stacks.environments.environment import Environment, select
-from stacks.environments.plans import Egress, NetworkPlan
+from stacks.environments import Egress, Environment, NetworkPlan, select
 from tests.stacks.synthesis import Template, synthesize
 
 

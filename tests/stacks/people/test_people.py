@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from tests.stacks.synthesis import Template, listed
 
 RUNBOOKS = Path(__file__).parents[3] / "docs" / "runbooks"

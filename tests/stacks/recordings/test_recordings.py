@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from tests.stacks.synthesis import Template, statements
 
 

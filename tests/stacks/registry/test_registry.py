@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from tests.stacks.synthesis import Template
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from tests.stacks.synthesis import Template
 
 # Nobody publishes these: docs/deploy.md tells the account to.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.settings import Settings, variable
-from stacks.environments.environment import Environment
+from stacks.environments import Environment
 from tests.stacks.synthesis import Template
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stacks.capacity import Limits, Plan, Speed, UnreachableDeadline, Workload, plan
+from stacks.capacity import fleet as capacity
 from stacks.capacity import prices as costs
-from stacks.capacity.plan import Limits, Plan, Speed, UnreachableDeadline, Workload, plan
-from stacks.capacity.plan import plan as capacity
 
 WEEK = Workload(agents=100, calls_per_agent_per_day=40, talk_minutes_per_call=6, days_per_batch=5, window_hours=60)
 SPEED = Speed.assumed(cpu=2048)

@@ -10,7 +10,7 @@ from mypy_boto3_s3 import S3Client
 
 from demo.truth import MODEL
 from local import emulator
-from service.aws import clients as aws
+from service.aws.s3 import download
 from service.engine import model
 from service.errors import ModelError
 
@@ -45,14 +45,14 @@ def _scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("s3")
 def test_model_in_s3_is_the_model_that_was_put_there() -> None:
     """Every file under the prefix arrives unchanged; folders below it and prefixes beside it stay away."""
-    assert model.digest(model.find("s3://models/demo")) == model.digest(MODEL)
+    assert model.digest(model.find("s3://models/demo", download=download)) == model.digest(MODEL)
 
 
 def test_model_in_s3_that_is_incomplete_is_refused(s3: S3Client) -> None:
     """Half an upload never becomes ready."""
     s3.put_object(Bucket="models", Key="half/config.json", Body=b"{}")
     with pytest.raises(ModelError, match=r"the folder lacks model\.bin, tokenizer\.json \(got 's3://models/half/'\)"):
-        model.find("s3://models/half/")
+        model.find("s3://models/half/", download=download)
 
 
 @pytest.mark.usefixtures("s3")
@@ -69,6 +69,6 @@ def test_model_in_s3_that_is_incomplete_is_refused(s3: S3Client) -> None:
 def test_place_in_s3_without_a_model_is_refused(tmp_path: Path, url: str, code: str) -> None:
     """The line names the place and what is expected there."""
     with pytest.raises(ModelError, match=r"expected s3://BUCKET/PREFIX") as refusal:
-        aws.download(url, to=tmp_path)
+        download(url, tmp_path)
     assert (refusal.value.code, refusal.value.value) == (code, url)
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,157 @@
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
+
+import boto3
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
+
+from service.aws.faults import CLIENT_CONFIG, CONDITION_FAILED, Refused, faults
+from service.batch.events import Upload
+from service.contract import S3_SCHEME
+from service.errors import InvalidField, ModelError, TooLarge
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+
+CHUNK_BYTES = 1 << 20
+
+
+class Bucket:
+    """A bucket of S3. Every method raises `RetryLater` where S3 does not answer as it should, or refuses."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        with faults("bucket"):
+            self._client = boto3.client("s3", config=CLIENT_CONFIG)
+
+    def download(
+        self, key: str, *, version_id: str, etag: str, to: BinaryIO, limit: int, progress: Callable[[], None]
+    ) -> None:
+        """Copy one version of an object, the one of that id or else of that entity tag, into a file.
+
+        Raises:
+            InvalidField: `recording_missing`, that version does not exist.
+            TooLarge: it has more than `limit` bytes.
+        """
+        answer = self._open(key, version_id, etag)
+        if (size := answer["ContentLength"]) > limit:
+            expected = f"at most {limit} bytes"
+            raise TooLarge("the recording is too large", code="upload_too_large", value=size, expected=expected)
+        with faults("recording"):
+            # Complete or an error: the client compares what came with the length that was promised.
+            for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
+                to.write(chunk)
+                progress()
+        to.flush()
+
+    def read(self, key: str) -> tuple[bytes, str] | None:
+        """An object's content and its entity tag; None where there is no such object."""
+        try:
+            with faults("results"):
+                answer = self._client.get_object(Bucket=self._name, Key=key)
+                return answer["Body"].read(), answer["ETag"]
+        except Refused:
+            return None
+
+    def write(self, key: str, body: bytes, *, content_type: str, over: str = "") -> bool:
+        """Write an object that is not there yet, or over the one with an entity tag; False where it is another."""
+        put = partial(self._client.put_object, Bucket=self._name, Key=key, Body=body, ContentType=content_type)
+        try:
+            with faults("results"):
+                put(IfMatch=over) if over else put(IfNoneMatch="*")
+        except Refused:
+            return False
+        return True
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
+        """Write an object, whatever was there."""
+        with faults("results"):
+            self._client.put_object(Bucket=self._name, Key=key, Body=body, ContentType=content_type)
+
+    def delete(self, key: str) -> None:
+        """Delete an object, if it is there."""
+        with faults("results"):
+            self._client.delete_object(Bucket=self._name, Key=key)
+
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
+        """The keys that begin so and come after one, in their order, each with the time it was written at."""
+        with faults("results"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._name, Prefix=prefix, StartAfter=after
+            )
+            for entry in (entry for page in pages for entry in page.get("Contents", ())):
+                yield entry["Key"], entry["LastModified"]
+
+    def versions(self, prefix: str) -> Iterator[Upload]:
+        """Every version of every object whose key begins so, in the order of their keys."""
+        with faults("recordings"):
+            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix)
+            for entry in (entry for page in pages for entry in page.get("Versions", ())):
+                yield Upload(
+                    bucket=self._name,
+                    key=entry["Key"],
+                    version_id="" if entry["VersionId"] == "null" else entry["VersionId"],
+                    etag=entry["ETag"].strip('"'),
+                    size=entry["Size"],
+                    time=entry["LastModified"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+                )
+
+    def _open(self, key: str, version_id: str, etag: str) -> "GetObjectOutputTypeDef":
+        try:
+            with faults("recording"):
+                if version_id:
+                    return self._client.get_object(Bucket=self._name, Key=key, VersionId=version_id)
+                return self._client.get_object(Bucket=self._name, Key=key, IfMatch=f'"{etag}"')
+        except Refused as refusal:
+            if refusal.code in CONDITION_FAILED and (older := self._version_of(key, etag)):
+                return self._open(key, older, etag)
+            raise InvalidField(
+                "there is no such version of the recording", code="recording_missing", expected="a recording that stays"
+            ) from refusal
+
+    def _version_of(self, key: str, etag: str) -> str | None:
+        with faults("recording"):
+            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=key)
+            for entry in (entry for page in pages for entry in page.get("Versions", ())):
+                if entry["Key"] == key and entry["ETag"].strip('"') == etag:
+                    return str(entry["VersionId"])
+        return None
+
+
+def locate(url: str) -> tuple[Bucket, str]:
+    """The bucket and the key of `s3://BUCKET/KEY`."""
+    bucket, _, key = url.removeprefix(S3_SCHEME).partition("/")
+    return Bucket(bucket), key
+
+
+def download(url: str, folder: Path) -> None:
+    """Copy the objects directly under `s3://BUCKET/PREFIX` into a folder, by the last part of their keys.
+
+    Raises:
+        ModelError: the URL names no bucket or prefix, nothing is there, or S3 does not give it.
+    """
+    bucket, prefix = urlsplit(url).netloc, urlsplit(url).path.strip("/")
+    if not bucket or not prefix:
+        raise _error("no such place in S3", "unknown_model", url)
+    found = False
+    try:
+        client = boto3.client("s3")
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/", Delimiter="/")
+        for key in (entry["Key"] for page in pages for entry in page.get("Contents", ())):
+            # The console marks a folder with an object named like it.
+            if not key.endswith("/"):
+                client.download_file(bucket, key, str(folder / key.rpartition("/")[2]))
+                found = True
+    except (Boto3Error, BotoCoreError, ClientError) as error:
+        raise _error("the model cannot be downloaded", "model_unreachable", url) from error
+    if not found:
+        raise _error("nothing is there", "unknown_model", url)
+
+
+def _error(message: str, code: str, url: str) -> ModelError:
+    expected = "s3://BUCKET/PREFIX with a model's files, readable for this task"
+    return ModelError(message, code=code, field="WHISPER_MODEL", value=url, expected=expected)

@@ -1,0 +1,28 @@
+from aws_cdk import Aws
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.environments import Environment
+from stacks.shared.handover import published
+
+
+class Images(Construct):
+    """An environment's image repository as the stacks see it that pull from it and push to it.
+
+    Attributes:
+        repository: found by the name that its own stack published.
+        host: the registry that the repository is in.
+        uri: where images are pulled from, without tag or digest.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+        super().__init__(scope, construct_id)
+        name = published(self, environment=environment, name="repository-name")
+        self.repository = ecr.Repository.from_repository_name(self, "Repository", name)
+        self.host = f"{Aws.ACCOUNT_ID}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}"
+        self.uri = f"{self.host}/{name}"
+
+    def grant_pull(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let somebody run the images."""
+        return self.repository.grant_pull(grantee)

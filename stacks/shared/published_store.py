@@ -1,0 +1,57 @@
+from functools import cached_property
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.environments import Environment
+from stacks.shared.handover import published
+
+
+class PublishedStore(Construct):
+    """A recordings store as the stacks see it that use it, found by the names that its own stack published."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+        super().__init__(scope, construct_id)
+        self._environment = environment
+
+    # Each is looked up where it is used only: CloudFormation complains about a parameter that nobody reads.
+    @cached_property
+    def recordings(self) -> s3.IBucket:
+        """Where recordings arrive."""
+        return s3.Bucket.from_bucket_name(self, "Recordings", self._name("recordings-bucket"))
+
+    @cached_property
+    def transcripts(self) -> s3.IBucket:
+        """Where transcripts leave."""
+        return s3.Bucket.from_bucket_name(self, "Transcripts", self._name("transcripts-bucket"))
+
+    @cached_property
+    def queue(self) -> sqs.IQueue:
+        """A message per recording."""
+        return self._queue("Queue", "queue-name")
+
+    @cached_property
+    def dead_letters(self) -> sqs.IQueue:
+        """Messages that failed too often."""
+        return self._queue("DeadLetters", "dead-letter-queue-name")
+
+    @property
+    def arrivals(self) -> cloudwatch.Metric:
+        """Recordings announced per minute."""
+        return cloudwatch.Metric(
+            namespace="AWS/Events",
+            metric_name="MatchedEvents",
+            dimensions_map={"RuleName": self._name("arrivals-rule-name")},
+            statistic=cloudwatch.Stats.SUM,
+            period=Duration.minutes(1),
+        )
+
+    def _queue(self, construct_id: str, name: str) -> sqs.IQueue:
+        arn = Stack.of(self).format_arn(service="sqs", resource=self._name(name))
+        return sqs.Queue.from_queue_arn(self, construct_id, arn)
+
+    def _name(self, name: str) -> str:
+        return published(self, environment=self._environment, name=name)
