@@ -193,6 +193,15 @@ class Environment:
         """What everything is tagged with; activated as cost-allocation tags, the bill is split by them."""
         return {"application": "whisper", "environment": self.name, "cost-centre": self.cost_centre}
 
+    @property
+    def prefix(self) -> str:
+        """How the names of its stacks, and of all that CloudFormation names in them, begin."""
+        return f"whisper-{self.name}"
+
+    def stack_name(self, stack: str) -> str:
+        """The name in CloudFormation of one of its stacks, such as `Api`."""
+        return f"{self.prefix}-{stack}"
+
     def parameter(self, name: str) -> str:
         """Name of the SSM parameter that holds what only the account knows."""
         return f"/whisper/{self.name}/{name}"
