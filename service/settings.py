@@ -31,12 +31,20 @@ ANY_EXACT = "auto"
 COMPUTE_TYPES = (ANY_EXACT, "int8", "int8_float32", "float32")
 
 
-class SettingError(ValueError):
-    """A setting that does not parse or does not fit: names the variable, the value and what was expected."""
+class WrongValue(ValueError):
+    """A value that is refused: its message gives the name, the value and the expectation.
+
+    >>> str(WrongValue("WHISPER_PORT", 0, "a whole number from 1 to 65535"))
+    "WHISPER_PORT: got '0', expected a whole number from 1 to 65535"
+    """
 
     def __init__(self, name: str, value: object, expected: str) -> None:
         self.name, self.value, self.expected = name, value, expected
         super().__init__(f"{name}: got {str(value)!r}, expected {expected}")
+
+
+class SettingError(WrongValue):
+    """A setting that does not parse, breaks its rule or has an unknown name."""
 
 
 Check = Callable[[Any], bool]
