@@ -9,7 +9,8 @@ from local import emulator, sbom
 from local.cloud import region_variables
 from local.container import report
 from local.deploy import ROOT, Deployment, deploy
-from local.emulator import Emulator, LocalError
+from local.emulator import Emulator
+from local.errors import LocalError
 from local.image import Store
 from local.people import run_cloud
 from local.processes import end_like_interrupted

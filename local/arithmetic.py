@@ -5,7 +5,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 
-from local.emulator import LocalError
+from local.errors import LocalError
 
 Number = float | None  # None where a minute has no datapoint
 

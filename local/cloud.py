@@ -18,7 +18,8 @@ from botocore.config import Config
 from local import emulator
 from local.agent import running_agent
 from local.deploy import ASSEMBLY, ROOT, Deployment, deploy, template
-from local.emulator import ACCOUNT, HOST, Emulator, LocalError, free_port
+from local.emulator import ACCOUNT, HOST, Emulator, free_port
+from local.errors import LocalError
 from local.fleet import Fleet, Service
 from local.processes import Machine, Process, TaskDefinition
 from local.scaling import ARRIVALS, WAITING, WORKING, Scaling

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from demo.truth import load_calls, word_error_rate
-from local.emulator import LocalError
+from local.errors import LocalError
 from local.image import FOLDER, ROOT, Image, Store, run, tree_bytes
 
 COMPOSE = ROOT / "local/compose.yaml"

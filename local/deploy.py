@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local.emulator import ACCOUNT, Emulator, LocalError
+from local.emulator import ACCOUNT, Emulator
+from local.errors import LocalError
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = "local"

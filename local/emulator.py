@@ -21,15 +21,13 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from local.errors import LocalError
+
 HOST = "127.0.0.1"
 # The emulator takes twelve digits in place of an access key as the account: no real key looks like this.
 ACCOUNT = "000000000000"
 START_SECONDS = 30
 STOP_SECONDS = 10
-
-
-class LocalError(Exception):
-    """The local cloud cannot do what was asked; says why in one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

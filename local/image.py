@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.emulator import LocalError
+from local.errors import LocalError
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "build/image"

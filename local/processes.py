@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from local.agent import Agent
 from local.deploy import ROOT
-from local.emulator import LocalError
+from local.errors import LocalError
 from local.template import Resolver, resources
 from service.contract import AGENT_VARIABLE
 from service.settings import PREFIX

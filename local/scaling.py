@@ -13,7 +13,7 @@ from math import ceil
 from typing import Any, Protocol
 
 from local.arithmetic import Number, evaluate
-from local.emulator import LocalError
+from local.errors import LocalError
 from local.template import resources
 
 # What a metric is called in the templates: its namespace and its name.

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local.emulator import LocalError
+from local.errors import LocalError
 
 Resources = dict[str, Mapping[str, Any]]
 

@@ -4,7 +4,7 @@ import pytest
 
 import local.arithmetic
 from local.arithmetic import evaluate
-from local.emulator import LocalError
+from local.errors import LocalError
 
 MINUTE = {"waiting": 8.0, "tasks": 2.0, "late": None}
 

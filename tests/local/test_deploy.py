@@ -12,7 +12,8 @@ from mypy_boto3_sqs import SQSClient
 from local import emulator
 from local.__main__ import main
 from local.deploy import ASSEMBLY, _cdk, deploy, template
-from local.emulator import Emulator, LocalError
+from local.emulator import Emulator
+from local.errors import LocalError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

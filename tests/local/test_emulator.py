@@ -7,7 +7,8 @@ import pytest
 
 from local import emulator
 from local.__main__ import main
-from local.emulator import Emulator, LocalError
+from local.emulator import Emulator
+from local.errors import LocalError
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from demo.truth import MODEL, load_calls, word_error_rate
 from local import sbom
 from local.container import Container, running
-from local.emulator import LocalError
+from local.errors import LocalError
 from local.image import REVISION, ROOT, Image, Store, commit
 
 # A first build makes its base and downloads its packages.

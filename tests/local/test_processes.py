@@ -10,7 +10,8 @@ import httpx2
 import pytest
 
 from local.agent import Agent, running_agent
-from local.emulator import ACCOUNT, HOST, LocalError, free_port
+from local.emulator import ACCOUNT, HOST, free_port
+from local.errors import LocalError
 from local.processes import Machine, Process, TaskDefinition
 from local.template import Resolver
 from service.settings import Settings

@@ -12,7 +12,7 @@ from local import emulator
 from local.__main__ import main
 from local.cloud import running_cloud
 from local.deploy import ROOT
-from local.emulator import LocalError
+from local.errors import LocalError
 from local.reconcile import LOST, reconcile
 from local.rehearsal import Report
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from local.arithmetic import Number
-from local.emulator import LocalError
+from local.errors import LocalError
 from local.scaling import ARRIVALS, TASKS, WAITING, WORKING, Alarm, Change, Metric, Scaling
 from stacks.environments import select
 from tests.stacks.synthesis import Template

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 import local.template
-from local.emulator import LocalError
+from local.errors import LocalError
 from local.template import Resolver
 
 TEMPLATE = {
