@@ -1,4 +1,4 @@
-"""The application: every environment with all of its stacks, or one of them with `-c environment=prod`."""
+"""The application: all stacks of every environment, or those of one with `-c environment=prod`."""
 
 import sys
 
@@ -9,7 +9,7 @@ from stacks.stage import Whisper
 
 
 def main() -> None:
-    """Synthesize what the command line asks for."""
+    """Synthesize the environments that the command line selects."""
     app = App()
     for environment in select(app.node.try_get_context("environment")):
         Whisper(app, environment=environment)

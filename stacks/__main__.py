@@ -1,11 +1,11 @@
-"""`python -m stacks` prints what each environment costs and of what, how far its fleets grow, and what other egress costs."""
+"""`python -m stacks` prints each environment's costs, the limits of its fleets, and the cost of every other egress."""
 
 import sys
 from collections.abc import Sequence
 
 from stacks.capacity import Prices
 from stacks.environments import Egress, Environment, select
-from stacks.environments.costs import billed, idle, idle_parts, month
+from stacks.environments.costs import idle, idle_parts, month, per_audio_hour
 
 FLEETS = (
     "",
@@ -26,14 +26,12 @@ CHOICE = ("idle $/month", *Egress)
 def fleets(environment: Environment, prices: Prices) -> tuple[str, ...]:
     """One environment in the columns of `FLEETS`."""
     plan, egress = environment.plan, environment.network.egress
-    task = billed(environment, egress)
     return (
         environment.name,
         egress,
         f"{idle(environment, egress, prices):.0f}",
         f"{month(environment, prices):.0f}",
-        f"{task.per_audio_hour(prices, speed=plan.speed, spot=True):.3f}",
-        f"{task.per_audio_hour(prices, speed=plan.speed, spot=False):.3f}",
+        *(f"{per_audio_hour(environment, prices, on_demand_share=share):.3f}" for share in (0, 1)),
         f"{plan.api_min_tasks} to {plan.api_max_tasks}",
         f"0 to {plan.batch_max_tasks}",
         f"{plan.hours_to_finish:.1f} of {environment.workload.window_hours:g}",
@@ -42,7 +40,7 @@ def fleets(environment: Environment, prices: Prices) -> tuple[str, ...]:
 
 
 def parts(environment: Environment, prices: Prices) -> tuple[str, ...]:
-    """What an idle month consists of, in the columns of `PARTS`."""
+    """The parts of an idle month, in the columns of `PARTS`."""
     bill = idle_parts(environment, environment.network.egress, prices)
     always = bill["API tasks"] / environment.api.average_tasks
     return (environment.name, *(f"{dollars:.2f}" for dollars in (*bill.values(), always)))
@@ -54,7 +52,7 @@ def choice(environment: Environment, prices: Prices) -> tuple[str, ...]:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows in columns, the first to the left, the others to the right."""
+    """Rows as aligned columns: the first to the left, the others to the right."""
     first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
     return "".join(
         f"{name:{first}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(cells, others, strict=True)) + "\n"
@@ -63,7 +61,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def report() -> str:
-    """The tables, and where their numbers come from."""
+    """The tables, and the sources of their numbers."""
     prices, environments = Prices.read(), select(None)
     speeds = {
         f"Speed, {'measured' if speed.measured else 'assumed'}: {speed.audio_seconds_per_second:g} times real time"

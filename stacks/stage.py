@@ -20,7 +20,7 @@ class Whisper(Stage):
     """One environment: its stacks are `dev/Network`, … here and `whisper-dev-Network`, … in CloudFormation."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
-        super().__init__(scope, environment.name, env=environment.target, stage_name=f"whisper-{environment.name}")
+        super().__init__(scope, environment.name, env=environment.target, stage_name=environment.prefix)
         network = Network(self, environment=environment).network
         registry = Registry(self, environment=environment)
         recordings = Recordings(self, environment=environment)

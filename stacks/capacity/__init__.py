@@ -1,11 +1,15 @@
 """From a workload and a task's speed to a fleet, a deadline and a price: plain arithmetic, free of the CDK."""
 
+from stacks.capacity.checks import InvalidEnvironment, above_zero, whole, zero_or_more
 from stacks.capacity.disk import check_lanes, largest_upload
-from stacks.capacity.fleet import PLANNED_SHARE, Limits, Plan, Speed, UnreachableDeadline, Workload, plan
+from stacks.capacity.fleet import PLANNED_SHARE, Limits, Plan, UnreachableDeadline, plan
 from stacks.capacity.prices import Prices, Task, idle_per_month, network_per_month
+from stacks.capacity.speed import Speed
+from stacks.capacity.workload import Workload
 
 __all__ = [
     "PLANNED_SHARE",
+    "InvalidEnvironment",
     "Limits",
     "Plan",
     "Prices",
@@ -13,9 +17,12 @@ __all__ = [
     "Task",
     "UnreachableDeadline",
     "Workload",
+    "above_zero",
     "check_lanes",
     "idle_per_month",
     "largest_upload",
     "network_per_month",
     "plan",
+    "whole",
+    "zero_or_more",
 ]

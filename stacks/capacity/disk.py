@@ -1,15 +1,16 @@
-"""What a task's disk has to hold when everything that its settings allow comes at once.
+"""The most that a task's disk has to hold under its settings; docs/capacity.md derives it.
 
-Pure arithmetic; docs/capacity.md derives it. A full disk would turn away calls that were accepted.
+A full disk would fail calls that were already accepted.
 """
 
 from service.settings import Settings
+from stacks.capacity.checks import InvalidEnvironment
 
-# Fargate's 20 GiB, of which the image takes its size twice, as it came and unpacked. A model from S3 takes its own once.
+# Fargate's 20 GiB, less 8 GiB for the image, which is stored compressed and unpacked, and for a model from S3.
 DISK_BYTES = (20 - 8) * 2**30
-# As the service decodes: 16 kHz, 16 bit, eight channels at most; a test compares.
+# The format that the service decodes to: 16 kHz, 16 bit, eight channels at most; a test compares.
 DECODED_BYTES_PER_SECOND = 16_000 * 2 * 8
-# WAV as telephone systems record it: 8 kHz, 16 bit, one channel a side.
+# WAV as telephone systems record it: 8 kHz, 16 bit, one channel for each side.
 TELEPHONE_BYTES_PER_SECOND = 8_000 * 2 * 2
 
 
@@ -19,28 +20,28 @@ def decoded(settings: Settings) -> int:
 
 
 def check_lanes(settings: Settings) -> None:
-    """Refuse more lanes than a worker's disk has room for: each holds a recording as it came, and decoded.
+    """Refuse more lanes than a worker's disk has room for: each holds a recording as downloaded, and decoded.
 
     Raises:
-        ValueError: names how many there may be.
+        InvalidEnvironment: names how many lanes fit.
     """
     most = DISK_BYTES // (settings.max_upload_bytes + decoded(settings))
     if settings.lanes > most:
         expected = f"at most {most} recordings of max_upload_bytes and max_audio_seconds on a task's disk"
-        raise ValueError(f"settings.lanes: got '{settings.lanes}', expected {expected}")
+        raise InvalidEnvironment("settings.lanes", settings.lanes, expected)
 
 
 def largest_upload(settings: Settings) -> int:
-    """How many bytes an API takes of a caller: no more than its disk has room for were every place taken by such a call.
+    """The largest upload, in bytes, that an API's disk has room for if every slot has one of that size.
 
-    A call that waits is there once, as it came; one in work is there twice, and decoded.
+    A call that waits is stored once, as uploaded; a running one twice, and decoded.
 
     Raises:
-        ValueError: not even the longest call as telephone systems record it.
+        InvalidEnvironment: not even the longest call as telephone systems record it fits.
     """
-    places = 2 * settings.max_running + settings.max_waiting
-    room = (DISK_BYTES - settings.max_running * decoded(settings)) // places
+    uploads = 2 * settings.max_running + settings.max_waiting
+    room = (DISK_BYTES - settings.max_running * decoded(settings)) // uploads
     if room < TELEPHONE_BYTES_PER_SECOND * settings.max_audio_seconds:
         expected = "fewer, or fewer max_waiting: a task's disk does not hold a call of max_audio_seconds for each"
-        raise ValueError(f"settings.max_running: got '{settings.max_running}', expected {expected}")
+        raise InvalidEnvironment("settings.max_running", settings.max_running, expected)
     return min(settings.max_upload_bytes, room)

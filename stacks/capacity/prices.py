@@ -1,6 +1,6 @@
-"""What an environment costs while nothing happens, and what transcribing an hour of recording costs.
+"""Prices of AWS, and the one formula of each: a task's hour, an audio hour, a network's and an idle month.
 
-Plain values in, US dollars out; docs/capacity.md names what is left out.
+Plain values in, US dollars out; docs/capacity.md lists the costs that are left out.
 """
 
 import tomllib
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from stacks.capacity.fleet import Speed
+from stacks.capacity.checks import InvalidEnvironment
+from stacks.capacity.speed import Speed
 
 HOURS_PER_MONTH = 730
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """Dollars an hour, of one region on one date; vCPU and GB by processor."""
+    """Dollars an hour in one region on one date; vCPU and GB by processor."""
 
     dated: str
     region: str
@@ -36,39 +37,43 @@ class Prices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A Fargate task as the bill sees it: CPU units (1024 is one vCPU), MiB of memory, processor, public address."""
+    """A Fargate task as it is billed: CPU units (1024 is one vCPU), MiB of memory, processor, public address."""
 
     cpu: int
     memory_mib: int
     processor: str = "X86_64"
     public: bool = False
 
-    def per_hour(self, prices: Prices, *, spot: bool) -> float:
+    def per_hour(self, prices: Prices, *, on_demand_share: float) -> float:
         """Dollars for an hour of its life.
 
+        Args:
+            prices: of the region.
+            on_demand_share: 1 for a task on demand, 0 for one on Spot; between them, the average of a mixed fleet.
+
         Raises:
-            ValueError: a processor without a price.
+            InvalidEnvironment: the processor has no price.
         """
         if self.processor not in prices.vcpu_hour:
-            expected = f"one of {', '.join(prices.vcpu_hour)}"
-            raise ValueError(f"task.processor: got {self.processor!r}, expected {expected}")
+            raise InvalidEnvironment("task.processor", self.processor, f"one of {', '.join(prices.vcpu_hour)}")
         cpu = self.cpu / 1024 * prices.vcpu_hour[self.processor]
         memory = self.memory_mib / 1024 * prices.gb_hour[self.processor]
+        # Spot discounts the task, not its address.
         address = prices.public_address_hour if self.public else 0.0
-        return (cpu + memory) * (1 - prices.spot_discount * spot) + address
+        return (cpu + memory) * (1 - prices.spot_discount * (1 - on_demand_share)) + address
 
-    def per_audio_hour(self, prices: Prices, *, speed: Speed, spot: bool) -> float:
+    def per_audio_hour(self, prices: Prices, *, speed: Speed, on_demand_share: float) -> float:
         """Dollars for an hour of recording at the speed of this task."""
-        return speed.task_time(self.per_hour(prices, spot=spot))
+        return speed.task_time(self.per_hour(prices, on_demand_share=on_demand_share))
 
 
 def network_per_month(prices: Prices, *, endpoints: int, zones: int) -> dict[str, float]:
-    """Dollars a month for each kind of egress, which is what an operator chooses from.
+    """Dollars a month for each kind of egress.
 
     >>> {egress: round(dollars) for egress, dollars in network_per_month(Prices.read(), endpoints=5, zones=2).items()}
     {'public-egress': 0, 'nat': 36, 'endpoints': 73}
     """
-    # One NAT gateway, with its own public address, serves every zone; an endpoint stands in each.
+    # One NAT gateway, with its own public address, serves all zones; each endpoint is billed in every zone.
     return {
         "public-egress": 0.0,
         "nat": HOURS_PER_MONTH * (prices.nat_gateway_hour + prices.public_address_hour),
@@ -81,12 +86,12 @@ def idle_per_month(prices: Prices, *, network: float, task: Task, tasks: float) 
 
     Args:
         prices: of the region.
-        network: what `network_per_month` says for the egress.
+        network: the egress's entry of `network_per_month`.
         task: one task of the API.
         tasks: how many run, on average over the week.
     """
     return {
         "network": network,
         "load balancer": HOURS_PER_MONTH * prices.load_balancer_hour,
-        "API tasks": HOURS_PER_MONTH * tasks * task.per_hour(prices, spot=False),
+        "API tasks": HOURS_PER_MONTH * tasks * task.per_hour(prices, on_demand_share=1),
     }

@@ -1,23 +1,17 @@
-"""What differs between dev, stage, prod and local: validated values, each choice beside its check."""
+"""The differences between dev, stage, prod and local as validated values, each choice beside its check."""
 
-from stacks.environments.environment import Environment, environments, select
-from stacks.environments.plans import (
-    ApiPlan,
-    CommitPlan,
-    Egress,
-    InvalidEnvironment,
-    NetworkPlan,
-    OfficeHours,
-    Processor,
-    ReleasePlan,
-    Routing,
-    Source,
-    Strategy,
-    TaskSize,
-    Weights,
-)
+from stacks.capacity import InvalidEnvironment
+from stacks.environments.api import ApiPlan, OfficeHours, Routing, Strategy
+from stacks.environments.delivery import CommitPlan, ReleasePlan, Source
+from stacks.environments.environment import Environment
+from stacks.environments.names import name_prefix, parameter_name
+from stacks.environments.network import INTERFACE_ENDPOINTS, Egress, NetworkPlan
+from stacks.environments.selection import select
+from stacks.environments.tasks import Processor, TaskSize, Weights
+from stacks.environments.values import environments
 
 __all__ = [
+    "INTERFACE_ENDPOINTS",
     "ApiPlan",
     "CommitPlan",
     "Egress",
@@ -33,5 +27,7 @@ __all__ = [
     "TaskSize",
     "Weights",
     "environments",
+    "name_prefix",
+    "parameter_name",
     "select",
 ]

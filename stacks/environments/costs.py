@@ -1,42 +1,36 @@
-"""What an environment costs: the prices of `stacks.capacity.prices` for the values of `stacks.environments.environment`."""
+"""The costs of an environment: its values in the formulas of `stacks.capacity`, in US dollars."""
 
-from stacks.capacity import Prices, Task, idle_per_month, network_per_month
+from dataclasses import replace
+
+from stacks.capacity import Prices, idle_per_month, network_per_month
 from stacks.environments.environment import Environment
-from stacks.environments.plans import INTERFACE_ENDPOINTS, Egress
-
-
-def billed(environment: Environment, egress: Egress) -> Task:
-    """A task of the environment as the bill sees it."""
-    size = environment.size
-    return Task(
-        cpu=size.cpu,
-        memory_mib=size.memory_mib,
-        processor=environment.processor,
-        public=egress is Egress.PUBLIC,
-    )
+from stacks.environments.network import INTERFACE_ENDPOINTS, Egress
 
 
 def idle(environment: Environment, egress: Egress, prices: Prices) -> float:
-    """Dollars a month that an environment costs without a call, were its egress this one."""
+    """Dollars a month that the environment costs without a single call, if its egress is this one."""
     return sum(idle_parts(environment, egress, prices).values())
 
 
 def idle_parts(environment: Environment, egress: Egress, prices: Prices) -> dict[str, float]:
-    """What these dollars are for."""
+    """The parts of `idle`, by name."""
     network = network_per_month(prices, endpoints=len(INTERFACE_ENDPOINTS), zones=len(environment.network.zones))
-    task = billed(environment, egress)
+    task = replace(environment.task, public=egress is Egress.PUBLIC)
     return idle_per_month(prices, network=network[egress], task=task, tasks=environment.api.average_tasks)
 
 
+def per_audio_hour(environment: Environment, prices: Prices, *, on_demand_share: float) -> float:
+    """Dollars for an hour of recording on its tasks, of which this share is on demand."""
+    return environment.task.per_audio_hour(prices, speed=environment.plan.speed, on_demand_share=on_demand_share)
+
+
 def batch_per_audio_hour(environment: Environment, prices: Prices) -> float:
-    """Dollars for an hour of recording on the batch fleet, of which some tasks may be on demand."""
-    task, speed = billed(environment, environment.network.egress), environment.plan.speed
-    spot, on_demand = (task.per_audio_hour(prices, speed=speed, spot=spot) for spot in (True, False))
-    return spot + environment.on_demand_share * (on_demand - spot)
+    """Dollars for an hour of recording on the full batch fleet."""
+    return per_audio_hour(environment, prices, on_demand_share=environment.on_demand_share)
 
 
 def month(environment: Environment, prices: Prices) -> float:
-    """Dollars of a month in which the workload is what the environment says it is."""
+    """Dollars a month under the environment's workload."""
     hours = environment.workload.audio_hours_per_month
     idling = idle(environment, environment.network.egress, prices)
     return idling + hours * batch_per_audio_hour(environment, prices)

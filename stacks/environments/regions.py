@@ -1,8 +1,12 @@
-"""What CloudFormation does not offer in some regions; a test compares it with CloudFormation's own schemas."""
+"""The regions that an environment can be in; a test compares the exceptions with CloudFormation's own schemas."""
 
-# No CodeBuild: nothing could be delivered there.
+from functools import cache
+
+from aws_cdk.region_info import RegionInfo
+
+# No CodeBuild, so that no pipeline could deliver there.
 WITHOUT_BUILDS = frozenset({"ap-east-2", "ca-west-1", "mx-central-1"})
-# AWS Budgets watches every region's costs, but is no resource of these regions' stacks.
+# AWS Budgets watches the costs of every region, but the stacks of these cannot hold one.
 WITHOUT_BUDGETS = WITHOUT_BUILDS | {
     "af-south-1",
     "ap-east-1",
@@ -22,3 +26,9 @@ WITHOUT_BUDGETS = WITHOUT_BUILDS | {
     "us-gov-east-1",
     "us-gov-west-1",
 }
+
+
+@cache
+def regions() -> tuple[str, ...]:
+    """Every region that an environment can be in, sorted."""
+    return tuple(sorted({region.name for region in RegionInfo.regions} - WITHOUT_BUILDS))

@@ -4,7 +4,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.environments import Egress, NetworkPlan
-from stacks.environments.plans import INTERFACE_ENDPOINTS, NARROW_MASK
+from stacks.environments.network import INTERFACE_ENDPOINTS, NARROW_MASK
 from stacks.shared.lint import tolerate
 
 

@@ -1,0 +1,88 @@
+"""The environments as values: dev, stage, prod and local. A new one is one more value; docs/environments.md shows how."""
+
+from dataclasses import replace
+from datetime import time
+
+from aws_cdk.aws_logs import RetentionDays
+
+from service.settings import Settings
+from stacks.capacity import Workload
+from stacks.environments.api import ApiPlan, OfficeHours
+from stacks.environments.delivery import CommitPlan, ReleasePlan
+from stacks.environments.environment import Environment
+from stacks.environments.network import Egress, NetworkPlan
+from stacks.environments.tasks import TaskSize
+
+
+def environments() -> tuple[Environment, ...]:
+    """Every environment. A function, so that the calling program reports a wrong value."""
+    team = Workload(agents=5, calls_per_agent_per_day=40, talk_minutes_per_call=6, days_per_batch=1, window_hours=12)
+    small = TaskSize(cpu=2048, memory_mib=4096)
+    return (
+        Environment(
+            name="dev",
+            region="eu-west-1",
+            network=NetworkPlan(cidr="10.64.0.0/20", egress=Egress.PUBLIC),
+            workload=team,
+            tls=False,
+            settings=Settings(model="small", max_audio_seconds=1800),
+            api=ApiPlan(hours=OfficeHours(time_zone="Europe/Paris", start=time(7), end=time(20))),
+            size=small,
+            spot_vcpus=64,
+            on_demand_vcpus=8,
+            recording_days=7,
+            transcript_days=30,
+            log_retention=RetentionDays.ONE_WEEK,
+            commits=CommitPlan(),
+            released_by="stage",
+        ),
+        Environment(
+            name="stage",
+            region="eu-west-1",
+            network=NetworkPlan(cidr="10.64.16.0/20"),
+            workload=team,
+            settings=Settings(model="small", job_deadline_seconds=5400),
+            size=TaskSize(cpu=4096, memory_mib=8192),
+            spot_vcpus=64,
+            on_demand_vcpus=16,
+            recording_days=30,
+            transcript_days=90,
+            releases=ReleasePlan(images_from="dev", onward=("prod",)),
+        ),
+        Environment(
+            name="prod",
+            region="eu-west-1",
+            network=NetworkPlan(cidr="10.64.32.0/20"),
+            workload=Workload(
+                agents=100,
+                calls_per_agent_per_day=40,
+                talk_minutes_per_call=6,
+                days_per_batch=5,
+                window_hours=60,
+                api_audio_hours_in_busy_hour=4,
+            ),
+            production=True,
+            settings=Settings(model="small", job_deadline_seconds=5400),
+            size=TaskSize(cpu=4096, memory_mib=8192),
+            spot_vcpus=512,
+            on_demand_vcpus=64,
+            api=ApiPlan(min_tasks=2),
+            log_retention=RetentionDays.ONE_YEAR,
+            released_by="stage",
+        ),
+        Environment(
+            name="local",
+            region="eu-west-1",
+            network=NetworkPlan(cidr="10.64.48.0/20", egress=Egress.PUBLIC),
+            # A fleet of three fits one machine, and the message of a killed worker returns after a minute.
+            workload=replace(team, agents=2),
+            tls=False,
+            settings=Settings(max_audio_seconds=600, job_deadline_seconds=1200),
+            size=small,
+            spot_vcpus=64,
+            on_demand_vcpus=8,
+            log_retention=RetentionDays.ONE_DAY,
+            # The emulator serves the demo model, which is part of the source.
+            commits=CommitPlan(locked_model=False),
+        ),
+    )
