@@ -84,7 +84,7 @@ class InternalBalancer(Construct):
         return f"{subdomain}.{zone.zone_name}"
 
     def _published(self, name: str) -> str:
-        return published(self, environment=self._environment, name=name)
+        return published(self, path=self._environment.parameter(name))
 
     @property
     def errors(self) -> cloudwatch.MathExpression:

@@ -31,7 +31,7 @@ class Api(Stack):
             verb="api",
             settings=models.locate(environment.api_settings),
             environment=environment,
-            images=Images(self, "Images", environment=environment),
+            images=Images(self, "Images", parameter_path=environment.parameter),
             digest=ImageDigest(self),
             health_check=LIVENESS,
         )

@@ -1,12 +1,11 @@
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.batch.backlog_scaling import BacklogScaling
-from stacks.environments import Environment
+from stacks.capacity import Plan
 from stacks.network.private_network import PrivateNetwork
 from stacks.shared.firewall import HttpsOutOnly
+from stacks.shared.published_store import PublishedStore
 from stacks.tasks.service_task import ServiceTask
 
 
@@ -25,9 +24,9 @@ class QueueWorkers(Construct):
         network: PrivateNetwork,
         cluster: ecs.ICluster,
         task: ServiceTask,
-        queue: sqs.IQueue,
-        arrivals: cloudwatch.Metric,
-        environment: Environment,
+        store: PublishedStore,
+        plan: Plan,
+        on_demand_workers: int,
     ) -> None:
         super().__init__(scope, construct_id)
         self.service = ecs.FargateService(
@@ -35,7 +34,7 @@ class QueueWorkers(Construct):
             "Service",
             cluster=cluster,
             task_definition=task,
-            capacity_provider_strategies=_strategies(on_demand=environment.on_demand_workers),
+            capacity_provider_strategies=_strategies(on_demand=on_demand_workers),
             vpc_subnets=network.task_subnets,
             assign_public_ip=network.public_tasks,
             security_groups=[HttpsOutOnly(self, "Firewall", vpc=network.vpc)],
@@ -51,10 +50,10 @@ class QueueWorkers(Construct):
             self,
             "Scaling",
             service=self.service,
-            queue=queue,
-            arrivals=arrivals,
-            max_tasks=environment.plan.batch_max_tasks,
-            backlog_per_task=environment.plan.backlog_per_task,
+            queue=store.queue,
+            arrivals=store.arrivals,
+            max_tasks=plan.batch_max_tasks,
+            backlog_per_task=plan.backlog_per_task,
         )
 
 

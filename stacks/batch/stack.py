@@ -26,7 +26,7 @@ class Batch(Stack):
         models: ModelStore,
     ) -> None:
         super().__init__(scope, "Batch", termination_protection=environment.production)
-        store = PublishedStore(self, "Store", environment=environment)
+        store = PublishedStore(self, "Store", parameter_path=environment.parameter)
         task = ServiceTask(
             self,
             "Task",
@@ -39,7 +39,7 @@ class Batch(Stack):
                 )
             ),
             environment=environment,
-            images=Images(self, "Images", environment=environment),
+            images=Images(self, "Images", parameter_path=environment.parameter),
             digest=ImageDigest(self),
         )
         self.workers = QueueWorkers(
@@ -48,9 +48,9 @@ class Batch(Stack):
             network=network,
             cluster=cluster,
             task=task,
-            queue=store.queue,
-            arrivals=store.arrivals,
-            environment=environment,
+            store=store,
+            plan=environment.plan,
+            on_demand_workers=environment.on_demand_workers,
         )
         models.serve(task, service=self.workers.service)
         store.queue.grant_consume_messages(task.task_role)

@@ -27,8 +27,14 @@ class CommitPipeline(DeliveryPipeline):
         topic: sns.ITopic,
         environment: Environment,
     ) -> None:
+        name = environment.name
         source = PipelineSource(
-            scope, "Commits", kind=plan.source, branch=plan.branch, clone=False, environment=environment
+            scope,
+            "Commits",
+            kind=plan.source,
+            branch=plan.branch,
+            clone=False,
+            parameter_path=environment.parameter,
         )
         super().__init__(
             scope,
@@ -37,9 +43,9 @@ class CommitPipeline(DeliveryPipeline):
             # A commit that waits while another is deployed gives way to a newer one.
             mode=codepipeline.ExecutionMode.SUPERSEDED,
             topic=topic,
-            environment=environment,
+            environment_name=name,
+            log_retention=environment.log_retention,
         )
-        name = environment.name
         # The tests build the image and run it, too, without Docker.
         self.test = self.project("Test", ".ci/run", timeout=Duration.hours(1), privileged=True)
         self.build = self.project(

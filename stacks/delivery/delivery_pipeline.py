@@ -12,7 +12,6 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.delivery.pipeline_source import PipelineSource
-from stacks.environments import Environment
 from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
 from stacks.shared.lint import tolerate
 from stacks.shared.private_bucket import PrivateBucket
@@ -39,13 +38,12 @@ class DeliveryPipeline(Construct):
         source: PipelineSource,
         mode: codepipeline.ExecutionMode,
         topic: sns.ITopic,
-        environment: Environment,
+        environment_name: str,
+        log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, construct_id)
         self._source = source
-        self._logs = logs.LogGroup(
-            self, "Logs", retention=environment.log_retention, removal_policy=RemovalPolicy.DESTROY
-        )
+        self._logs = logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
         self._artifacts = PrivateBucket(self, "Artifacts", expire_days=ARTIFACT_DAYS, retain=False)
         self.pipeline = codepipeline.Pipeline(
             self,
@@ -59,7 +57,7 @@ class DeliveryPipeline(Construct):
         self.pipeline.on_state_change(
             "Failures",
             event_pattern=events.EventPattern(detail={"state": ["FAILED"]}),
-            target=targets.SnsTopic(topic, message=_failure(environment.name)),
+            target=targets.SnsTopic(topic, message=_failure(environment_name)),
         )
         tolerate(self.pipeline, rule="W3005", reason="the library names the role as a dependency, too")
         self._acknowledge()

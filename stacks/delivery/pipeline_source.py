@@ -10,8 +10,8 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.environments import Environment, Source
-from stacks.shared.handover import published
+from stacks.environments import Source
+from stacks.shared.handover import ParameterPath, published
 
 ACTION = "Source"
 
@@ -34,13 +34,13 @@ class PipelineSource(Construct):
         kind: Source,
         branch: str,
         clone: bool,
-        environment: Environment,
+        parameter_path: ParameterPath,
     ) -> None:
         """With `clone` each step gets the repository with its history and tags instead of the commit's files alone."""
         super().__init__(scope, construct_id)
         self.output = codepipeline.Artifact("Source")
         self._branch, self._clone = branch, clone
-        self._name = published(self, environment=environment, name="source-repository")
+        self._name = published(self, path=parameter_path("source-repository"))
         self._connection = ""
         self._repository: codecommit.IRepository | None = None
         self.action: codepipeline.IAction
@@ -56,7 +56,7 @@ class PipelineSource(Construct):
                 trigger=actions.CodeCommitTrigger.NONE,
             )
         else:
-            self._connection = published(self, environment=environment, name="source-connection-arn")
+            self._connection = published(self, path=parameter_path("source-connection-arn"))
             self.action = actions.CodeStarConnectionsSourceAction(
                 action_name=ACTION,
                 connection_arn=self._connection,

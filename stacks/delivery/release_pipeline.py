@@ -5,14 +5,14 @@ from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from stacks.delivery.delivery_pipeline import DeliveryPipeline, taking
 from stacks.delivery.pipeline_source import PipelineSource
 from stacks.delivery.release_role import ReleaseRole
-from stacks.environments import Environment, ReleasePlan
+from stacks.environments import Environment, ReleasePlan, parameter_name
 from stacks.shared.acknowledge import acknowledge_wildcards
+from stacks.shared.handover import published
 from stacks.shared.images import Images
 
 COMMIT = "$CODEBUILD_RESOLVED_SOURCE_VERSION"
@@ -39,7 +39,7 @@ class ReleasePipeline(DeliveryPipeline):
         environment: Environment,
     ) -> None:
         source = PipelineSource(
-            scope, "Tags", kind=plan.source, branch=plan.branch, clone=True, environment=environment
+            scope, "Tags", kind=plan.source, branch=plan.branch, clone=True, parameter_path=environment.parameter
         )
         super().__init__(
             scope,
@@ -48,7 +48,8 @@ class ReleasePipeline(DeliveryPipeline):
             # Releases wait for each other: none is lost, and none overtakes another.
             mode=codepipeline.ExecutionMode.QUEUED,
             topic=topic,
-            environment=environment,
+            environment_name=environment.name,
+            log_retention=environment.log_retention,
         )
         own = self._own = environment.name
         self._projects: list[codebuild.PipelineProject] = []
@@ -125,4 +126,4 @@ class ReleasePipeline(DeliveryPipeline):
 
     def _role(self, name: str) -> str:
         """The role of another environment, told by its own stack in the same account, or by a person."""
-        return ssm.StringParameter.value_for_string_parameter(self, f"/whisper/{name}/release-role-arn")
+        return published(self, path=parameter_name(name, "release-role-arn"))

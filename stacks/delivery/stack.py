@@ -16,9 +16,9 @@ class Delivery(Stack):
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, "Delivery", termination_protection=environment.production)
         commits, releases = environment.commits, environment.releases
-        images = Images(self, "Images", environment=environment)
+        images = Images(self, "Images", parameter_path=environment.parameter)
         if commits or releases:
-            topic = AlarmTopic(self, "Topic", address=published(self, environment=environment, name="alarm-address"))
+            topic = AlarmTopic(self, "Topic", address=published(self, path=environment.parameter("alarm-address")))
         if commits:
             ci = CommitPipeline(self, "Ci", plan=commits, images=images, topic=topic, environment=environment)
             CfnOutput(self, "CiPipelineName", value=ci.pipeline.pipeline_name)

@@ -4,11 +4,9 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.environments import Environment
 from stacks.network.private_network import PrivateNetwork
 from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
 from stacks.shared.firewall import HttpsOutOnly
-from stacks.shared.handover import published
 from stacks.shared.private_bucket import PrivateBucket
 from stacks.tasks.service_task import ServiceTask
 
@@ -37,7 +35,7 @@ class ReleaseGate(Construct):
         network: PrivateNetwork,
         cluster: ecs.Cluster,
         task: ServiceTask,
-        environment: Environment,
+        release_role_arn: str,
     ) -> None:
         super().__init__(scope, construct_id)
         self.bucket = PrivateBucket(self, "Bucket", expire_days=None, old_version_days=OLD_VERSION_DAYS, retain=True)
@@ -46,7 +44,7 @@ class ReleaseGate(Construct):
         )
         firewall = HttpsOutOnly(self, "Firewall", vpc=network.vpc)
         self.connections = ec2.Connections(security_groups=[firewall])
-        self._grant(task, cluster, environment)
+        self._grant(task, cluster, release_role_arn)
         subnets = network.vpc.select_subnets(subnet_group_name=network.task_subnets.subnet_group_name).subnet_ids
         # What it takes to run the task, which only the account knows.
         for name, value in {
@@ -61,12 +59,10 @@ class ReleaseGate(Construct):
         }.items():
             CfnOutput(scope, name, value=value)
 
-    def _grant(self, task: ServiceTask, cluster: ecs.Cluster, environment: Environment) -> None:
+    def _grant(self, task: ServiceTask, cluster: ecs.Cluster, release_role_arn: str) -> None:
         """The task reads recordings and writes reports; a release starts it, reads its log, and files its report."""
         reports = f"{REPORTS}/*"
-        role = iam.Role.from_role_arn(
-            self, "Release", published(self, environment=environment, name="release-role-arn")
-        )
+        role = iam.Role.from_role_arn(self, "Release", release_role_arn)
         self.bucket.grant_read(task.task_role)
         self.bucket.grant_put(task.task_role, reports)
         self.bucket.grant_read(role)

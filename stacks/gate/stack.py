@@ -6,6 +6,7 @@ from stacks.environments import Environment
 from stacks.gate.release_gate import VERB, ReleaseGate
 from stacks.models.model_store import ModelStore
 from stacks.network.private_network import PrivateNetwork
+from stacks.shared.handover import published
 from stacks.shared.images import Images
 from stacks.tasks.image_digest import ImageDigest
 from stacks.tasks.service_task import ServiceTask
@@ -30,8 +31,15 @@ class Gate(Stack):
             verb=VERB,
             settings=models.locate(environment.gate_settings),
             environment=environment,
-            images=Images(self, "Images", environment=environment),
+            images=Images(self, "Images", parameter_path=environment.parameter),
             digest=ImageDigest(self),
         )
-        gate = ReleaseGate(self, "Gate", network=network, cluster=cluster, task=task, environment=environment)
+        gate = ReleaseGate(
+            self,
+            "Gate",
+            network=network,
+            cluster=cluster,
+            task=task,
+            release_role_arn=published(self, path=environment.parameter("release-role-arn")),
+        )
         models.serve(task, service=gate)

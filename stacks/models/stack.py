@@ -2,7 +2,8 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from stacks.environments import Environment, Weights
-from stacks.models.model_store import ModelBucket, ModelFileSystem
+from stacks.models.model_bucket import ModelBucket
+from stacks.models.model_file_system import ModelFileSystem
 from stacks.network.private_network import PrivateNetwork
 
 

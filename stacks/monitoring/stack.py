@@ -1,5 +1,4 @@
 from aws_cdk import CfnOutput, Stack
-from aws_cdk.aws_ssm import StringParameter
 from constructs import Construct
 
 from stacks.api.inference_api import InferenceApi
@@ -13,6 +12,7 @@ from stacks.monitoring.dashboard import Dashboard
 from stacks.monitoring.deployment_failures import DeploymentFailures
 from stacks.monitoring.spending import Spending
 from stacks.shared.alarm_topic import AlarmTopic
+from stacks.shared.handover import published
 from stacks.shared.published_store import PublishedStore
 
 
@@ -21,9 +21,8 @@ class Monitoring(Stack):
 
     def __init__(self, scope: Construct, *, environment: Environment, api: InferenceApi, workers: QueueWorkers) -> None:
         super().__init__(scope, "Monitoring", termination_protection=environment.production)
-        store, prices = PublishedStore(self, "Store", environment=environment), Prices.read()
-        address = StringParameter.value_for_string_parameter(self, environment.parameter("alarm-address"))
-        topic = AlarmTopic(self, "Topic", address=address)
+        store, prices = PublishedStore(self, "Store", parameter_path=environment.parameter), Prices.read()
+        topic = AlarmTopic(self, "Topic", address=published(self, path=environment.parameter("alarm-address")))
         alarms = Alarms(self, "Alarms", topic=topic, environment=environment, api=api, workers=workers, store=store)
         DeploymentFailures(self, "DeploymentFailures", services=[api.service, workers.service], topic=topic)
         tags = {key: environment.tags[key] for key in ("application", "environment")}

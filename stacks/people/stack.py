@@ -12,9 +12,9 @@ class People(Stack):
 
     def __init__(self, scope: Construct, *, environment: Environment, cluster_name: str) -> None:
         super().__init__(scope, "People", termination_protection=environment.production)
-        store = PublishedStore(self, "Store", environment=environment)
+        store = PublishedStore(self, "Store", parameter_path=environment.parameter)
         principals = {
-            role: published(self, environment=environment, name=f"{role}-principal-arn")
+            role: published(self, path=environment.parameter(f"{role}-principal-arn"))
             for role in ("deployer", "operator", "analyst")
         }
         roles = (
@@ -25,7 +25,7 @@ class People(Stack):
                 principal_arn=principals["operator"],
                 store=store,
                 cluster_name=cluster_name,
-                stacks=f"whisper-{environment.name}-*",
+                stacks=environment.stack_name("*"),
             ),
             Analyst(self, "Analyst", principal_arn=principals["analyst"], store=store),
         )

@@ -75,7 +75,7 @@ class RecordingsStore(Construct):
         """Tell the stacks that use the store what its parts are called."""
         publish(
             self,
-            environment=environment,
+            parameter_path=environment.parameter,
             recordings_bucket=self.recordings.bucket_name,
             transcripts_bucket=self.transcripts.bucket_name,
             queue_name=self.queue.queue_name,

@@ -10,5 +10,11 @@ class Registry(Stack):
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, "Registry", termination_protection=environment.production)
-        self.repository = ImageRepository(self, "Images", environment=environment)
+        self.repository = ImageRepository(
+            self,
+            "Images",
+            images_kept=environment.images_kept,
+            retain=environment.production,
+            parameter_path=environment.parameter,
+        )
         CfnOutput(self, "RepositoryUri", value=self.repository.repository_uri)

@@ -3,8 +3,7 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.environments import Environment
-from stacks.shared.handover import published
+from stacks.shared.handover import ParameterPath, published
 
 
 class Images(Construct):
@@ -16,9 +15,9 @@ class Images(Construct):
         uri: where images are pulled from, without tag or digest.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, parameter_path: ParameterPath) -> None:
         super().__init__(scope, construct_id)
-        name = published(self, environment=environment, name="repository-name")
+        name = published(self, path=parameter_path("repository-name"))
         self.repository = ecr.Repository.from_repository_name(self, "Repository", name)
         self.host = f"{Aws.ACCOUNT_ID}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}"
         self.uri = f"{self.host}/{name}"

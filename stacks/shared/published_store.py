@@ -6,16 +6,15 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.environments import Environment
-from stacks.shared.handover import published
+from stacks.shared.handover import ParameterPath, published
 
 
 class PublishedStore(Construct):
     """A recordings store as the stacks see it that use it, found by the names that its own stack published."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, parameter_path: ParameterPath) -> None:
         super().__init__(scope, construct_id)
-        self._environment = environment
+        self._parameter_path = parameter_path
 
     # Each is looked up where it is used only: CloudFormation complains about a parameter that nobody reads.
     @cached_property
@@ -54,4 +53,4 @@ class PublishedStore(Construct):
         return sqs.Queue.from_queue_arn(self, construct_id, arn)
 
     def _name(self, name: str) -> str:
-        return published(self, environment=self._environment, name=name)
+        return published(self, path=self._parameter_path(name))
