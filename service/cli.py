@@ -8,7 +8,7 @@ from typing import Protocol
 from tqdm import tqdm
 
 from service.engine.engine import Progress
-from service.errors import InvalidField, ServiceError
+from service.errors import DuplicateOutput, ServiceError
 from service.recording import Recording
 from service.transcript import Transcript, render
 
@@ -24,19 +24,13 @@ def output_paths(files: Sequence[Path], *, folder: Path, form: str) -> list[Path
     """Where the transcript of each file goes: its name with the format as suffix.
 
     Raises:
-        InvalidField: two files would write the same transcript.
+        DuplicateOutput: two files would write the same transcript.
     """
     suffix = ".txt" if form == "text" else f".{form}"
     paths = [folder / file.with_suffix(suffix).name for file in files]
     for path in paths:
         if paths.count(path) > 1:
-            raise InvalidField(
-                "two recordings would write the same transcript",
-                code="duplicate_output",
-                field="FILE",
-                value=path.name,
-                expected="recordings with different names",
-            )
+            raise DuplicateOutput(name=path.name)
     return paths
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from service.engine import model
 from service.engine.windows import Window, find_speech, pack
-from service.errors import InvalidField
+from service.errors import UnknownLanguage
 from service.recording import Recording
 from service.settings import Settings
 from service.transcript import UNDETERMINED, Segment, Transcript, Word
@@ -93,15 +93,9 @@ class Engine:
         return cls(model=model.load(settings, download=download), settings=settings)
 
     def check_language(self, language: str) -> None:
-        """Raise `InvalidField` where the model does not know the language; empty means "detect it"."""
+        """Raise `UnknownLanguage` if the model does not know the language; empty means "detect it"."""
         if language and language not in self._model.supported_languages:
-            raise InvalidField(
-                "unknown language",
-                code="unknown_language",
-                field="language",
-                value=language,
-                expected=f"one of {', '.join(self._model.supported_languages)}; leave it out to detect it",
-            )
+            raise UnknownLanguage(language=language, known=self._model.supported_languages)
 
     def transcribe(
         self, recording: Recording, *, language: str = "", words: bool = False, progress: Progress = lambda _: None

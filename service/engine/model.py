@@ -11,7 +11,15 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from service import processor
 from service.contract import S3_SCHEME
-from service.errors import ModelError
+from service.errors import (
+    ModelDamaged,
+    ModelHubUnreachable,
+    ModelIncomplete,
+    ModelLacksLanguage,
+    ModelMismatch,
+    NoModelFromS3,
+    UnknownModel,
+)
 from service.settings import Settings
 
 REQUIRED_FILES = ("config.json", "model.bin", "tokenizer.json")
@@ -28,13 +36,7 @@ def load(settings: Settings, *, download: Download | None = None) -> WhisperMode
     """
     folder = find(settings.model, download=download)
     if settings.model_sha256 and (actual := digest(folder)) != settings.model_sha256:
-        raise ModelError(
-            "these are other files than expected",
-            code="model_mismatch",
-            field="WHISPER_MODEL_SHA256",
-            value=actual,
-            expected=settings.model_sha256,
-        )
+        raise ModelMismatch(actual=actual, digest=settings.model_sha256)
     try:
         model = WhisperModel(
             str(folder),
@@ -44,16 +46,9 @@ def load(settings: Settings, *, download: Download | None = None) -> WhisperMode
         )
     # CTranslate2 and tokenizers raise whatever a damaged file makes of them.
     except Exception as error:
-        raise _error("the model cannot be loaded", "model_damaged", settings.model, "undamaged model files") from error
+        raise ModelDamaged(model=settings.model) from error
     if settings.language and settings.language not in model.supported_languages:
-        expected = f"one of {', '.join(model.supported_languages)}, or a multilingual model"
-        raise ModelError(
-            "the model does not know this language",
-            code="unknown_language",
-            field="WHISPER_LANGUAGE",
-            value=settings.language,
-            expected=expected,
-        )
+        raise ModelLacksLanguage(language=settings.language, known=model.supported_languages)
     return model
 
 
@@ -65,7 +60,7 @@ def find(model: str, *, download: Download | None = None) -> Path:
     """
     if model.startswith(S3_SCHEME):
         if not download:
-            raise _error("a model in S3 cannot be had here", "model_elsewhere", model, f"{_FOLDER}, or a name")
+            raise NoModelFromS3(url=model, files=REQUIRED_FILES)
         # Never reused: a task downloads once, and half a copy of an earlier start must not pass for a whole one.
         folder = Path(tempfile.mkdtemp(prefix="model-"))
         download(model, folder)
@@ -74,8 +69,7 @@ def find(model: str, *, download: Download | None = None) -> Path:
     if folder.is_dir():
         return _complete(folder, model)
     if model not in available_models():
-        expected = f"{_FOLDER}, or one of {', '.join(available_models())}"
-        raise _error("no such model", "unknown_model", model, expected)
+        raise UnknownModel(model=model, files=REQUIRED_FILES, known=available_models())
     try:
         # The cache first: a service whose hub is out of reach starts all the same.
         cached = Path(download_model(model, local_files_only=True))
@@ -87,8 +81,7 @@ def find(model: str, *, download: Download | None = None) -> Path:
         return Path(download_model(model))
     # The hub's client raises its own, its transport's and the operating system's errors.
     except Exception as error:
-        expected = f"a reachable model hub, or {_FOLDER}"
-        raise _error("the model cannot be downloaded", "model_unreachable", model, expected) from error
+        raise ModelHubUnreachable(model=model, files=REQUIRED_FILES) from error
 
 
 def digest(folder: Path) -> str:
@@ -100,18 +93,11 @@ def digest(folder: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-_FOLDER = f"a folder with {', '.join(REQUIRED_FILES)}"
-
-
 def _complete(folder: Path, model: str) -> Path:
     if absent := _absent(folder):
-        raise _error(f"the folder lacks {', '.join(absent)}", "model_incomplete", model, _FOLDER)
+        raise ModelIncomplete(model=model, absent=absent, files=REQUIRED_FILES)
     return folder
 
 
 def _absent(folder: Path) -> list[str]:
     return [name for name in REQUIRED_FILES if not (folder / name).is_file()]
-
-
-def _error(message: str, code: str, model: str, expected: str) -> ModelError:
-    return ModelError(message, code=code, field="WHISPER_MODEL", value=model, expected=expected)

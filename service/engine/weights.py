@@ -10,7 +10,7 @@ from pathlib import Path
 
 from service.contract import S3_SCHEME
 from service.engine import model
-from service.errors import ModelError
+from service.errors import LockMismatch, ModelError, ModelNotLocked, NoImageModelFromS3
 
 # A line for each model, as `sha256sum` writes them: its digest and its name.
 LOCK = Path(__file__).with_name("models.lock")
@@ -40,15 +40,14 @@ def fetch(name: str, *, release: bool, file: Path = LOCK) -> None:
         ModelError: it cannot be had, has another digest than recorded, or for a release none is recorded.
     """
     if name.startswith(S3_SCHEME):
-        raise _error("an image brings no model from S3", "model_elsewhere", name, "a folder, a name, or nothing")
+        raise NoImageModelFromS3(url=name)
     expected = locked(file).get(name)
     # Refused before anything is downloaded.
     if release and not expected:
-        wanted = f"a digest in {file.name}, which `python -m service model lock NAME` records"
-        raise _error("a release brings no model without a recorded digest", "model_not_locked", name, wanted)
+        raise ModelNotLocked(model=name, lock=file.name)
     folder = model.find(name)
     if expected and (actual := model.digest(folder)) != expected:
-        raise _error(f"the files of {name} are not those of {file.name}", "model_mismatch", actual, expected)
+        raise LockMismatch(model=name, lock=file.name, actual=actual, digest=expected)
 
 
 def main() -> None:
@@ -61,10 +60,6 @@ def main() -> None:
         fetch(options.name, release=options.release)
     except ModelError as error:
         sys.exit(f"whisper-fargate: {error}")
-
-
-def _error(message: str, code: str, value: str, expected: str) -> ModelError:
-    return ModelError(message, code=code, field="MODEL", value=value, expected=expected)
 
 
 if __name__ == "__main__":

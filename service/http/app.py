@@ -29,7 +29,16 @@ from starlette.types import Message
 
 from service.contract import LIVE_PATH, READY_PATH, Outcome
 from service.engine.engine import Cancelled, Progress
-from service.errors import InvalidField, RetryLater, TooLarge, UnsupportedAudio
+from service.errors import (
+    BadForm,
+    Busy,
+    Draining,
+    InvalidFlag,
+    MissingFile,
+    UnknownField,
+    UnsupportedEncoding,
+    UploadTooLarge,
+)
 from service.http.middleware import KeyCheck, RequestLog
 from service.http.responses import EXCEPTION_HANDLERS, answer
 from service.recording import Recording
@@ -39,7 +48,6 @@ from service.transcript import Transcript
 
 AUDIO_FIELD = "audio_file"
 OPTIONAL_FIELDS = ("language", "words")
-EXPECTED_FORM = f"a multipart form with the recording as its file field {AUDIO_FIELD}"
 # How often a running call looks whether its caller is still there.
 DISCONNECT_POLL_SECONDS = 1.0
 
@@ -76,10 +84,10 @@ class Calls:
     def place(self) -> Iterator[None]:
         """Hold a place from the first byte of the request to the last of its answer; `RetryLater` where none is left."""
         if self.draining:
-            raise RetryLater("the service is stopping", code="draining", retry_after_seconds=1)
+            raise Draining
         if self._accepted >= self._places:
             wait = self._mean_seconds * self._accepted / self._running
-            raise RetryLater("every place is taken", code="busy", retry_after_seconds=max(1, round(wait)))
+            raise Busy(retry_after_seconds=max(1, round(wait)))
         self._accepted += 1
         started = time.monotonic()
         try:
@@ -177,21 +185,10 @@ async def readyz(request: Request) -> Response:
 @asynccontextmanager
 async def _form(request: Request, limit: int) -> AsyncIterator[FormData]:
     """The request's form, read while it fits into `limit` bytes; its files are gone at the end of the block."""
-
-    def refuse(size: str) -> TooLarge:
-        expected = f"at most {limit} bytes"
-        return TooLarge("the upload is too large", code="upload_too_large", field="body", value=size, expected=expected)
-
     if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
-        raise UnsupportedAudio(
-            "the body is compressed",
-            code="unsupported_encoding",
-            field="content-encoding",
-            value=encoding,
-            expected="no content encoding",
-        )
+        raise UnsupportedEncoding(encoding=encoding)
     if (length := request.headers.get("content-length", "")).isdigit() and int(length) > limit:
-        raise refuse(f"{length} bytes")
+        raise UploadTooLarge(size=f"{length} bytes", limit=limit)
     received = 0
 
     async def receive() -> Message:
@@ -199,15 +196,13 @@ async def _form(request: Request, limit: int) -> AsyncIterator[FormData]:
         message = await request.receive()
         received += len(message.get("body", b""))
         if received > limit:
-            raise refuse(f"more than {limit} bytes")
+            raise UploadTooLarge(size=f"more than {limit} bytes", limit=limit)
         return message
 
     try:
         form = await Request(request.scope, receive).form(max_files=1, max_fields=len(OPTIONAL_FIELDS))
     except HTTPException as error:
-        raise InvalidField(
-            "the form cannot be read", code="bad_form", field="body", value=error.detail, expected=EXPECTED_FORM
-        ) from error
+        raise BadForm(reason=error.detail) from error
     try:
         yield form
     finally:
@@ -215,23 +210,15 @@ async def _form(request: Request, limit: int) -> AsyncIterator[FormData]:
 
 
 def _order(form: FormData) -> Order:
-    names = ", ".join(sorted(set(form))) or "none"
     upload = form.get(AUDIO_FIELD)
     if not isinstance(upload, UploadFile):
-        raise InvalidField(
-            "no recording in the form",
-            code="missing_file",
-            field=AUDIO_FIELD,
-            value=f"form fields: {names}",
-            expected=EXPECTED_FORM,
-        )
+        raise MissingFile(field=AUDIO_FIELD, fields=sorted(set(form)) or ["none"])
     for name in form:
         if name not in (AUDIO_FIELD, *OPTIONAL_FIELDS):
-            expected = f"one of {AUDIO_FIELD}, {', '.join(OPTIONAL_FIELDS)}"
-            raise InvalidField("unknown form field", code="unknown_field", field=name, expected=expected)
+            raise UnknownField(field=name, known=(AUDIO_FIELD, *OPTIONAL_FIELDS))
     words = str(form.get("words", "false"))
     if words not in {"true", "false"}:
-        raise InvalidField("not a flag", code="invalid_value", field="words", value=words, expected="true or false")
+        raise InvalidFlag(field="words", value=words)
     return Order(recording=upload.file, language=str(form.get("language", "")), words=words == "true")
 
 

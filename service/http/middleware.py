@@ -10,9 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import telemetry
 from service.contract import LIVE_PATH, READY_PATH
-from service.http.responses import error_response
-
-EXPECTED_KEY = "a key, as `Authorization: Bearer KEY` or `x-api-key: KEY`"
+from service.errors import InvalidApiKey
+from service.http.responses import service_error_response
 
 
 class RequestLog:
@@ -69,12 +68,5 @@ class KeyCheck:
         # Compared with every key, each to its end: how long it takes tells nothing.
         if sum(hmac.compare_digest(shown.encode(), key) for key in self._keys):
             return await self.app(scope, receive, send)
-        refusal = error_response(
-            401,
-            f"no valid key; expected {EXPECTED_KEY}",
-            kind="invalid_request_error",
-            code="invalid_api_key",
-            expected=EXPECTED_KEY,
-            headers={"www-authenticate": "Bearer"},
-        )
+        refusal = service_error_response(InvalidApiKey(), headers={"www-authenticate": "Bearer"})
         return await refusal(scope, receive, send)

@@ -22,6 +22,11 @@ def answer(transcript: Transcript) -> dict[str, Any]:
 async def _service_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)  # noqa: S101 - Starlette calls a handler with its own class only
     headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, RetryLater) else None
+    return service_error_response(error, headers=headers)
+
+
+def service_error_response(error: ServiceError, *, headers: Mapping[str, str] | None = None) -> Response:
+    """The response to a request that met an error of ours."""
     kind = "invalid_request_error" if isinstance(error, RequestError) else "server_error"
     return error_response(
         error.status,
@@ -55,12 +60,12 @@ def error_response(
     kind: str,
     code: str,
     param: str | None = None,
-    value: object = "",
+    value: str = "",
     expected: str = "",
     headers: Any = None,
 ) -> Response:
     """The envelope of every error; `kind` is one of the types that OpenAI's clients know."""
-    body = {"message": message, "type": kind, "param": param, "code": code, "value": str(value), "expected": expected}
+    body = {"message": message, "type": kind, "param": param, "code": code, "value": value, "expected": expected}
     return JSONResponse({"error": body}, status_code=status, headers=headers)
 
 

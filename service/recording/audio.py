@@ -9,9 +9,9 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import UnsupportedAudio, UnusableAudio
+from service.errors import EmptyFile, UnsupportedPlaylist
 from service.recording import guard
-from service.recording.decoder import BYTES_PER_SAMPLE, MAX_CHANNELS, READABLE, SAMPLE_RATE, decode_file
+from service.recording.decoder import BYTES_PER_SAMPLE, MAX_CHANNELS, SAMPLE_RATE, decode_file
 from service.settings import Settings
 
 __all__ = ["MAX_CHANNELS", "SAMPLE_RATE", "Gap", "Recording", "decode"]
@@ -98,12 +98,6 @@ def _refuse_at_sight(source: BinaryIO) -> None:
     # Not read(): the child shares this file's position.
     head = os.pread(source.fileno(), 4096, 0)
     if not head:
-        raise UnusableAudio("the file is empty", code="empty_audio", field="file", value="0 bytes", expected=READABLE)
+        raise EmptyFile
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(POINTERS):
-        raise UnsupportedAudio(
-            "a list of other sources is not opened",
-            code="unsupported_format",
-            field="file",
-            value="a playlist or session description",
-            expected=READABLE,
-        )
+        raise UnsupportedPlaylist

@@ -21,7 +21,18 @@ from av.error import ArgumentError, FFmpegError
 from av.filter.graph import Graph
 from numpy.typing import NDArray
 
-from service.errors import TooLarge, UnsupportedAudio, UnusableAudio
+from service.errors import (
+    AudioTooLong,
+    BadChannels,
+    BadSampleRate,
+    DamagedThroughout,
+    EmptyRecording,
+    NoAudioTrack,
+    NotAudio,
+    SeveralAudioTracks,
+    UnsupportedCodec,
+    UnsupportedFormat,
+)
 from service.recording.losses import TOLERANCE_SECONDS, AudioPacket, clock_for, missing_at_end, promised_seconds
 
 SAMPLE_RATE = 16_000
@@ -38,7 +49,6 @@ DECODERS = (
     "pcm_f64be,pcm_mulaw,pcm_alaw,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,adpcm_yamaha,g722,g726,g723_1,gsm,gsm_ms,"
     "mp2,mp2float,mp3,mp3float,aac,alac,flac,opus,vorbis,speex,amrnb,amrwb"
 )
-READABLE = "a recording as WAV, MP3, FLAC, OGG, Opus, M4A, MP4, WebM, AAC, AMR, AIFF, AU or CAF"
 
 
 def decode_file(source: BinaryIO, target: BinaryIO, max_seconds: float) -> dict[str, Any]:
@@ -69,11 +79,9 @@ def decode_file(source: BinaryIO, target: BinaryIO, max_seconds: float) -> dict[
                 tape.append(frame)
         tape.close()
         if last is None:
-            raise UnusableAudio(
-                "the recording is empty", code="empty_audio", field="file", value="0 s of audio", expected=READABLE
-            )
+            raise EmptyRecording
         if not tape.channels:
-            raise _unreadable(source)
+            raise NotAudio(size=_size(source))
         still_promised = None if promised is None else promised - tape.seconds
         missing = missing_at_end(last, source, clock, failed=last_failed, still_promised=still_promised)
     if missing >= TOLERANCE_SECONDS:
@@ -132,13 +140,7 @@ class _Tape:
     def check_length(self, seconds: float) -> None:
         """Refuse a recording of so many seconds, where they are too many."""
         if seconds > self._max_seconds + TOLERANCE_SECONDS:
-            raise TooLarge(
-                "the recording is too long",
-                code="audio_too_long",
-                field="file",
-                value=f"{seconds:.0f} s or more",
-                expected=f"at most {self._max_seconds} s",
-            )
+            raise AudioTooLong(seconds=seconds, limit=self._max_seconds)
 
     def _push(self, frame: AudioFrame | None) -> None:
         self._resampler.push(frame)
@@ -193,13 +195,7 @@ def _packets(container: InputContainer, stream: AudioStream) -> Iterator[AudioPa
         except FFmpegError:
             continue
         return
-    raise UnsupportedAudio(
-        "the file is damaged all over",
-        code="bad_audio",
-        field="file",
-        value=f"{MAX_DEMUXER_ERRORS} errors",
-        expected=READABLE,
-    )
+    raise DamagedThroughout(errors=MAX_DEMUXER_ERRORS)
 
 
 def _frames(decoder: AudioCodecContext, packet: AudioPacket) -> list[AudioFrame] | None:
@@ -227,49 +223,27 @@ def _open(source: BinaryIO) -> InputContainer:
     except MemoryError:
         raise
     except ArgumentError:
-        raise UnsupportedAudio(
-            "this format is not opened", code="unsupported_format", field="file", value=_size(source), expected=READABLE
-        ) from None
+        raise UnsupportedFormat(size=_size(source)) from None
     except FFmpegError:
-        raise _unreadable(source) from None
+        raise NotAudio(size=_size(source)) from None
 
 
-def _unreadable(source: BinaryIO) -> UnsupportedAudio:
-    return UnsupportedAudio(
-        "no audio can be read from it", code="bad_audio", field="file", value=_size(source), expected=READABLE
-    )
-
-
-def _size(source: BinaryIO) -> str:
-    return f"{os.fstat(source.fileno()).st_size} bytes"
+def _size(source: BinaryIO) -> int:
+    return os.fstat(source.fileno()).st_size
 
 
 def _only_audio_stream(container: InputContainer) -> AudioStream:
     """The file's audio stream, fit for decoding."""
     streams = container.streams.audio
     if not streams:
-        raise UnusableAudio(
-            "the file has no sound",
-            code="no_audio",
-            field="file",
-            value=f"{len(container.streams)} tracks, none of them audio",
-            expected="one audio track",
-        )
+        raise NoAudioTrack(tracks=len(container.streams))
     if len(streams) > 1:
         # Taking the first would lose a speaker where a recorder gave each a track.
-        raise UnusableAudio(
-            "the file has several audio tracks",
-            code="several_tracks",
-            field="file",
-            value=f"{len(streams)} audio tracks",
-            expected="one audio track, with a channel per speaker",
-        )
+        raise SeveralAudioTracks(tracks=len(streams))
     stream = streams[0]
     decoder = stream.codec_context.name if stream.codec_context else "unknown"
     if decoder not in DECODERS.split(","):
-        raise UnsupportedAudio(
-            "this codec is not opened", code="unsupported_format", field="file", value=decoder, expected=READABLE
-        )
+        raise UnsupportedCodec(codec=decoder)
     _check_shape(stream.channels, stream.sample_rate)
     stream.codec_context.thread_count = 1
     if decoder == "flac":
@@ -280,18 +254,6 @@ def _only_audio_stream(container: InputContainer) -> AudioStream:
 
 def _check_shape(channels: int, sample_rate: int) -> None:
     if not 1 <= channels <= MAX_CHANNELS:
-        raise UnusableAudio(
-            "the number of channels is out of range",
-            code="bad_channels",
-            field="file",
-            value=f"{channels} channels",
-            expected=f"1 to {MAX_CHANNELS} channels",
-        )
+        raise BadChannels(channels=channels, limit=MAX_CHANNELS)
     if not MIN_SOURCE_RATE <= sample_rate <= MAX_SOURCE_RATE:
-        raise UnusableAudio(
-            "the sample rate is out of range",
-            code="bad_sample_rate",
-            field="file",
-            value=f"{sample_rate} Hz",
-            expected=f"{MIN_SOURCE_RATE} to {MAX_SOURCE_RATE} Hz",
-        )
+        raise BadSampleRate(rate=sample_rate, lowest=MIN_SOURCE_RATE, highest=MAX_SOURCE_RATE)

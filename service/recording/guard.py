@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from service import errors
-from service.errors import RequestError, RetryLater, UnusableAudio
+from service.errors import DecoderFailed, DecoderMemory, DecoderTimeout, DiskFull, RequestError
 
 # The parent ends a late child; where the parent is gone, the kernel does this much later.
 GRACE_SECONDS = 5
 MAX_REPLY_BYTES = 1 << 20
-DISK_RETRY_SECONDS = 60
 
 # Children fork from a small server that imported the job's module once: in milliseconds, and not from a process
 # full of threads and model weights.
@@ -77,41 +76,23 @@ def run(job: Job, *, source: BinaryIO, target: BinaryIO, argument: Any, limits: 
 
 
 def _refuse_slow(limits: Limits) -> NoReturn:
-    raise UnusableAudio(
-        "the recording keeps the decoder busy for too long",
-        code="decoder_timeout",
-        field="file",
-        value=f"more than {limits.seconds} s",
-        expected=f"a recording that decodes within {limits.seconds} s",
-    )
+    raise DecoderTimeout(limit=limits.seconds)
 
 
 def _refuse_deadly(exit_code: int | None, limits: Limits) -> NoReturn:
     if exit_code in (-signal.SIGXCPU, -signal.SIGALRM):
         _refuse_slow(limits)
-    raise UnusableAudio(
-        "the recording breaks the decoder",
-        code="decoder_failed",
-        field="file",
-        value=f"exit code {exit_code}",
-        expected="a recording that FFmpeg can read",
-    )
+    raise DecoderFailed(exit_code=exit_code)
 
 
 def _raise(failure: dict[str, Any], limits: Limits) -> NoReturn:
     kind = failure.pop("kind")
     if kind == "MemoryError":
-        raise UnusableAudio(
-            "the recording makes the decoder take too much memory",
-            code="decoder_memory",
-            field="file",
-            value=f"more than {limits.memory_bytes} bytes",
-            expected=f"a recording that decodes within {limits.memory_bytes} bytes",
-        )
+        raise DecoderMemory(limit=limits.memory_bytes)
     if kind == "OSError":
         # Not the recording's fault: the same request works when there is room again.
-        raise RetryLater("no space left to decode into", code="disk_full", retry_after_seconds=DISK_RETRY_SECONDS)
-    raise getattr(errors, kind)(failure.pop("message"), **failure)
+        raise DiskFull(purpose="decode")
+    raise getattr(errors, kind)(**failure)
 
 
 class _Handed:
@@ -135,7 +116,7 @@ def _child(job: Job, source: int, target: int, argument: Any, sender: Connection
         with os.fdopen(source, "rb") as source_file, os.fdopen(target, "wb") as target_file:
             reply = {"answer": job(source_file, target_file, argument)}
     except RequestError as error:
-        reply = {"failure": {"kind": type(error).__name__, **vars(error)}}
+        reply = {"failure": {"kind": type(error).__name__, **error.arguments}}
     except MemoryError:
         reply = {"failure": {"kind": "MemoryError"}}
     except OSError as error:

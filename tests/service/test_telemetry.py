@@ -1,4 +1,4 @@
-"""Logs and metrics: what CloudWatch reads out of standard output."""
+"""Logs and metrics, as CloudWatch reads them from standard output."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 
 from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION
-from service.errors import InvalidField, RetryLater
+from service.errors import Busy, EmptyFile
 from service.telemetry import UNITS, JsonFormatter, Measures, Meter, SharedClock
 
 
@@ -37,7 +37,7 @@ def test_metrics_are_embedded_with_units_and_dimensions() -> None:
 
 
 def test_factor_and_cost_follow_from_processing() -> None:
-    """Ten seconds for a hundred are a tenth of real time, and cost ten seconds of the task."""
+    """Ten seconds of processing for a hundred of audio: a tenth of real time, and ten seconds of the task's price."""
     line = measured(processing=10.0, audio=100.0)
     assert line["RealTimeFactor"] == pytest.approx(0.1)
     assert line["Cost"] == pytest.approx(0.01)
@@ -51,13 +51,13 @@ def test_unknown_measures_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (InvalidField("no", code="x"), "refused"),
-        (RetryLater("no", code="busy", retry_after_seconds=1), "busy"),
+        (EmptyFile(), "refused"),
+        (Busy(retry_after_seconds=1), "busy"),
         (KeyError("x"), "failed"),
     ],
 )
 def test_exception_decides_the_outcome(error: Exception, outcome: str) -> None:
-    """Alarms tell the caller's mistakes from the service's."""
+    """The dashboard tells requests at fault, full slots, storage, disk, deadline and defects apart."""
     stream = StringIO()
     with pytest.raises(type(error)), Meter(environment="dev", service="api", stream=stream).call():
         raise error
@@ -65,7 +65,7 @@ def test_exception_decides_the_outcome(error: Exception, outcome: str) -> None:
 
 
 def test_shared_clock_charges_no_more_than_the_time_that_passed() -> None:
-    """Two calls at once are charged half each: cost does not double because they wait for each other."""
+    """Two calls at once are charged half the time each, so that the cost does not double."""
     clock, first, second = SharedClock(), Measures(), Measures()
     started = time.monotonic()
     with clock.running(first), clock.running(second):
@@ -78,7 +78,7 @@ def test_shared_clock_charges_no_more_than_the_time_that_passed() -> None:
 
 
 def test_log_line_is_json_with_its_facts() -> None:
-    """Time, level, message, facts, and the exception where there is one."""
+    """It has the time, the level, the message, the facts, and the exception if there is one."""
     error = KeyError("x")
     record = logging.getLogger("service").makeRecord(
         "service", logging.INFO, "", 0, "hello", (), (KeyError, error, None), extra={"facts": {"status": 200}}

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from service.engine.engine import Progress
-from service.errors import InvalidField, UnusableAudio
+from service.errors import NoAudioTrack, UnknownLanguage
 from service.http.app import create_app
 from service.recording import Recording
 from service.settings import Settings
@@ -44,7 +44,7 @@ class FakeEngine:
     def check_language(self, language: str) -> None:
         """Know English only."""
         if language not in {"", "en"}:
-            raise InvalidField("unknown language", code="unknown_language", field="language", value=language)
+            raise UnknownLanguage(language=language, known=["en"])
 
     def transcribe(self, recording: Recording, *, language: str, words: bool, progress: Progress) -> Transcript:
         """Wait until let, then say hello."""
@@ -197,13 +197,14 @@ def test_refused_recording_keeps_its_status_and_code(engine: FakeEngine) -> None
     """What the decoder says is what the caller reads."""
 
     def decode(_: Path) -> Recording:
-        raise UnusableAudio(
-            "no sound", code="no_audio", field="file", value="1 video stream", expected="an audio stream"
-        )
+        raise NoAudioTrack(tracks=1)
 
     response = TestClient(application(engine, decode=decode)).post("/transcribe", files=AUDIO)
     assert (response.status_code, error(response)["code"]) == (422, "no_audio")
-    assert error(response)["message"] == "file: no sound (got '1 video stream'); expected an audio stream"
+    assert (
+        error(response)["message"]
+        == "file: the file has no sound (got '1 tracks, none of them audio'); expected one audio track"
+    )
 
 
 @pytest.mark.parametrize("declared", [True, False], ids=["content-length", "chunked"])

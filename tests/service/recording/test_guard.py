@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from service.errors import RetryLater, ServiceError, TooLarge, UnusableAudio
+from service.errors import AudioTooLong, RetryLater, ServiceError, UnusableAudio
 from service.recording import guard
 
 LIMITS = guard.Limits(memory_bytes=134_217_728, seconds=20, file_bytes=1_000_000)
@@ -28,7 +28,7 @@ def copy(source: BinaryIO, target: BinaryIO, times: int) -> dict[str, Any]:
 
 def refuse(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
     """Refuse the file."""
-    raise TooLarge("too long", code="audio_too_long", field="file", value="9 s", expected="at most 8 s")
+    raise AudioTooLong(seconds=9, limit=8)
 
 
 def crash(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
@@ -81,9 +81,9 @@ def test_job_reads_writes_and_answers(tmp_path: Path) -> None:
 
 def test_refusal_crosses_the_border_whole(tmp_path: Path) -> None:
     """The parent raises what the job raised, with all that it says."""
-    with pytest.raises(TooLarge) as refusal:
+    with pytest.raises(AudioTooLong) as refusal:
         run(refuse, tmp_path)
-    assert str(refusal.value) == "file: too long (got '9 s'); expected at most 8 s"
+    assert str(refusal.value) == "file: the recording is too long (got '9 s or more'); expected at most 8 s"
     assert (refusal.value.code, refusal.value.status) == ("audio_too_long", 413)
 
 

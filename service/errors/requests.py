@@ -1,0 +1,142 @@
+"""Requests and options that cannot be met as they are."""
+
+from collections.abc import Sequence
+
+from service.errors.tree import InvalidField, RequestError, TooLarge, UnsupportedAudio
+
+_FORM = "a multipart form with the recording as its file field audio_file"
+
+
+class InvalidApiKey(RequestError):
+    """The request carries no key, or one that is not configured."""
+
+    status = 401
+    code = "invalid_api_key"
+    message = "no valid key"
+    expected = "a key, as `Authorization: Bearer KEY` or `x-api-key: KEY`"
+
+
+class BadForm(InvalidField):
+    """The body is not a form, or is a malformed one."""
+
+    code = "bad_form"
+    message = "the form cannot be read"
+    field = "body"
+    value = "{reason}"
+    expected = _FORM
+    reason: str
+
+
+class MissingFile(InvalidField):
+    """The form has no recording."""
+
+    code = "missing_file"
+    message = "no recording in the form"
+    value = "form fields: {fields}"
+    expected = _FORM
+    field: str
+    fields: Sequence[str]
+
+
+class UnknownField(InvalidField):
+    """The form has a field that the route does not know."""
+
+    code = "unknown_field"
+    message = "unknown form field"
+    expected = "one of {known}"
+    field: str
+    known: Sequence[str]
+
+
+class InvalidFlag(InvalidField):
+    """A flag is neither true nor false."""
+
+    code = "invalid_value"
+    message = "not a flag"
+    expected = "true or false"
+    field: str
+    value: str
+
+
+class UnknownLanguage(InvalidField):
+    """The model does not know the language that the caller names."""
+
+    code = "unknown_language"
+    message = "unknown language"
+    field = "language"
+    value = "{language}"
+    expected = "one of {known}; leave it out to detect it"
+    language: str
+    known: Sequence[str]
+
+
+class UnsupportedEncoding(UnsupportedAudio):
+    """The body is compressed, so its size cannot be limited before it is read."""
+
+    code = "unsupported_encoding"
+    message = "the body is compressed"
+    field = "content-encoding"
+    value = "{encoding}"
+    expected = "no content encoding"
+    encoding: str
+
+
+class UploadTooLarge(TooLarge):
+    """The body of a request has more bytes than the service accepts."""
+
+    code = "upload_too_large"
+    message = "the upload is too large"
+    field = "body"
+    value = "{size}"
+    expected = "at most {limit} bytes"
+    size: str
+    limit: int
+
+
+class RecordingTooLarge(TooLarge):
+    """A recording in the bucket has more bytes than the service accepts."""
+
+    code = "upload_too_large"
+    message = "the recording is too large"
+    value = "{size} bytes"
+    expected = "at most {limit} bytes"
+    size: int
+    limit: int
+
+
+class RecordingMissing(InvalidField):
+    """The recording was deleted or overwritten after it was announced."""
+
+    code = "recording_missing"
+    message = "there is no such version of the recording"
+    expected = "a recording that stays"
+
+
+class NoDeadLetters(InvalidField):
+    """The queue has no dead-letter queue."""
+
+    code = "no_dead_letters"
+    message = "has no dead letters"
+    field = "WHISPER_QUEUE_URL"
+    expected = "the URL of a queue with a redrive policy"
+
+
+class BadGateData(InvalidField):
+    """The release gate cannot use its manifest, a golden recording or a report."""
+
+    code = "bad_gate_data"
+    field: str
+    message: str
+    expected: str
+    value: str = ""
+
+
+class DuplicateOutput(InvalidField):
+    """Two recordings on the command line would have the same transcript file."""
+
+    code = "duplicate_output"
+    message = "two recordings would write the same transcript"
+    field = "FILE"
+    value = "{name}"
+    expected = "recordings with different names"
+    name: str

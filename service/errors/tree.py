@@ -1,0 +1,106 @@
+"""The error tree's trunk: what the caller does about an error decides which branch it belongs to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, dataclass_transform
+
+_TEMPLATES = ("code", "message", "field", "value", "expected")
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+class ServiceError(Exception):
+    """An error that programs tell apart by its `code` and that tells a person how to correct the input.
+
+    A subclass is one error. Its annotated attributes are the constructor's arguments; they fill the `{placeholders}` in
+    the attributes below, which the subclass sets once:
+
+    >>> class NoAudioTrack(UnusableAudio):
+    ...     code = "no_audio"
+    ...     message = "the file has no sound"
+    ...     field = "file"
+    ...     value = "{tracks} tracks, none of them audio"
+    ...     expected = "one audio track"
+    ...     tracks: int
+    >>> str(NoAudioTrack(tracks=2))
+    "file: the file has no sound (got '2 tracks, none of them audio'); expected one audio track"
+
+    Attributes:
+        status: the HTTP status.
+        code: stable, for programs.
+        message: the problem, in one clause.
+        field: the request field, option or setting at fault; may be empty.
+        value: the value at fault, as text; may be empty.
+        expected: a description of values that work; may be empty.
+    """
+
+    status = 500
+    code: str = ""
+    message: str = ""
+    field: str = ""
+    value: str = ""
+    expected: str = ""
+
+    def __init_subclass__(cls) -> None:
+        dataclass(kw_only=True, eq=False)(cls)
+
+    def __post_init__(self) -> None:
+        arguments = self.arguments
+        words = {name: ", ".join(value) if _is_list(value) else value for name, value in arguments.items()}
+        for name in _TEMPLATES:
+            # An argument is not a template: it may hold braces of the caller's.
+            if name not in arguments:
+                setattr(self, name, getattr(type(self), name).format_map(words))
+
+    def __str__(self) -> str:
+        prefix = f"{self.field}: " if self.field else ""
+        got = f" (got {self.value!r})" if self.value else ""
+        wanted = f"; expected {self.expected}" if self.expected else ""
+        return f"{prefix}{self.message}{got}{wanted}"
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The constructor's arguments."""
+        return {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", ())}
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list | tuple)
+
+
+class RequestError(ServiceError):
+    """The request cannot succeed as it stands; repeating it is useless."""
+
+    status = 400
+
+
+class InvalidField(RequestError):
+    """A field of the request is missing, unknown or has a wrong value."""
+
+
+class TooLarge(RequestError):
+    """The recording has more bytes or lasts longer than the service accepts."""
+
+    status = 413
+
+
+class UnsupportedAudio(RequestError):
+    """The bytes are not audio, or are in a format that the service does not read."""
+
+    status = 415
+
+
+class UnusableAudio(RequestError):
+    """The bytes are a media file from which nothing can be transcribed."""
+
+    status = 422
+
+
+class RetryLater(ServiceError):
+    """The same request will work later; `retry_after_seconds` says when to try."""
+
+    status = 503
+    retry_after_seconds = 60
+
+
+class ModelError(ServiceError):
+    """The model is missing, damaged or unknown: the service cannot start."""
