@@ -1,4 +1,4 @@
-"""The sample calls with what was really said, and the word error rate against it."""
+"""The sample calls with their true words, and the word error rate against these."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 import jiwer
 
-from service.evaluation.gate import normalise
+from service.evaluation.error_rates import normalise
 
 DEMO = Path(__file__).parent
 MODEL = DEMO / "model"
@@ -17,7 +17,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What one speaker really said; times in seconds of the call."""
+    """A turn of one speaker with its true words; times in seconds of the call."""
 
     channel: int
     start: float
@@ -35,7 +35,7 @@ class Call:
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """The channels on which somebody speaks."""
+        """The channels with speech."""
         return tuple(sorted({turn.channel for turn in self.turns}))
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from service import processor, telemetry
 from service.contract import AGENT_VARIABLE
@@ -17,6 +18,9 @@ from service.errors import ServiceError
 from service.http import health
 from service.settings import SettingError, Settings, variable
 from service.transcript import FORMATS
+
+if TYPE_CHECKING:
+    from service.aws.s3 import Bucket
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -108,21 +112,24 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     from service.aws import ecs, s3, sqs  # noqa: PLC0415 - missing settings are refused at once
-    from service.batch import worker  # noqa: PLC0415 - missing settings are refused at once
+    from service.batch import publication, worker  # noqa: PLC0415 - missing settings are refused at once
     from service.engine import engine  # noqa: PLC0415 - missing settings are refused at once
     from service.recording import audio  # noqa: PLC0415 - missing settings are refused at once
 
     agent = os.environ.get(AGENT_VARIABLE)
     loaded = worker.Worker(
-        engine=engine.Engine.load(settings, download=_download),
-        decode=partial(audio.decode, settings=settings),
         queue=sqs.Queue(settings.queue_url),
-        recordings=s3.Bucket(settings.recordings_bucket),
-        transcripts=s3.Bucket(settings.transcripts_bucket),
-        protection=ecs.TaskProtection(agent) if agent else None,
-        meter=telemetry.Meter(
-            environment=settings.environment, service="worker", dollars_per_hour=settings.dollars_per_hour
+        publication=publication.Publication(
+            engine=engine.Engine.load(settings, download=_download),
+            decode=partial(audio.decode, settings=settings),
+            recordings=s3.Bucket(settings.recordings_bucket),
+            transcripts=s3.Bucket(settings.transcripts_bucket),
+            meter=telemetry.Meter(
+                environment=settings.environment, service="worker", dollars_per_hour=settings.dollars_per_hour
+            ),
+            settings=settings,
         ),
+        agent=ecs.EcsAgent(agent) if agent else None,
         settings=settings,
     )
     form = processor.number_format(settings.compute_type)
@@ -161,17 +168,21 @@ def _jobs(settings: Settings, options: argparse.Namespace) -> int:
 def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stderr)
     from service.engine import engine  # noqa: PLC0415 - `--help` and wrong options answer at once
-    from service.evaluation import gate as evaluate  # noqa: PLC0415 - `--help` and wrong options answer at once
+    from service.evaluation import gate, storage, verdict  # noqa: PLC0415 - `--help` and wrong options answer at once
     from service.recording import audio  # noqa: PLC0415 - `--help` and wrong options answer at once
 
-    return evaluate.run(
-        options.manifest,
+    request = gate.Request(
+        manifest=options.manifest,
         against=options.against,
         first_release=options.first_release,
         report=options.report,
-        allowance=evaluate.Allowance(error=options.max_worse, slowdown=options.max_slowdown),
+        allowance=verdict.Allowance(error=options.max_worse, slowdown=options.max_slowdown),
+    )
+    return gate.run(
+        request,
         load=partial(engine.Engine.load, settings, download=_download),
         decode=partial(audio.decode, settings=settings),
+        storage=storage.Storage(locate=_locate),
         settings=settings,
     )
 
@@ -187,6 +198,12 @@ def _download(url: str, folder: Path) -> None:
     from service.aws import s3  # noqa: PLC0415 - only a model in S3 needs it
 
     s3.download(url, folder)
+
+
+def _locate(url: str) -> "tuple[Bucket, str]":
+    from service.aws import s3  # noqa: PLC0415 - only data in S3 needs it
+
+    return s3.locate(url)
 
 
 def _need(settings: Settings, *names: str) -> None:

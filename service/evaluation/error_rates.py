@@ -1,0 +1,66 @@
+"""Word and character errors of a hypothesis against its reference, turn by turn."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jiwer
+
+
+class TurnErrors(NamedTuple):
+    """Length and errors of one turn, in words and in characters."""
+
+    words: int
+    word_errors: int
+    characters: int
+    character_errors: int
+
+
+def normalise(text: str) -> str:
+    """Text without the differences that do not count: case, punctuation, hyphens, apostrophes, coding of accents.
+
+    >>> normalise("Yes — it's twenty-two.")
+    'yes it s twenty two'
+    """
+    folded = re.sub("[-'’‐‑]", " ", unicodedata.normalize("NFKC", text).lower())  # noqa: RUF001 - typographic ones, too
+    return " ".join(re.sub(r"[^\w\s]", "", folded).split())
+
+
+def count_errors(reference: Sequence[str], hypothesis: str) -> list[TurnErrors]:
+    """Errors of each turn of one channel: substitutions, deletions and insertions.
+
+    An insertion is counted in the turn of the word that follows it.
+
+    Args:
+        reference: the normalised text of each turn, in order; at least one, which may be empty.
+        hypothesis: the model's normalised text for the whole channel.
+    """
+    whole = " ".join(filter(None, reference))
+    words, characters = jiwer.process_words(whole, hypothesis), jiwer.process_characters(whole, hypothesis)
+    turn_of_word = [turn for turn, text in enumerate(reference) for _ in text.split()]
+    # The space between two turns belongs to the first.
+    turn_of_character = [turn for turn, text in enumerate(reference) if text for _ in f"{text} "][:-1]
+    return [
+        TurnErrors(*counts)
+        for counts in zip(
+            *_lengths_and_errors(turn_of_word, words.alignments[0], turns=len(reference)),
+            *_lengths_and_errors(turn_of_character, characters.alignments[0], turns=len(reference)),
+            strict=True,
+        )
+    ]
+
+
+def _lengths_and_errors(
+    turn_of: Sequence[int], alignment: Sequence[jiwer.AlignmentChunk], *, turns: int
+) -> tuple[list[int], list[int]]:
+    """Units and errors of each turn; `turn_of` maps each unit of the reference to its turn."""
+    errors = [0] * turns
+    for chunk in alignment:
+        if chunk.type == "insert":
+            turn = turn_of[min(chunk.ref_start_idx, len(turn_of) - 1)] if turn_of else 0
+            errors[turn] += chunk.hyp_end_idx - chunk.hyp_start_idx
+        elif chunk.type != "equal":
+            for turn in turn_of[chunk.ref_start_idx : chunk.ref_end_idx]:
+                errors[turn] += 1
+    return [turn_of.count(turn) for turn in range(turns)], errors

@@ -1,0 +1,100 @@
+"""One golden recording through the engine: its errors and the time it takes."""
+
+import os
+import platform
+import re
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from service.errors import BadGateData, RequestError
+from service.evaluation.error_rates import TurnErrors, count_errors, normalise
+from service.evaluation.golden import GoldenRecording, read_audio
+from service.evaluation.storage import Storage
+from service.recording import Recording
+from service.telemetry import log
+from service.transcript import Transcript
+
+Decode = Callable[[Path], Recording]
+
+
+class Transcriber(Protocol):
+    """What the gate needs of an engine."""
+
+    def transcribe(self, recording: Recording) -> Transcript:
+        """Transcribe every channel of a recording."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredRecording:
+    """The errors of each turn, by channel, and the time that decoding and transcribing took."""
+
+    digest: str
+    language: str
+    seconds: float
+    processing_seconds: float
+    channels: tuple[tuple[TurnErrors, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The hardware that processing times depend on."""
+
+    processor: str
+    cpus: int
+
+    @classmethod
+    def this(cls) -> "Machine":
+        """The machine that runs this process."""
+        named = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        return cls(processor=named[1] if named else platform.machine(), cpus=len(os.sched_getaffinity(0)))
+
+
+def measure(
+    golden: GoldenRecording, *, digest: str, storage: Storage, engine: Transcriber, decode: Decode
+) -> MeasuredRecording:
+    """Transcribe a golden recording and count the errors.
+
+    Raises:
+        BadGateData: the audio cannot be used, or a turn is on a channel that the audio does not have.
+    """
+    started = time.monotonic()
+    with tempfile.TemporaryFile() as file:
+        file.write(read_audio(golden, storage=storage))
+        file.flush()
+        try:
+            transcript = engine.transcribe(decode(Path(f"/proc/self/fd/{file.fileno()}")))
+        except RequestError as error:
+            raise BadGateData(field=f"{golden.field}.audio", message=error.message, expected=error.expected) from error
+    took = round(time.monotonic() - started, 3)
+    log("evaluated", recording=golden.number, seconds=transcript.duration, processing_seconds=took)
+    if any(turn.channel >= transcript.channels for turn in golden.turns):
+        raise BadGateData(
+            field=f"{golden.field}.turns",
+            message="name a channel that the audio does not have",
+            expected=f"channels from 0 to {transcript.channels - 1}",
+        )
+    return MeasuredRecording(
+        digest=digest,
+        language=golden.language,
+        seconds=transcript.duration,
+        processing_seconds=took,
+        channels=tuple(
+            tuple(count_errors(golden.reference(channel), _hypothesis(transcript, channel)))
+            for channel in range(transcript.channels)
+        ),
+    )
+
+
+def real_time_factor(recordings: Sequence[MeasuredRecording]) -> float:
+    """Processing time over audio time."""
+    took = sum(recording.processing_seconds for recording in recordings)
+    seconds = sum(recording.seconds for recording in recordings)
+    return max(took, 1e-3) / max(seconds, 1e-3)
+
+
+def _hypothesis(transcript: Transcript, channel: int) -> str:
+    return normalise(" ".join(segment.text for segment in transcript.segments if segment.channel == channel))

@@ -1,0 +1,114 @@
+"""The report of one run of the gate, and its JSON form."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from service import processor
+from service.errors import BadGateData
+from service.evaluation.comparison import ErrorRate, error_rates
+from service.evaluation.error_rates import TurnErrors
+from service.evaluation.measurement import Machine, MeasuredRecording, real_time_factor
+from service.evaluation.storage import Storage, parse_json
+from service.settings import Settings
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """The model and the settings that error rates depend on."""
+
+    model: str
+    model_sha256: str
+    compute_type: str
+    beam_size: int
+    window_seconds: float
+    image: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The provenance of a run with these settings, its number format resolved for this processor."""
+        chosen = {field.name: getattr(settings, field.name) for field in fields(cls)}
+        return cls(**chosen | {"compute_type": processor.number_format(settings.compute_type)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The measured recordings of one run, with the model, settings and machine that it ran on."""
+
+    provenance: Provenance
+    machine: Machine
+    recordings: tuple[MeasuredRecording, ...]
+
+    def to_json(self) -> bytes:
+        """The report as one line of JSON. Rates and speed are added for readers; `from_dict` computes them again."""
+        plain = {
+            "schema": SCHEMA,
+            "provenance": asdict(self.provenance),
+            "machine": asdict(self.machine),
+            "real_time_factor": round(real_time_factor(self.recordings), 5),
+            "rates": [_rate_dict(rate) for rate in error_rates(self.recordings)],
+            "recordings": [asdict(recording) for recording in self.recordings],
+        }
+        return json.dumps(plain).encode() + b"\n"
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """The report that `to_json` wrote; fields that a later version may have added are ignored.
+
+        Raises:
+            LookupError, TypeError or ValueError: this is not such a report.
+        """
+        if plain["schema"] != SCHEMA:
+            raise ValueError(f"schema: got {plain['schema']!r}, expected {SCHEMA}")
+        if not plain["recordings"]:
+            raise ValueError("recordings: got none, expected one or more")
+        return cls(
+            provenance=Provenance(**_known(Provenance, plain["provenance"])),
+            machine=Machine(**_known(Machine, plain["machine"])),
+            recordings=tuple(_measured_recording(recording) for recording in plain["recordings"]),
+        )
+
+
+def read_report(location: str, *, first_release: bool, storage: Storage) -> Report | None:
+    """The report that an earlier run wrote, or None if there is none yet and this is the first release.
+
+    Raises:
+        BadGateData: the file is missing or is not a report.
+    """
+    content = storage.read(location, field="--against")
+    if content is None and first_release:
+        return None
+    plain = parse_json(content, location=location, field="--against")
+    try:
+        return Report.from_dict(plain)
+    except (LookupError, TypeError, ValueError):
+        expected = f"a report of schema {SCHEMA}, as --report writes it"
+        raise BadGateData(field="--against", message="is not a report", expected=expected) from None
+
+
+def _known(cls: type[Provenance | Machine], plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: plain[field.name] for field in fields(cls)}
+
+
+def _measured_recording(plain: Mapping[str, Any]) -> MeasuredRecording:
+    return MeasuredRecording(
+        digest=str(plain["digest"]),
+        language=str(plain["language"]),
+        seconds=float(plain["seconds"]),
+        processing_seconds=float(plain["processing_seconds"]),
+        channels=tuple(tuple(TurnErrors(*map(int, turn)) for turn in turns) for turns in plain["channels"]),
+    )
+
+
+def _rate_dict(rate: ErrorRate) -> dict[str, Any]:
+    return {
+        "group": rate.group,
+        "of": rate.metric,
+        "count": rate.count,
+        "rate": rate.rate.value,
+        "low": rate.rate.low,
+        "high": rate.rate.high,
+    }

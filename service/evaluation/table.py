@@ -1,0 +1,45 @@
+"""The table that the gate prints."""
+
+from service.evaluation.comparison import ErrorRate, Estimate, RateChange
+from service.evaluation.verdict import Changes, SpeedChange, Verdict
+
+
+def table(verdict: Verdict) -> str:
+    """A line for each rate, one for the speed and one for the outcome; it contains no names and no words of a call."""
+    changes = verdict.changes
+    header = f"{'':<13}{'of':<11}{'count':>8}{'wrong':>9}{'95 % interval':>19}"
+    speed = f"real-time factor {verdict.real_time_factor:.4f}"
+    outcome = f"{verdict.recordings} of {verdict.measured} recordings {_outcome(changes)}"
+    if changes is None:
+        return "\n".join([header, *map(_rate, verdict.rates), speed, outcome])
+    header += f"{'last':>9}{'worse by':>10}{'95 % interval':>19}{'allowed':>9}"
+    rows = [_rate(change.now) + _change(change) for change in changes.rates]
+    return "\n".join([header, *rows, speed + _speed_change(changes.speed), outcome])
+
+
+def _rate(rate: ErrorRate) -> str:
+    return f"{rate.group:<13}{rate.metric:<11}{rate.count:>8}{rate.rate.value:>9.2%}{_interval(rate.rate)}"
+
+
+def _change(change: RateChange) -> str:
+    columns = f"{change.last:>9.2%}{change.increase.value:>+10.2%}{_interval(change.increase, sign='+')}"
+    return f"{columns}{change.allowed:>9.2%}{_mark(regressed=change.regressed)}"
+
+
+def _speed_change(speed: SpeedChange) -> str:
+    limit = "not compared" if speed.allowed is None else f"{speed.allowed:.2f} allowed"
+    return f", {speed.ratio:.2f} times the last release's; {limit}{_mark(regressed=speed.regressed)}"
+
+
+def _interval(estimate: Estimate, *, sign: str = "") -> str:
+    return f"{estimate.low:>{sign}9.2%} …{estimate.high:>{sign}8.2%}"
+
+
+def _mark(*, regressed: bool) -> str:
+    return "  REGRESSION" if regressed else ""
+
+
+def _outcome(changes: Changes | None) -> str:
+    if changes is None:
+        return "measured, no earlier report to compare with"
+    return f"compared with the last release: {changes.regressions or 'no'} regressions"

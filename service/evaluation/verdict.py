@@ -1,0 +1,87 @@
+"""Whether a release is worse than the last one: its error rates and its speed against what is allowed."""
+
+from dataclasses import dataclass
+
+from service.evaluation.comparison import ErrorRate, RateChange, compare, error_rates
+from service.evaluation.measurement import real_time_factor
+from service.evaluation.report import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """How much worse a release may be: `error` is added to any rate, `slowdown` is a ratio; 0 allows any speed."""
+
+    error: float
+    slowdown: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedChange:
+    """Processing time relative to the last release; `allowed` is None if the two cannot be compared."""
+
+    ratio: float
+    allowed: float | None
+
+    @property
+    def regressed(self) -> bool:
+        """Whether the release is slower than allowed."""
+        return self.allowed is not None and self.ratio > self.allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """The changes since the last release, over the recordings that both releases heard."""
+
+    rates: tuple[RateChange, ...]
+    speed: SpeedChange
+
+    @property
+    def regressions(self) -> int:
+        """How many rates, and the speed, are worse than allowed."""
+        return sum(change.regressed for change in self.rates) + self.speed.regressed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A release's figures over `recordings` of the `measured` recordings, and their changes.
+
+    If there is a last release, `recordings` counts those that it heard as well; if not, `changes` is None.
+    """
+
+    measured: int
+    recordings: int
+    rates: tuple[ErrorRate, ...]
+    real_time_factor: float
+    changes: Changes | None
+
+    @property
+    def regressions(self) -> int:
+        """How many figures are worse than allowed."""
+        return self.changes.regressions if self.changes else 0
+
+
+def judge(this: Report, last: Report | None, *, allowance: Allowance) -> Verdict:
+    """Compare a release with the last one, whose recordings `this` must contain."""
+    if last is None:
+        return Verdict(
+            measured=len(this.recordings),
+            recordings=len(this.recordings),
+            rates=tuple(error_rates(this.recordings)),
+            real_time_factor=real_time_factor(this.recordings),
+            changes=None,
+        )
+    measured = {recording.digest: recording for recording in this.recordings}
+    shared = [measured[recording.digest] for recording in last.recordings]
+    rates = tuple(compare(shared, last.recordings, allowed=allowance.error))
+    speed = SpeedChange(
+        ratio=real_time_factor(shared) / real_time_factor(last.recordings),
+        # Times on two kinds of machine say nothing about the release.
+        allowed=allowance.slowdown if allowance.slowdown > 0 and last.machine == this.machine else None,
+    )
+    return Verdict(
+        measured=len(measured),
+        recordings=len(shared),
+        rates=tuple(change.now for change in rates),
+        real_time_factor=real_time_factor(shared),
+        changes=Changes(rates=rates, speed=speed),
+    )
