@@ -1,6 +1,6 @@
 """The steps of the pipelines: `python -m delivery STEP ENVIRONMENT COMMIT [DIGEST]`.
 
-Each prints the digest that it worked with, for the next; what people read goes to the log beside it.
+Each step prints the digest that it worked with, which the next step takes; messages for people go to the log.
 """
 
 import argparse
@@ -12,22 +12,22 @@ from collections.abc import Callable, Mapping, Sequence
 from botocore.exceptions import BotoCoreError, ClientError
 
 from delivery import gate, images, rollout
-from delivery.places import Place
+from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused, say
 
 STEPS = {
     "build": "build the commit's image and push it, unless it is there",
     "deploy": "deploy the environment with an image",
     "verify": "refuse a release before it changes anything",
-    "promote": "bring the image from where it was built or tried before",
-    "release": "deploy, check, and go back if it does not work",
+    "promote": "copy the image from the environment that built or tried it",
+    "release": "deploy, check, and roll back if the check fails",
     "gate": "measure the image against the last release",
     "record": "compare later releases with this one",
 }
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Take one step; 0 where it succeeded, 1 where it was refused, with one line that says why."""
+    """Take one step; 0 if it succeeded, 1 if it was refused, with one line that says why."""
     asked = _parser().parse_args(arguments)
     say(f"{asked.step} {asked.environment}: {STEPS[asked.step]}")
     try:
@@ -39,26 +39,26 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _take(step: str, name: str, commit: str, digest: str, environ: Mapping[str, str]) -> str:
-    place = Place.named(name, environ)
+    deployed = DeployedEnvironment.named(name, environ)
     if step not in ("build", "verify") and not digest:
         raise Refused("digest: got none, expected sha256: and 64 hex digits")
     match step:
         case "build":
-            return images.build(place, commit)
+            return images.build(deployed, commit)
         case "verify":
-            digest = images.verify(place, commit, environ)
-            if place.environment.releases and place.environment.releases.gate:
-                gate.prepared(place)
+            digest = images.verify(deployed, commit, environ)
+            if deployed.environment.releases and deployed.environment.releases.gate:
+                gate.prepared(deployed)
         case "deploy":
-            rollout.deploy(place, digest)
+            rollout.deploy(deployed, digest)
         case "promote":
-            images.promote(place, commit, digest, environ)
+            images.promote(deployed, commit, digest, environ)
         case "release":
-            rollout.release(place, digest)
+            rollout.release(deployed, digest)
         case "gate":
-            gate.measure(place, digest)
+            gate.measure(deployed, digest)
         case "record":
-            gate.record(place, digest)
+            gate.record(deployed, digest)
     return digest
 
 

@@ -1,4 +1,4 @@
-"""What a synth says of an environment's stacks."""
+"""The stacks of an environment, read from a synthesized assembly."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,8 +16,8 @@ class Stack:
     Attributes:
         path: such as `dev/Api`.
         name: in CloudFormation.
-        template: what CloudFormation gets.
-        needs: paths of the stacks that come before it.
+        template: the body that CloudFormation gets.
+        needs: paths of the stacks that are deployed before it.
     """
 
     path: str
@@ -27,32 +27,32 @@ class Stack:
 
     @property
     def takes_image(self) -> bool:
-        """Whether it is told which image to run."""
+        """Whether it takes the digest of the image to run."""
         return "ImageDigest" in self.template.get("Parameters", {})
 
     @property
     def reads(self) -> set[str]:
-        """SSM parameters that CloudFormation looks up for it, but for the one that `cdk bootstrap` leaves."""
+        """SSM parameters that CloudFormation reads for it, except the one that `cdk bootstrap` makes."""
         given = self.template.get("Parameters", {}).items()
         return {p["Default"] for name, p in given if p["Type"] == SSM_VALUE and name != "BootstrapVersion"}
 
     @property
     def writes(self) -> set[str]:
-        """SSM parameters that it makes."""
+        """SSM parameters that it creates."""
         resources = self.template["Resources"].values()
         return {r["Properties"]["Name"] for r in resources if r["Type"] == "AWS::SSM::Parameter"}
 
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """What a synth wrote for one environment: its stacks by path, and where the CDK finds them again."""
+    """The output of a synth for one environment: its folder, and its stacks by path."""
 
     folder: Path
     stacks: Mapping[str, Stack]
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Those in the folder that a synth wrote for one environment."""
+        """Read the folder that a synth wrote for one environment."""
         artifacts = json.loads((folder / "manifest.json").read_text())["artifacts"]
         described = {k: a for k, a in artifacts.items() if a["type"] == "aws:cloudformation:stack"}
         paths = {identity: stack["displayName"].partition(" ")[0] for identity, stack in described.items()}
@@ -71,12 +71,12 @@ class Assembly:
 
     @property
     def expected(self) -> set[str]:
-        """SSM parameters that somebody has to put into the account before."""
+        """SSM parameters that must be in the account before the first deploy."""
         stacks = self.stacks.values()
         return set().union(*(stack.reads for stack in stacks)) - set().union(*(stack.writes for stack in stacks))
 
     def without_image(self) -> list[Stack]:
-        """The stacks that can be deployed before there is any image, in no order."""
+        """The stacks that can be deployed before the first image exists, in no particular order."""
         return [stack for stack in self.stacks.values() if not any(s.takes_image for s in self._with_needs(stack))]
 
     def _with_needs(self, stack: Stack) -> Iterator[Stack]:

@@ -3,60 +3,60 @@
 import time
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
-from delivery.places import Place
+from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused, say
 
-# What the task's exit codes mean.
+# Exit codes of the task.
 WORSE, UNUSABLE = 1, 2
 POLL_SECONDS = 10.0
 TIMEOUT_SECONDS = 3 * 3600.0
 
 
-def prepared(place: Place) -> None:
-    """Refuse a release while there is nothing to measure it with."""
-    manifest = place.outputs("Gate")["Manifest"]
-    if not _exists(place, manifest):
+def prepared(deployed: DeployedEnvironment) -> None:
+    """Refuse a release if there are no golden recordings to measure it with."""
+    manifest = deployed.outputs("Gate")["Manifest"]
+    if not _exists(deployed, manifest):
         raise Refused(f"golden recordings: got none at {manifest}, expected a manifest; docs/release.md says how")
 
 
-def measure(place: Place, digest: str, *, poll_s: float = POLL_SECONDS) -> None:
-    """Run the gate, and print what it found.
+def measure(deployed: DeployedEnvironment, digest: str, *, poll_s: float = POLL_SECONDS) -> None:
+    """Run the gate, and print its table.
 
     Raises:
         Refused: the image is worse than the last release, or could not be measured.
     """
-    stack = place.outputs("Gate")
-    if (measured := place.digest("Gate")) != digest:
+    stack = deployed.outputs("Gate")
+    if (measured := deployed.digest("Gate")) != digest:
         raise Refused(f"gate: got a task of {measured}, expected {digest}")
     latest = f"{stack['Reports']}/latest.json"
     command = ["evaluate", stack["Manifest"], "--against", latest, "--report", _report(stack, digest)]
-    if not _exists(place, latest):
+    if not _exists(deployed, latest):
         say(f"The first release: nothing at {latest} to compare with.")
         command.append("--first-release")
-    task = _run(place, stack, command)
+    task = _run(deployed, stack, command)
     say(f"Measuring: {task}")
-    code = _wait(place, stack, task, poll_s)
-    # Its last lines may still be on their way.
+    code = _wait(deployed, stack, task, poll_s)
+    # Its last log lines may arrive late.
     time.sleep(poll_s)
-    _print_log(place, stack, task)
+    _print_log(deployed, stack, task)
     if code == WORSE:
-        raise Refused("gate: the image is worse than the last release; the table above says where")
+        raise Refused("gate: the image is worse than the last release; the table above shows which rates")
     if code == UNUSABLE:
         raise Refused("gate: recordings, manifest or report were refused; the line above says which")
     if code:
         raise Refused(f"gate: the task ended with {code}, expected 0, {WORSE} or {UNUSABLE}")
 
 
-def record(place: Place, digest: str) -> None:
-    """From now on, releases are compared with this one."""
-    stack = place.outputs("Gate")
+def record(deployed: DeployedEnvironment, digest: str) -> None:
+    """Make this release the one that later releases are compared with."""
+    stack = deployed.outputs("Gate")
     bucket, _, key = _report(stack, digest).removeprefix("s3://").partition("/")
     latest = f"{key.rpartition('/')[0]}/latest.json"
-    if not _exists(place, f"s3://{bucket}/{key}"):
-        raise Refused(f"report: got none at s3://{bucket}/{key}, expected what the gate wrote")
-    place.client("s3").copy_object(Bucket=bucket, Key=latest, CopySource={"Bucket": bucket, "Key": key})
+    if not _exists(deployed, f"s3://{bucket}/{key}"):
+        raise Refused(f"report: got none at s3://{bucket}/{key}, expected the report that the gate wrote")
+    deployed.client("s3").copy_object(Bucket=bucket, Key=latest, CopySource={"Bucket": bucket, "Key": key})
     say(f"Releases are compared with s3://{bucket}/{key} from now on.")
 
 
@@ -64,10 +64,10 @@ def _report(stack: dict[str, str], digest: str) -> str:
     return f"{stack['Reports']}/{digest.removeprefix('sha256:')}.json"
 
 
-def _exists(place: Place, url: str) -> bool:
+def _exists(deployed: DeployedEnvironment, url: str) -> bool:
     bucket, _, key = url.removeprefix("s3://").partition("/")
     try:
-        place.client("s3").head_object(Bucket=bucket, Key=key)
+        deployed.client("s3").head_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
             return False
@@ -75,9 +75,9 @@ def _exists(place: Place, url: str) -> bool:
     return True
 
 
-def _run(place: Place, stack: dict[str, str], command: list[str]) -> str:
+def _run(deployed: DeployedEnvironment, stack: dict[str, str], command: list[str]) -> str:
     """Start the task; its ARN."""
-    started = place.client("ecs").run_task(
+    started = deployed.client("ecs").run_task(
         cluster=stack["Cluster"],
         taskDefinition=stack["Task"],
         launchType="FARGATE",
@@ -95,16 +95,17 @@ def _run(place: Place, stack: dict[str, str], command: list[str]) -> str:
     return str(started["tasks"][0]["taskArn"])
 
 
-def _wait(place: Place, stack: dict[str, str], task: str, poll_s: float) -> int:
-    """The task's exit code. A gate that takes for ever is stopped, and is no pass."""
-    until = time.monotonic() + TIMEOUT_SECONDS
-    while time.monotonic() < until:
-        (state,) = place.client("ecs").describe_tasks(cluster=stack["Cluster"], tasks=[task])["tasks"]
-        if state["lastStatus"] == "STOPPED":
-            return _exit_code(state)
-        time.sleep(poll_s)
-    place.client("ecs").stop_task(cluster=stack["Cluster"], task=task, reason="the release gate took too long")
-    raise Refused(f"gate: not done after {TIMEOUT_SECONDS:g} s; the task was stopped")
+def _wait(deployed: DeployedEnvironment, stack: dict[str, str], task: str, poll_s: float) -> int:
+    """The task's exit code. A gate that does not end is stopped and fails the release."""
+    ecs, wanted = deployed.client("ecs"), {"cluster": stack["Cluster"], "tasks": [task]}
+    attempts = int(TIMEOUT_SECONDS / poll_s)
+    try:
+        ecs.get_waiter("tasks_stopped").wait(**wanted, WaiterConfig={"Delay": poll_s, "MaxAttempts": attempts})
+    except WaiterError as error:
+        ecs.stop_task(cluster=stack["Cluster"], task=task, reason="the release gate took too long")
+        raise Refused(f"gate: not done after {TIMEOUT_SECONDS:g} s; the task was stopped") from error
+    (state,) = ecs.describe_tasks(**wanted)["tasks"]
+    return _exit_code(state)
 
 
 def _exit_code(state: dict[str, Any]) -> int:
@@ -114,16 +115,16 @@ def _exit_code(state: dict[str, Any]) -> int:
     return int(codes[0])
 
 
-def _print_log(place: Place, stack: dict[str, str], task: str) -> None:
-    """The task's own words, its table among them."""
+def _print_log(deployed: DeployedEnvironment, stack: dict[str, str], task: str) -> None:
+    """Print the task's log, which ends with its table."""
     stream = {"logGroupName": stack["Logs"], "logStreamName": f"evaluate/Service/{task.rpartition('/')[2]}"}
     token: dict[str, str] = {}
     try:
         while True:
-            page = place.client("logs").get_log_events(**stream, startFromHead=True, **token)
+            page = deployed.client("logs").get_log_events(**stream, startFromHead=True, **token)
             for event in page["events"]:
                 say(event["message"])
-            # The end is where the token no longer changes.
+            # The token stops changing at the end of the log. The release role may read streams only, so no paginator.
             if page["nextForwardToken"] == token.get("nextToken"):
                 return
             token = {"nextToken": page["nextForwardToken"]}

@@ -1,4 +1,4 @@
-"""Other programs, and how a step ends that cannot go on."""
+"""Running other programs, and the exception that ends a step."""
 
 import shlex
 import subprocess
@@ -10,16 +10,16 @@ ROOT = Path(__file__).parent.parent
 
 
 class Refused(Exception):
-    """A step that stops the pipeline: says in one line what was found and what was expected."""
+    """Stops the step, and with it the pipeline; its one line names the value found and the value expected."""
 
 
 def say(text: str) -> None:
-    """A line for the people who read the build's log; standard output is for the next step."""
+    """Print a line to the build's log; standard output is read by the next step."""
     print(text, file=sys.stderr, flush=True)
 
 
 def run(*command: str, environ: Mapping[str, str], folder: Path = ROOT, given: str | None = None) -> None:
-    """Run a program to its end, its words in the log, with `given` on its standard input.
+    """Run a program to its end, with its output in the log and `given` on its standard input.
 
     Raises:
         Refused: it is not there, or ended with an error.
@@ -36,7 +36,7 @@ def run(*command: str, environ: Mapping[str, str], folder: Path = ROOT, given: s
 
 
 def lines(*command: str, environ: Mapping[str, str], folder: Path = ROOT) -> list[str]:
-    """What a program prints, line by line.
+    """The lines that a program prints.
 
     Raises:
         Refused: it ended with an error.

@@ -84,14 +84,14 @@ if arguments[0] == "deploy":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """Emulated stacks of dev, stage and prod; the environment of a step that works on them; what it called."""
+    """Emulated stacks of dev, stage and prod; the variables of a step that works on them; the programs it called."""
 
     folder: Path
     environ: Mapping[str, str]
     session: boto3.Session
 
     def step(self, *arguments: str, **more: str) -> tuple[int, str, str]:
-        """Take a step as a build does: its exit code, what it hands on, and its log."""
+        """Take a step as a build does: its exit code, its output for the next step, and its log."""
         log, handed = self.folder / "log", io.StringIO()
         with (
             patch.dict(os.environ, {**self.environ, **more}, clear=True),

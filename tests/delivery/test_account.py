@@ -8,7 +8,7 @@ import pytest
 
 from delivery import account, rollout
 from delivery.assembly import Assembly
-from delivery.places import Place
+from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused
 from local import emulator
 from local.deploy import STACKS, deploy
@@ -35,7 +35,7 @@ def environ(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]
 
 
 def committed(*command: str, **_: object) -> list[str]:
-    """What git says of a clean tree."""
+    """Git's answers for a clean tree."""
     return ["0" * 40] if "rev-parse" in command else []
 
 
@@ -44,9 +44,9 @@ def last(said: str) -> str:
     return said.splitlines()[-1]
 
 
-def stacks(place: Place) -> set[str]:
+def stacks(deployed: DeployedEnvironment) -> set[str]:
     """Stacks of the environment that are there, by name."""
-    pages = place.client("cloudformation").get_paginator("describe_stacks").paginate()
+    pages = deployed.client("cloudformation").get_paginator("describe_stacks").paginate()
     found = {stack["StackName"] for page in pages for stack in page["Stacks"] if "DELETE" not in stack["StackStatus"]}
     return {name for name in found if name.startswith("whisper-")}
 
@@ -61,17 +61,17 @@ def test_first_deploy_without_the_accounts_parameters_changes_nothing(
     assert said.startswith("first dev: refused: SSM parameters: got none named /whisper/dev/alarm-address, ")
     assert "/whisper/dev/source-connection-arn" in said
     assert "/whisper/dev/queue-name" not in said
-    assert not stacks(Place.named("dev", environ))
+    assert not stacks(DeployedEnvironment.named("dev", environ))
 
 
 def test_first_deploy_of_what_no_commit_has_is_refused(
     environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What runs must be found again in the history."""
+    """A deployed version must be in the history."""
     monkeypatch.setattr(account, "lines", lambda *_, **__: [" M app.py", "?? new.py"])
     assert account.main(["first", "dev"], environ) == 1
     assert last(capfd.readouterr().err) == (
-        "first dev: refused: git: got 2 files that no commit has, expected a clean tree"
+        "first dev: refused: git: got 2 uncommitted files, expected a clean tree"
     )
 
 
@@ -83,7 +83,7 @@ def test_unknown_environment_is_refused_before_anything_is_asked(capfd: pytest.C
 
 def test_what_needs_no_image_comes_first(environ: Mapping[str, str]) -> None:
     """No stack waits for an image that only a stack after it can make."""
-    assembly = rollout.synthesize(Place.named("stage", environ))
+    assembly = rollout.synthesize(DeployedEnvironment.named("stage", environ))
     early = {stack.path for stack in assembly.without_image()}
     assert {"stage/Registry", "stage/Network", "stage/Delivery", "stage/Recordings"} <= early
     assert not early & {"stage/Api", "stage/Batch", "stage/Monitoring", "stage/Gate"}
@@ -92,8 +92,8 @@ def test_what_needs_no_image_comes_first(environ: Mapping[str, str]) -> None:
 
 
 def test_accounts_parameters_are_those_that_no_stack_makes(environ: Mapping[str, str]) -> None:
-    """What a person has to say is read off the templates."""
-    expected = rollout.synthesize(Place.named("prod", environ)).expected
+    """The parameters that a person provides are read from the templates."""
+    expected = rollout.synthesize(DeployedEnvironment.named("prod", environ)).expected
     assert "/whisper/prod/certificate-arn" in expected
     assert not {name for name in expected if name.endswith(("-bucket", "queue-name", "repository-name"))}
 
@@ -116,10 +116,10 @@ def test_production_has_no_such_end(environ: Mapping[str, str], capfd: pytest.Ca
 def test_end_deletes_what_is_in_the_buckets_and_every_stack_and_does_nothing_again(
     aws: Emulator, environ: Mapping[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Recordings with all their versions, transcripts, queues, images: what was deployed is gone."""
+    """Recordings with all their versions, transcripts, queues, images: everything that was deployed is gone."""
     outputs = deploy(aws).outputs
-    place = Place.named("local", environ)
-    assert stacks(place) == {f"whisper-local-{stack}" for stack in STACKS}
+    deployed = DeployedEnvironment.named("local", environ)
+    assert stacks(deployed) == {f"whisper-local-{stack}" for stack in STACKS}
     s3 = boto3.client("s3")
     for bucket in (outputs["RecordingsBucket"], outputs["TranscriptsBucket"]):
         for body in (b"1", b"2"):
@@ -127,7 +127,7 @@ def test_end_deletes_what_is_in_the_buckets_and_every_stack_and_does_nothing_aga
         s3.delete_object(Bucket=bucket, Key="call.wav")
     for _ in range(2):
         assert account.main(["destroy", "local", "--confirm", "local"], environ) == 0
-        assert not stacks(place)
+        assert not stacks(deployed)
     left = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     assert not left & {outputs["RecordingsBucket"], outputs["TranscriptsBucket"]}
     assert "local is gone." in capfd.readouterr().err
@@ -136,7 +136,7 @@ def test_end_deletes_what_is_in_the_buckets_and_every_stack_and_does_nothing_aga
 def test_step_of_the_cdk_that_fails_stops_the_first_deploy(
     environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What comes after it would build on nothing."""
+    """The later steps depend on it."""
     asked: list[str] = []
 
     def cdk(*command: str, **_: object) -> None:
@@ -144,12 +144,12 @@ def test_step_of_the_cdk_that_fails_stops_the_first_deploy(
         if command[1] == "bootstrap":
             raise Refused("`cdk bootstrap` ended with 1; it says why above")
 
-    place = Place.named("local", environ)
-    assembly = rollout.synthesize(place)
+    deployed = DeployedEnvironment.named("local", environ)
+    assembly = rollout.synthesize(deployed)
     monkeypatch.setattr(account, "lines", committed)
     monkeypatch.setattr(account, "run", cdk)
     monkeypatch.setattr(rollout, "synthesize", lambda _: Assembly(Path(), {}))
     with pytest.raises(Refused, match="cdk bootstrap"):
-        account.first(place, environ)
+        account.first(deployed, environ)
     assert asked == ["bootstrap"]
     assert assembly.stacks

@@ -7,50 +7,43 @@ from typing import Any
 import pytest
 
 from delivery import gate
-from delivery.places import Place
+from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused
 from tests.delivery.cloud import NEW, OLD, Cloud
 
 TABLE = "language  errors before  errors now"
 
 
-class Ecs:
-    """The emulator's ECS, which starts tasks but no containers: they end as the test says."""
-
-    def __init__(self, emulated: Any, *, code: int | None) -> None:
-        self._emulated, self._code = emulated, code
-        self.commands: list[list[str]] = []
-
-    def run_task(self, **asked: Any) -> Any:
-        """Start it, and remember its command."""
-        self.commands.append(asked["overrides"]["containerOverrides"][0]["command"])
-        return self._emulated.run_task(**asked)
-
-    def describe_tasks(self, **asked: Any) -> Any:
-        """Running once, then ended."""
-        found = self._emulated.describe_tasks(**asked)
-        for task in found["tasks"]:
-            task["lastStatus"], task["stoppedReason"] = "STOPPED", "CannotPullContainerError"
-            for container in task["containers"]:
-                container.pop("exitCode", None)
-                if self._code is not None:
-                    container["exitCode"] = self._code
-        return found
-
-
-class Stage(Place):
-    """Stage, where a task of the gate ends with a code and leaves a table in its log."""
+class Stage(DeployedEnvironment):
+    """Stage, in which a task of the gate ends with a code and leaves a table in its log."""
 
     def __init__(self, environ: Mapping[str, str], *, code: int | None) -> None:
-        named = Place.named("stage", environ)
+        named = DeployedEnvironment.named("stage", environ)
         super().__init__(named.environment, environ)
-        self.ecs = Ecs(super().client("ecs"), code=code)
+        self._code = code
+        self.commands: list[list[str]] = []
+        self.ecs = self.session.client("ecs")
+        self.ecs.meta.events.register("before-parameter-build.ecs.RunTask", self._started)
+        self.ecs.meta.events.register("after-call.ecs.DescribeTasks", self._ended)
 
     def client(self, service: str) -> Any:
         """The emulator's, but for ECS; and a log, which a container would have written."""
         if service == "logs":
             self._write(super().client("logs"))
         return self.ecs if service == "ecs" else super().client(service)
+
+    def _started(self, params: Mapping[str, Any], **_: Any) -> None:
+        """Remember the command of a task."""
+        self.commands.append(params["overrides"]["containerOverrides"][0]["command"])
+
+    def _ended(self, parsed: Mapping[str, Any], **_: Any) -> None:
+        """The emulator runs no container: let each task have ended with the code, or without ever running."""
+        for task in parsed["tasks"]:
+            task["lastStatus"], task["stoppedReason"] = "STOPPED", "CannotPullContainerError"
+            for container in task["containers"]:
+                container.pop("exitCode", None)
+                if self._code is not None:
+                    container["exitCode"] = self._code
 
     def _write(self, logs: Any) -> None:
         group = self.outputs("Gate")["Logs"]
@@ -71,7 +64,7 @@ def environ(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[s
     assert cloud.step("deploy", "stage", "a" * 40, NEW)[0] == 0
     cloud.calls("cdk")
     yield cloud.environ
-    cluster = Place.named("stage", cloud.environ).outputs("Gate")["Cluster"]
+    cluster = DeployedEnvironment.named("stage", cloud.environ).outputs("Gate")["Cluster"]
     ecs = cloud.client("ecs")
     for task in ecs.list_tasks(cluster=cluster)["taskArns"]:
         ecs.stop_task(cluster=cluster, task=task)
@@ -83,7 +76,7 @@ def environ(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[s
 
 def reports(cloud: Cloud) -> tuple[str, str]:
     """Bucket and prefix of the reports."""
-    url = Place.named("stage", cloud.environ).outputs("Gate")["Reports"]
+    url = DeployedEnvironment.named("stage", cloud.environ).outputs("Gate")["Reports"]
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     return bucket, prefix
 
@@ -93,21 +86,21 @@ def test_image_that_is_no_worse_passes_and_its_table_is_in_the_log(
 ) -> None:
     """The first release has nothing to be compared with."""
     stage = Stage(environ, code=0)
-    gate.measure(stage, NEW, poll_s=0)
+    gate.measure(stage, NEW, poll_s=0.01)
     outputs = stage.outputs("Gate")
     latest, report = (f"{outputs['Reports']}/{name}.json" for name in ("latest", NEW.removeprefix("sha256:")))
     compared = ["evaluate", outputs["Manifest"], "--against", latest, "--report", report]
-    assert stage.ecs.commands == [[*compared, "--first-release"]]
+    assert stage.commands == [[*compared, "--first-release"]]
     assert TABLE in capsys.readouterr().err
 
 
 def test_later_release_is_compared_with_the_last(cloud: Cloud, environ: Mapping[str, str]) -> None:
-    """Where there is a latest report, it counts: nothing says that it may be missing."""
+    """If there is a latest report, it counts: the command does not allow it to be missing."""
     bucket, prefix = reports(cloud)
     cloud.client("s3").put_object(Bucket=bucket, Key=f"{prefix}/latest.json", Body=b"{}")
     stage = Stage(environ, code=0)
-    gate.measure(stage, NEW, poll_s=0)
-    (command,) = stage.ecs.commands
+    gate.measure(stage, NEW, poll_s=0.01)
+    (command,) = stage.commands
     assert command[command.index("--against") + 1] == f"s3://{bucket}/{prefix}/latest.json"
     assert "--first-release" not in command
 
@@ -115,7 +108,7 @@ def test_later_release_is_compared_with_the_last(cloud: Cloud, environ: Mapping[
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        (1, "gate: the image is worse than the last release; the table above says where"),
+        (1, "gate: the image is worse than the last release; the table above shows which rates"),
         (2, "gate: recordings, manifest or report were refused; the line above says which"),
         (137, "gate: the task ended with 137, expected 0, 1 or 2"),
     ],
@@ -123,29 +116,29 @@ def test_later_release_is_compared_with_the_last(cloud: Cloud, environ: Mapping[
 def test_other_end_stops_the_release_after_the_table(
     environ: Mapping[str, str], capsys: pytest.CaptureFixture[str], code: int, says: str
 ) -> None:
-    """Worse, unusable or killed: none of them is a pass, and each says so after what the task said."""
+    """Worse, unusable or killed: none of them is a pass, and each message follows the task's own log."""
     with pytest.raises(Refused) as failure:
-        gate.measure(Stage(environ, code=code), NEW, poll_s=0)
+        gate.measure(Stage(environ, code=code), NEW, poll_s=0.01)
     assert str(failure.value) == says
     assert TABLE in capsys.readouterr().err
 
 
 def test_task_that_never_ran_is_no_pass(environ: Mapping[str, str]) -> None:
-    """ECS gives its reason in place of an exit code."""
+    """ECS gives its reason instead of an exit code."""
     with pytest.raises(Refused, match=r"the task did not run \(CannotPullContainerError\)"):
-        gate.measure(Stage(environ, code=None), NEW, poll_s=0)
+        gate.measure(Stage(environ, code=None), NEW, poll_s=0.01)
 
 
 def test_gate_of_another_image_is_not_started(environ: Mapping[str, str]) -> None:
-    """What is measured is what is released."""
+    """The release's own image is measured, no other."""
     stage = Stage(environ, code=0)
     with pytest.raises(Refused, match=f"gate: got a task of {NEW}, expected {OLD}"):
-        gate.measure(stage, OLD, poll_s=0)
-    assert not stage.ecs.commands
+        gate.measure(stage, OLD, poll_s=0.01)
+    assert not stage.commands
 
 
 def test_report_becomes_the_latest_once_its_release_serves(cloud: Cloud, environ: Mapping[str, str]) -> None:
-    """A copy of what the gate wrote for this digest; without it, nothing is recorded."""
+    """A copy of the gate's report for this digest; without one, nothing is recorded."""
     assert environ
     bucket, prefix = reports(cloud)
     s3 = cloud.client("s3")

@@ -33,7 +33,7 @@ def head(git: dict[str, str]) -> str:
 
 
 def golden(cloud: Cloud) -> tuple[str, str]:
-    """Where the manifest of golden recordings is: bucket and key."""
+    """Bucket and key of the manifest of golden recordings."""
     outputs = cloud.client("cloudformation").describe_stacks(StackName="whisper-stage-Gate")["Stacks"][0]["Outputs"]
     (manifest,) = [output["OutputValue"] for output in outputs if output["OutputKey"] == "Manifest"]
     bucket, _, key = manifest.removeprefix("s3://").partition("/")
@@ -41,7 +41,7 @@ def golden(cloud: Cloud) -> tuple[str, str]:
 
 
 def test_image_is_built_with_its_model_commit_and_lock_and_its_digest_is_handed_on(cloud: Cloud) -> None:
-    """What the registry holds under the commit is what the next step gets; the cache is in the registry, too."""
+    """The next step gets the digest that the registry holds for the commit; the cache is in the registry, too."""
     cloud.calls("docker")
     code, digest, _ = cloud.step("build", "dev", OTHER)
     ecr = cloud.client("ecr")
@@ -55,7 +55,7 @@ def test_image_is_built_with_its_model_commit_and_lock_and_its_digest_is_handed_
 
 
 def test_image_that_is_there_is_not_built_again(cloud: Cloud) -> None:
-    """A commit has one image for ever, so that what was tested is what is released."""
+    """A commit has one image for ever, so that the tested image is the released one."""
     digest = cloud.push("dev", "c" * 40)
     cloud.calls("docker")
     assert cloud.step("build", "dev", "c" * 40)[:2] == (0, digest)
@@ -63,7 +63,7 @@ def test_image_that_is_there_is_not_built_again(cloud: Cloud) -> None:
 
 
 def test_build_that_fails_stops_with_one_line_and_no_digest(cloud: Cloud) -> None:
-    """What Docker said is above; no step after it gets a digest."""
+    """Docker's own message is above; the next step gets no digest."""
     code, digest, log = cloud.step("build", "dev", "d" * 40, DOCKER_FAILS="1")
     assert (code, digest) == (1, "")
     assert log.splitlines()[-1] == "build dev: refused: `docker buildx` ended with 1; it says why above"
@@ -71,7 +71,7 @@ def test_build_that_fails_stops_with_one_line_and_no_digest(cloud: Cloud) -> Non
 
 
 def test_release_starts_from_a_tag_its_image_and_golden_recordings(cloud: Cloud, git: dict[str, str]) -> None:
-    """The tag is fetched, the digest is the image's, and nothing has changed anywhere."""
+    """The tag is fetched, the digest is the image's, and nothing has changed."""
     digest = cloud.push("dev", head(git))
     bucket, key = golden(cloud)
     cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=b"{}")
@@ -83,7 +83,7 @@ def test_release_starts_from_a_tag_its_image_and_golden_recordings(cloud: Cloud,
 
 
 def test_release_without_golden_recordings_is_refused(cloud: Cloud, git: dict[str, str]) -> None:
-    """Before stage is touched: the line says where they should be."""
+    """Before stage is touched: the line names the URL that should hold them."""
     cloud.push("dev", head(git))
     bucket, key = golden(cloud)
     cloud.client("s3").delete_object(Bucket=bucket, Key=key)
@@ -93,7 +93,7 @@ def test_release_without_golden_recordings_is_refused(cloud: Cloud, git: dict[st
 
 
 def test_release_of_a_commit_without_image_is_refused(cloud: Cloud, git: dict[str, str]) -> None:
-    """Nothing is built in its place."""
+    """No other image is built instead."""
     names = ("-c", "user.name=a", "-c", "user.email=a@b.invalid", "-c", "commit.gpgsign=false")
     subprocess.run(["git", *names, "commit", "--quiet", "--allow-empty", "--message", "b"], env=git, check=True)
     subprocess.run(["git", "tag", "v2"], env=git, check=True)
@@ -105,7 +105,7 @@ def test_release_of_a_commit_without_image_is_refused(cloud: Cloud, git: dict[st
 
 
 def test_commit_without_a_tag_is_no_release(cloud: Cloud, git: dict[str, str]) -> None:
-    """A pipeline runs once when it is made, on whatever the branch holds: that must not reach stage."""
+    """A pipeline runs once when it is made, on the branch's newest commit: that must not reach stage."""
     origin = Path(git["GIT_DIR"]).parent.parent / "origin"
     subprocess.run(["git", "-C", str(origin), "tag", "--delete", "v1.2.3"], check=True, capture_output=True)
     subprocess.run(["git", "-C", str(origin), "tag", "nightly"], check=True)
@@ -140,7 +140,7 @@ def test_digest_that_the_registry_does_not_have_is_refused(cloud: Cloud) -> None
 
 
 def test_copy_that_changes_the_digest_is_refused(cloud: Cloud) -> None:
-    """What arrives is compared with what was asked for."""
+    """The copied digest is compared with the requested one."""
     commit = "f" * 40
     digest = cloud.push("dev", commit)
     code, _, log = cloud.step("promote", "stage", commit, digest, DOCKER_CHANGES="!")
@@ -153,7 +153,7 @@ def test_copy_that_changes_the_digest_is_refused(cloud: Cloud) -> None:
 
 
 def test_role_of_the_environment_is_taken(cloud: Cloud) -> None:
-    """A step works with the rights of the environment's role, which ends the step where it cannot be taken."""
+    """A step works with the rights of the environment's role, and ends if the role cannot be assumed."""
     account = "1" * 12
     code, _, log = cloud.step("promote", "prod", COMMIT, NEW, ROLE_PROD=f"arn:aws:iam::{account}:role/release")
     assert code == 1
@@ -162,10 +162,10 @@ def test_role_of_the_environment_is_taken(cloud: Cloud) -> None:
 
 
 def test_wrong_region_is_refused(cloud: Cloud) -> None:
-    """The region is the environment's; a build that runs elsewhere works on nothing."""
+    """The region is the environment's; a build in another region is refused."""
     code, _, log = cloud.step("deploy", "dev", COMMIT, NEW, AWS_REGION="us-east-1")
     assert code == 1
-    assert log.splitlines()[-1] == "deploy dev: refused: region: got 'us-east-1', expected eu-west-1, where dev is"
+    assert log.splitlines()[-1] == "deploy dev: refused: region: got 'us-east-1', expected eu-west-1, the region of dev"
     assert cloud.calls("cdk") == []
 
 
@@ -182,7 +182,7 @@ def test_wrong_region_is_refused(cloud: Cloud) -> None:
     ],
 )
 def test_wrong_argument_is_refused_in_one_line(cloud: Cloud, arguments: tuple[str, ...], says: str) -> None:
-    """Field, value and what was expected; and nothing for the next step."""
+    """Field, value and expectation; and nothing for the next step."""
     code, digest, log = cloud.step(*arguments)
     assert code in (1, 2)
     assert digest == ""

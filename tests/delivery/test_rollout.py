@@ -1,4 +1,4 @@
-"""A version goes to an environment, is looked at, and comes back if it does not work."""
+"""A version is deployed, checked, and rolled back if the check fails."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery.places import Place
+from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused
 from delivery.rollout import Pace, deploy, release
 from tests.delivery.cloud import NEW, OLD, Cloud
@@ -24,7 +24,7 @@ def environ(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[s
     yield cloud.environ
     for alarm in alarms(cloud):
         cloud.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="a test")
-    deploy(Place.named("prod", cloud.environ), OLD)
+    deploy(DeployedEnvironment.named("prod", cloud.environ), OLD)
     cloud.calls("cdk")
 
 
@@ -39,9 +39,9 @@ def alarms(cloud: Cloud) -> list[str]:
 
 
 def running(environ: Mapping[str, str]) -> set[str]:
-    """What prod is deployed with."""
-    place = Place.named("prod", environ)
-    return {place.digest(stack) for stack in ("Api", "Batch")}
+    """The digests that prod runs."""
+    deployed = DeployedEnvironment.named("prod", environ)
+    return {deployed.digest(stack) for stack in ("Api", "Batch")}
 
 
 def deployed(cloud: Cloud) -> list[set[str]]:
@@ -51,7 +51,7 @@ def deployed(cloud: Cloud) -> list[set[str]]:
 
 
 def test_every_stack_with_tasks_gets_the_digest_and_no_pipeline_is_touched(cloud: Cloud) -> None:
-    """A new image always reaches the service; a commit does not change what lets it pass."""
+    """A new image always reaches the service; a commit does not change the pipeline that checks it."""
     cloud.calls("cdk")
     assert cloud.step("deploy", "stage", COMMIT, NEW)[:2] == (0, NEW)
     synth, call = cloud.calls("cdk")
@@ -74,7 +74,7 @@ def test_deploy_that_fails_stops_with_one_line(cloud: Cloud) -> None:
 def test_version_that_works_stays(cloud: Cloud, environ: Mapping[str, str]) -> None:
     """Its tasks run, the load balancer reaches them, and no alarm rings."""
     cloud.calls("cdk")
-    release(Place.named("prod", environ), NEW, BRISK)
+    release(DeployedEnvironment.named("prod", environ), NEW, BRISK)
     assert running(environ) == {NEW}
     assert deployed(cloud) == [{NEW}]
 
@@ -87,23 +87,23 @@ def test_alarm_that_rings_after_the_deploy_takes_the_version_back(
     monkeypatch.setenv("RINGS", alarm)
     cloud.calls("cdk")
     with pytest.raises(Refused) as failure:
-        release(Place.named("prod", {**environ, "RINGS": alarm}), NEW, BRISK)
+        release(DeployedEnvironment.named("prod", {**environ, "RINGS": alarm}), NEW, BRISK)
     assert str(failure.value) == f"alarms ring since the deploy: {alarm}; prod runs {OLD} again"
     assert running(environ) == {OLD}
     assert deployed(cloud) == [{NEW}, {OLD}]
 
 
 def test_alarm_that_rang_before_is_not_held_against_the_version(cloud: Cloud, environ: Mapping[str, str]) -> None:
-    """What mends an alarm must be deployable while it rings."""
+    """The version that cures an alarm must be deployable while it rings."""
     cloud.client("cloudwatch").set_alarm_state(AlarmName=alarms(cloud)[0], StateValue="ALARM", StateReason="a test")
-    release(Place.named("prod", environ), NEW, BRISK)
+    release(DeployedEnvironment.named("prod", environ), NEW, BRISK)
     assert running(environ) == {NEW}
 
 
 def test_tasks_that_do_not_come_up_take_the_version_back(environ: Mapping[str, str]) -> None:
     """A service that asks for more tasks than it gets has not settled."""
-    group = Place.named("prod", environ).resources("Api", "AWS::ElasticLoadBalancingV2::TargetGroup")[0]
-    place = Place.named("prod", environ)
+    group = DeployedEnvironment.named("prod", environ).resources("Api", "AWS::ElasticLoadBalancingV2::TargetGroup")[0]
+    deployed = DeployedEnvironment.named("prod", environ)
 
     class Unreached:
         """A load balancer whose targets never answer: the emulator's always do."""
@@ -112,14 +112,14 @@ def test_tasks_that_do_not_come_up_take_the_version_back(environ: Mapping[str, s
             assert asked == {"TargetGroupArn": group}
             return {"TargetHealthDescriptions": [{"TargetHealth": {"State": "unhealthy"}}]}
 
-    class Broken(Place):
+    class Broken(DeployedEnvironment):
         """Prod with this load balancer."""
 
         def client(self, service: str) -> object:
             return Unreached() if service == "elbv2" else super().client(service)
 
     with pytest.raises(Refused) as failure:
-        release(Broken(place.environment, environ), NEW, BRISK)
+        release(Broken(deployed.environment, environ), NEW, BRISK)
     assert "not settled after 0.2 s: 1 of 1 API tasks are unhealthy" in str(failure.value)
     assert str(failure.value).endswith(f"prod runs {OLD} again")
     assert running(environ) == {OLD}
@@ -131,13 +131,13 @@ def test_version_before_comes_back_as_it_was_with_its_own_stacks(
     """The commit that its image is tagged with is checked out, installed, and deploys itself."""
     commit = repository(tmp_path)
     before = cloud.push("prod", commit)
-    deploy(Place.named("prod", environ), before)
+    deploy(DeployedEnvironment.named("prod", environ), before)
     more = {"GIT_DIR": str(tmp_path / ".git"), "RINGS": alarms(cloud)[0], "SAID": str(tmp_path / "said")}
     for name, value in more.items():
         monkeypatch.setenv(name, value)
     cloud.calls("cdk")
     with pytest.raises(Refused, match=f"prod runs {before} again"):
-        release(Place.named("prod", {**environ, **more}), NEW, BRISK)
+        release(DeployedEnvironment.named("prod", {**environ, **more}), NEW, BRISK)
     assert (tmp_path / "said").read_text().split() == ["deploy", "prod", commit, before]
     # Only the release's own deploy was made from here.
     assert deployed(cloud) == [{NEW}]
@@ -151,20 +151,20 @@ def test_same_image_again_has_nothing_to_go_back_to(
     monkeypatch.setenv("RINGS", alarm)
     cloud.calls("cdk")
     with pytest.raises(Refused, match="there is nothing to go back to"):
-        release(Place.named("prod", {**environ, "RINGS": alarm}), OLD, BRISK)
+        release(DeployedEnvironment.named("prod", {**environ, "RINGS": alarm}), OLD, BRISK)
     assert deployed(cloud) == [{OLD}]
 
 
 def test_first_release_that_does_not_work_has_nothing_to_go_back_to(environ: Mapping[str, str]) -> None:
     """An environment without services takes its first image by a release, too."""
 
-    class New(Place):
+    class New(DeployedEnvironment):
         def exists(self, stack: str) -> bool:
             return stack != "Api" and super().exists(stack)
 
-    place = Place.named("prod", environ)
+    deployed = DeployedEnvironment.named("prod", environ)
     with pytest.raises(Refused, match="prod ran nothing before: there is nothing to go back to"):
-        release(New(place.environment, {**environ, "CDK_FAILS": "1"}), NEW, BRISK)
+        release(New(deployed.environment, {**environ, "CDK_FAILS": "1"}), NEW, BRISK)
 
 
 def repository(folder: Path) -> str:

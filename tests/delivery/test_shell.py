@@ -28,7 +28,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, dict[str,
 
 
 def run(cloud: Cloud, project: Mapping[str, Any], folder: Path, **variables: str) -> tuple[int, dict[str, str]]:
-    """The build phase of a project in one shell: its exit code, and what it exports."""
+    """The build phase of a project in one shell: its exit code, and the variables it exports."""
     steps = yaml.safe_load(project["Source"]["BuildSpec"])
     exported = steps["env"]["exported-variables"]
     out = folder / "exported"
@@ -65,7 +65,7 @@ def test_build_exports_the_digest_of_what_it_pushed(
 def test_failed_build_exports_nothing_and_fails(
     cloud: Cloud, projects: Mapping[str, dict[str, Any]], tmp_path: Path
 ) -> None:
-    """The assignment does not hide the exit code of what is in it."""
+    """The assignment does not hide the exit code of its command."""
     commit = "2" * 40
     code, exported = run(
         cloud, projects["CiBuild"], tmp_path, CODEBUILD_RESOLVED_SOURCE_VERSION=commit, DOCKER_FAILS="1"
