@@ -1,5 +1,6 @@
-"""What was said: words, segments, the transcript of one recording, and its renderings."""
+"""Words, segments and the transcript of one recording, and its renderings."""
 
-from service.transcript.transcript import FORMATS, UNDETERMINED, Segment, Transcript, Word, render
+from service.transcript.renderings import FORMATS, render
+from service.transcript.transcript import UNDETERMINED, Segment, Transcript, Word
 
 __all__ = ["FORMATS", "UNDETERMINED", "Segment", "Transcript", "Word", "render"]

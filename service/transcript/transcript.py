@@ -1,14 +1,10 @@
-"""What was said: words, segments, the transcript of one recording, and its renderings."""
+"""A recording's transcript and its parts; `to_dict` and `from_dict` are their JSON form."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any, Self
 
 from service.recording import Gap
-
-FORMATS = ("json", "text", "srt", "vtt")
 
 # ISO 639-2's code for "undetermined": a recording without speech has no language.
 UNDETERMINED = "und"
@@ -23,6 +19,15 @@ class Word:
     text: str
     probability: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """The word as plain JSON types."""
+        return {
+            "start": round(self.start, 2),
+            "end": round(self.end, 2),
+            "text": self.text,
+            "probability": round(self.probability, 4),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
@@ -35,13 +40,26 @@ class Segment:
     average_log_probability: float
     words: tuple[Word, ...] = ()
 
+    def to_dict(self) -> dict[str, Any]:
+        """The segment as plain JSON types, without `words` if it has none."""
+        plain: dict[str, Any] = {
+            "channel": self.channel,
+            "start": round(self.start, 2),
+            "end": round(self.end, 2),
+            "text": self.text,
+            "average_log_probability": round(self.average_log_probability, 4),
+        }
+        if self.words:
+            plain["words"] = [word.to_dict() for word in self.words]
+        return plain
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
     """The transcript of one recording, its segments in call order.
 
-    `duration` and `missing_seconds` are in seconds; `missing_seconds` is what the recording promised and
-    could not be decoded, `gaps` says where.
+    `duration` is in seconds. `missing_seconds` of audio, which the container announced, could not be decoded; `gaps`
+    are their positions.
     """
 
     language: str
@@ -54,12 +72,12 @@ class Transcript:
 
     @property
     def partial(self) -> bool:
-        """Whether some of the recording is missing from the transcript."""
+        """Whether the transcript lacks a part of the recording."""
         return self.missing_seconds > 0
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """The transcript that `to_dict` wrote, as exact as that."""
+        """The transcript that `to_dict` wrote, with times rounded as there."""
         return cls(
             language=plain["language"],
             language_probability=plain["language_probability"],
@@ -83,72 +101,5 @@ class Transcript:
             "partial": self.partial,
             "missing_seconds": round(self.missing_seconds, 3),
             "gaps": [{"start": round(gap.start, 3), "end": round(gap.end, 3)} for gap in self.gaps],
-            "segments": [segment_dict(segment) for segment in self.segments],
+            "segments": [segment.to_dict() for segment in self.segments],
         }
-
-
-def segment_dict(segment: Segment) -> dict[str, Any]:
-    """A segment as plain JSON types; `words` only where they were asked for."""
-    plain: dict[str, Any] = {
-        "channel": segment.channel,
-        "start": round(segment.start, 2),
-        "end": round(segment.end, 2),
-        "text": segment.text,
-        "average_log_probability": round(segment.average_log_probability, 4),
-    }
-    if segment.words:
-        plain["words"] = [
-            {
-                "start": round(word.start, 2),
-                "end": round(word.end, 2),
-                "text": word.text,
-                "probability": round(word.probability, 4),
-            }
-            for word in segment.words
-        ]
-    return plain
-
-
-def render(transcript: Transcript, form: str) -> str:
-    """Render as one of `FORMATS`, without a trailing newline.
-
-    `json` is one line; in the others a speaker is named where the recording has several channels.
-    """
-    match form:
-        case "json":
-            return json.dumps(transcript.to_dict(), ensure_ascii=False)
-        case "text":
-            return "\n".join(_spoken(transcript))
-        case "srt":
-            cues = (
-                f"{number}\n{_clock(segment.start, ',')} --> {_clock(segment.end, ',')}\n{line}\n"
-                for number, (segment, line) in enumerate(
-                    zip(transcript.segments, _spoken(transcript), strict=True), start=1
-                )
-            )
-            return "\n".join(cues)
-        case "vtt":
-            cues = (
-                f"{_clock(segment.start, '.')} --> {_clock(segment.end, '.')}\n{_voice(transcript, segment)}\n"
-                for segment in transcript.segments
-            )
-            return "\n".join(["WEBVTT\n", *cues])
-        case _:
-            raise ValueError(f"format: got {form!r}, expected one of {', '.join(FORMATS)}")
-
-
-def _spoken(transcript: Transcript) -> Iterator[str]:
-    for segment in transcript.segments:
-        yield f"Channel {segment.channel}: {segment.text}" if transcript.channels > 1 else segment.text
-
-
-def _voice(transcript: Transcript, segment: Segment) -> str:
-    text = escape(segment.text, quote=False)
-    return f"<v Channel {segment.channel}>{text}" if transcript.channels > 1 else text
-
-
-def _clock(seconds: float, decimal_mark: str) -> str:
-    milliseconds = round(seconds * 1000)
-    minutes, milliseconds = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02}:{minutes:02}:{milliseconds // 1000:02}{decimal_mark}{milliseconds % 1000:03}"

@@ -41,13 +41,19 @@ def test_json_holds_the_promised_keys() -> None:
     assert plain["segments"][1]["words"][0]["text"] == "Good"
 
 
+def test_transcript_survives_json() -> None:
+    """Reading a stored transcript and writing it again changes nothing."""
+    plain = transcript().to_dict()
+    assert Transcript.from_dict(plain).to_dict() == plain
+
+
 def test_json_is_one_line() -> None:
-    """Several recordings on standard output are JSON Lines."""
+    """The transcripts of several recordings on standard output are JSON Lines."""
     assert "\n" not in render(transcript(text="two\nlines"), "json")
 
 
-def test_text_names_channels_only_where_there_are_several() -> None:
-    """A mono recording has one voice and needs no names."""
+def test_text_names_channels_only_if_there_are_several() -> None:
+    """A mono recording needs no speaker names."""
     assert render(transcript(), "text").splitlines()[0] == "Channel 0: Hello there."
     assert render(transcript(channels=1), "text").splitlines()[0] == "Hello there."
 
@@ -61,7 +67,7 @@ def test_srt_numbers_cues_and_writes_comma_milliseconds() -> None:
 
 
 def test_vtt_starts_with_its_signature_and_escapes_markup() -> None:
-    """WebVTT: what was said is never read as markup."""
+    """WebVTT: a player never reads the words of a call as markup."""
     lines = render(transcript(), "vtt").splitlines()
     assert lines[0] == "WEBVTT"
     assert "<v Channel 1>Good &lt;b&gt;morning&lt;/b&gt; &amp; bye." in lines
@@ -75,6 +81,6 @@ def test_transcript_without_speech_renders(form: str) -> None:
 
 
 def test_unknown_format_is_refused_with_the_valid_ones() -> None:
-    """The message lists what there is."""
+    """The message lists the formats."""
     with pytest.raises(ValueError, match="got 'docx', expected one of json, text, srt, vtt"):
         render(transcript(), "docx")
