@@ -1,0 +1,1 @@
+"""Transcription over HTTP: load balancer, tasks and scaling."""

@@ -9,16 +9,16 @@ from stacks.environments import ApiPlan, OfficeHours
 
 
 class ApiScaling(Construct):
-    """As many tasks as requests and CPU ask for, within a plan's limits; none outside office hours where there are any.
+    """Scales a service by requests and CPU, within the limits of a plan, and to zero outside office hours.
 
-    Both targets leave the same headroom. They never fight: the service grows as soon as one policy asks for it, and
-    shrinks when both agree. So requests announce the load before it is felt, and CPU covers calls of unusual length.
+    Both targets leave the same headroom. The policies do not conflict: the service grows as soon as one of them asks for
+    it, and shrinks only when both do. The request count rises before the load does, and CPU covers unusually long calls.
 
     Args:
-        service: what is scaled.
-        target_group: where its requests are counted; without one CPU alone decides.
-        plan: limits, and requests that a task can take.
-        api: headroom and office hours.
+        service: the service to scale.
+        target_group: the target group whose requests count; without one, the service scales on CPU only.
+        plan: limits, and the requests that one task can handle.
+        api: headroom, and office hours if the API has any.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class ApiScaling(Construct):
         self._tasks = service.auto_scale_task_count(min_capacity=plan.api_min_tasks, max_capacity=plan.api_max_tasks)
         self._tasks.scale_on_cpu_utilization("Cpu", target_utilization_percent=round(100 / (1 + api.headroom)))
         if target_group:
-            # Often below one, and right so: where a call keeps a task for eight minutes, one a minute is work for ten.
+            # Often below one: if a call takes a task eight minutes, one call a minute keeps ten tasks busy, with headroom.
             per_minute = float(f"{plan.api_requests_per_task_per_minute:.3g}")
             self._tasks.scale_on_request_count("Requests", requests_per_target=per_minute, target_group=target_group)
         if api.hours:

@@ -18,9 +18,9 @@ from stacks.shared.firewall import HttpsOutOnly
 from stacks.shared.lint import tolerate
 from stacks.tasks.service_task import ServiceTask
 
-# From the container's start to the model being loaded.
+# From the start of the container until the model is loaded.
 START_UP = Duration.minutes(5)
-# A task whose event loop no longer turns is replaced. The image has no shell and no curl: the service asks itself.
+# Replaces a task whose event loop hangs. The image has neither shell nor curl, so a verb of the service sends the request.
 LIVENESS = ecs.HealthCheck(
     command=["CMD", "python", "-m", "service", "health"],
     start_period=START_UP,
@@ -28,8 +28,8 @@ LIVENESS = ecs.HealthCheck(
     timeout=Duration.seconds(10),
     retries=3,
 )
-# A version that answers so many requests with errors is worse than the one before. A full service's 503 counts, too:
-# under such a load nobody should deploy.
+# A deployment whose tasks answer this share of requests with 5xx is rolled back. The 503 of an overloaded service counts
+# too: a deployment under such a load should not continue.
 ROLLBACK_ERROR_SHARE = 0.2
 
 ALGORITHMS: Mapping[Routing, elb.TargetGroupLoadBalancingAlgorithmType] = {
@@ -40,14 +40,14 @@ ALGORITHMS: Mapping[Routing, elb.TargetGroupLoadBalancingAlgorithmType] = {
 
 
 class InferenceApi(Construct):
-    """Tasks that transcribe over HTTP behind a load balancer, for callers who have a key.
+    """Tasks that transcribe over HTTP behind a load balancer, for callers with an API key.
 
-    A deploy that does not become ready, or that answers with errors, is rolled back.
+    A deployment is rolled back if its tasks do not become ready or answer too many requests with errors.
 
     Attributes:
         balancer: the load balancer in front of the tasks.
         service: the tasks.
-        keys: the secret that holds the keys of callers, separated by commas; None where the API asks for none.
+        keys: the secret that contains the callers' keys, separated by commas; None if the API requires no key.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class InferenceApi(Construct):
         super().__init__(scope, construct_id)
         api = environment.api
         self.balancer = balancer
-        self.keys = self._demand_keys(task, retain=environment.production) if api.keys else None
+        self.keys = self._require_keys(task, retain=environment.production) if api.keys else None
         task.container.add_port_mappings(ecs.PortMapping(container_port=task.settings.port))
         self.service = self._service(network, cluster, task, environment)
-        # Else the first tasks may start before they are allowed to pull their image.
+        # Otherwise the first tasks may start before their role may pull the image.
         self.service.node.add_dependency(task.obtain_execution_role())
         blue_green = api.strategy is Strategy.BLUE_GREEN
         names = ("Blue", "Green") if blue_green else ("Tasks",)
@@ -77,14 +77,14 @@ class InferenceApi(Construct):
             self,
             "Scaling",
             service=self.service,
-            # A policy counts the requests of one target group, and a deploy moves them to the other.
+            # A policy counts requests of one target group, and a blue/green deployment moves them to the other.
             target_group=None if blue_green else self._target_groups[0],
             plan=environment.plan,
             api=api,
         )
 
-    def _demand_keys(self, task: ServiceTask, *, retain: bool) -> secretsmanager.Secret:
-        """One key to begin with; operators add and remove others."""
+    def _require_keys(self, task: ServiceTask, *, retain: bool) -> secretsmanager.Secret:
+        """Create the secret with one generated key; operators add and remove others."""
         keys = secretsmanager.Secret(
             self,
             "Keys",
@@ -92,7 +92,9 @@ class InferenceApi(Construct):
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=40, exclude_punctuation=True),
             removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
         )
-        acknowledge(keys, rule="SMG4", reason="callers hold the keys, too: only people who tell them can change one")
+        acknowledge(
+            keys, rule="SMG4", reason="callers have the keys too, so rotation needs a person who hands them the new one"
+        )
         task.container.add_secret(variable("api_keys"), ecs.Secret.from_secrets_manager(keys))
         return keys
 
@@ -140,13 +142,13 @@ class InferenceApi(Construct):
                 path=READY_PATH,
                 interval=Duration.seconds(15),
                 healthy_threshold_count=2,
-                # A task that is taken away loses the calls that it has: a minute of silence is needed for that.
+                # Replacing a task loses its calls, so it must fail for a whole minute first.
                 unhealthy_threshold_count=4,
             ),
         )
 
     def _attach(self, task: ServiceTask) -> None:
-        """Send every request to the tasks. In blue/green it is ECS that moves the weights from then on."""
+        """Forward every request to the tasks. With blue/green, ECS changes the weights at each deployment."""
         first, *alternate = self._target_groups
         weighted = [elb.WeightedTargetGroup(target_group=first, weight=100)]
         weighted += [elb.WeightedTargetGroup(target_group=group, weight=0) for group in alternate]
@@ -176,7 +178,7 @@ class InferenceApi(Construct):
             acknowledge(
                 self.service,
                 rule=f"IAM4[Policy::{moves}]",
-                reason="AWS keeps the policy by which ECS moves the weights",
+                reason="AWS maintains the policy that lets ECS change the weights",
             )
 
     def _rollback_alarm(self) -> cloudwatch.Alarm:
@@ -189,12 +191,12 @@ class InferenceApi(Construct):
             datapoints_to_alarm=2,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description="Not for people: rolls back a deploy whose tasks answer requests with 5xx.",
+            alarm_description="Not for people: rolls back a deployment whose tasks answer requests with 5xx.",
         )
 
     @property
     def unhealthy_hosts(self) -> cloudwatch.MathExpression:
-        """Tasks that are registered but not ready."""
+        """Number of tasks that are registered with the load balancer but fail its health check."""
         metrics = {
             f"group{number}": self.balancer.metric(
                 "UnHealthyHostCount", cloudwatch.Stats.MAXIMUM, TargetGroup=group.target_group_full_name
@@ -210,5 +212,5 @@ class InferenceApi(Construct):
 
     @property
     def errors(self) -> cloudwatch.MathExpression:
-        """Answers with a status of 500 and above in a minute."""
+        """Responses with status 5xx per minute."""
         return self.balancer.errors

@@ -12,17 +12,17 @@ from stacks.shared.acknowledge import acknowledge
 from stacks.shared.handover import published
 from stacks.shared.private_bucket import PrivateBucket
 
-# What no rule of a listener sends on.
+# The response to requests that no rule of a listener matches.
 NOTHING_HERE = elb.ListenerAction.fixed_response(404)
 
 
 class InternalBalancer(Construct):
-    """A load balancer that the network and the clients of an environment reach, and nobody else.
+    """A load balancer that only the network and the clients of an environment can reach.
 
     Attributes:
-        load_balancer: logs every request, and drops headers that are not HTTP.
-        listener: HTTPS, to which plain HTTP is redirected; or plain HTTP.
-        url: where it answers.
+        load_balancer: logs every request and drops invalid headers.
+        listener: HTTPS, with a redirect from plain HTTP; or plain HTTP only.
+        url: base URL of the API.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class InternalBalancer(Construct):
             deletion_protection=environment.production,
         )
         logs = PrivateBucket(self, "AccessLogs", expire_days=environment.access_log_days, retain=environment.production)
-        acknowledge(logs, rule="S1", reason="it holds access logs itself; a log of logs would have no end")
+        acknowledge(logs, rule="S1", reason="it contains access logs itself; logging access to logs would never end")
         self.load_balancer.log_access_logs(logs)
         self.listener = self._https() if environment.tls else self._http()
         listeners = [self.listener]
@@ -61,7 +61,7 @@ class InternalBalancer(Construct):
             "Listener",
             port=443,
             certificates=[elb.ListenerCertificate.from_arn(certificate)],
-            # TLS 1.3 and 1.2, forward secrecy, authenticated ciphers only; post-quantum keys for callers who can.
+            # TLS 1.3 and 1.2 with forward secrecy and authenticated ciphers only; post-quantum key exchange if the client can.
             ssl_policy=elb.SslPolicy.TLS13_12_RES_PQ,
             default_action=NOTHING_HERE,
             open=False,
@@ -71,7 +71,7 @@ class InternalBalancer(Construct):
         return self.load_balancer.add_listener("Listener", port=80, default_action=NOTHING_HERE, open=False)
 
     def _named(self) -> str:
-        """Give it a name in the account's zone."""
+        """Add an alias record in the account's hosted zone, and return its name."""
         zone = route53.HostedZone.from_hosted_zone_attributes(
             self,
             "Zone",
@@ -88,7 +88,7 @@ class InternalBalancer(Construct):
 
     @property
     def errors(self) -> cloudwatch.MathExpression:
-        """Answers with a status of 500 and above in a minute, from the targets and from the load balancer itself."""
+        """Responses with status 5xx per minute, from tasks and from the load balancer itself."""
         return cloudwatch.MathExpression(
             expression="FILL(targets, 0) + FILL(balancer, 0)",
             using_metrics={
@@ -101,7 +101,7 @@ class InternalBalancer(Construct):
 
     @property
     def error_share(self) -> cloudwatch.MathExpression:
-        """Part of a minute's requests that targets answered with 500 and above."""
+        """Share of requests per minute that tasks answered with 5xx."""
         return cloudwatch.MathExpression(
             expression="IF(requests > 0, FILL(errors, 0) / requests, 0)",
             using_metrics={
@@ -113,8 +113,8 @@ class InternalBalancer(Construct):
         )
 
     def metric(self, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
-        """A metric of the load balancer by the name that AWS gives it, each minute."""
-        # The library's own metrics cut the listener's ARN into pieces, which cfn-lint refuses across stacks.
+        """A metric of the load balancer by its CloudWatch name, per minute."""
+        # The library's metrics split the listener's ARN, which cfn-lint rejects across stacks.
         return cloudwatch.Metric(
             namespace="AWS/ApplicationELB",
             metric_name=name,

@@ -13,7 +13,7 @@ from stacks.tasks.service_task import ServiceTask
 
 
 class Api(Stack):
-    """Transcription over HTTP for internal tools."""
+    """The API: transcription over HTTP for internal tools."""
 
     def __init__(
         self,

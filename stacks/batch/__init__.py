@@ -1,0 +1,1 @@
+"""Transcription from a queue: workers and their scaling."""

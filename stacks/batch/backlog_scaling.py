@@ -10,21 +10,26 @@ from constructs import Construct
 
 from stacks.shared.metrics import task_count
 
-# Queues that nobody uses and services without tasks report nothing: a gap counts as none.
-ANYTHING = "FILL(waiting, 0) + FILL(working, 0) + FILL(arrivals, 0) > 0"
-NOBODY = "FILL(working, 0) < 1 AND FILL(tasks, 0) < 1"
-# The newest minute is often not reported yet, and a gap counts as none: one minute of the last three is enough.
+# Idle queues and services without tasks report no metrics: a gap counts as zero.
+HAS_WORK = "FILL(waiting, 0) + FILL(working, 0) + FILL(arrivals, 0) > 0"
+HAS_NO_TASK = "FILL(working, 0) < 1 AND FILL(tasks, 0) < 1"
+# The newest minute is often not reported yet and counts as zero, so one minute with work in the last three is enough.
 RECENT_MINUTES = 3
-# A queue that was idle for six hours reports what it holds up to this much later.
+# After six idle hours, SQS may report metrics of a queue this much later.
 QUIET_MINUTES = 15
-# From the decision to add tasks to the metrics that show them; longer than a minute is recent, or one message wakes two.
+# Time until added tasks show in the metrics. Longer than the recent minutes, or one message would wake two tasks.
 SETTLED = Duration.minutes(RECENT_MINUTES + 2)
 
 
 class BacklogScaling(Construct):
-    """A service that follows its queue: to one task on the first message, then by backlog, and back to none.
+    """Scales a service with its queue: from zero on the first message, then by backlog, and back to zero.
 
-    `backlog_per_task` is how many messages, waiting or in work, there may be for each task.
+    Args:
+        service: the service to scale.
+        queue: its queue.
+        arrivals: messages announced per minute, reported sooner than the queue's own metrics.
+        max_tasks: upper limit.
+        backlog_per_task: target for visible and in-flight messages per task.
     """
 
     def __init__(
@@ -43,18 +48,18 @@ class BacklogScaling(Construct):
         self._metrics: Mapping[str, cloudwatch.Metric] = {
             "waiting": queue.metric_approximate_number_of_messages_visible(period=minute),
             "working": queue.metric_approximate_number_of_messages_not_visible(period=minute),
-            # Tasks asked for, not tasks running: those still starting would be asked for again every minute.
+            # Desired, not running tasks: otherwise tasks that are still starting would be requested again every minute.
             "tasks": task_count(service, "DesiredTaskCount"),
             "arrivals": arrivals.with_(period=minute),
         }
         self._target = service.auto_scale_task_count(min_capacity=0, max_capacity=max_tasks)
-        # A target alone never wakes for one message: nothing divided by no tasks is on target. Waking adds a task and
-        # sets no number, so that metrics that come late never shrink a fleet at work.
+        # Target tracking alone never wakes for one message, which is on target for the first task. Waking adds a task
+        # instead of setting a number, so late metrics never shrink a working fleet.
         self._adjust(
             "Wake",
             autoscaling.AdjustmentType.CHANGE_IN_CAPACITY,
             by=1,
-            when=f"IF({ANYTHING} AND {NOBODY}, 1, 0)",
+            when=f"IF({HAS_WORK} AND {HAS_NO_TASK}, 1, 0)",
             minutes=1,
             of=RECENT_MINUTES,
         )
@@ -63,7 +68,7 @@ class BacklogScaling(Construct):
             "Sleep",
             autoscaling.AdjustmentType.EXACT_CAPACITY,
             by=0,
-            when=f"IF({ANYTHING}, 0, 1)",
+            when=f"IF({HAS_WORK}, 0, 1)",
             minutes=QUIET_MINUTES,
             of=QUIET_MINUTES,
         )
@@ -71,7 +76,7 @@ class BacklogScaling(Construct):
     def _adjust(
         self, construct_id: str, kind: autoscaling.AdjustmentType, *, by: int, when: str, minutes: int, of: int
     ) -> None:
-        """Adjust the number of tasks once the expression `when` has been 1 for some `minutes` of the last `of`."""
+        """Adjust the number of tasks when the expression `when` was 1 in `minutes` of the last `of` minutes."""
         step = autoscaling.StepScalingAction(
             self, construct_id, scaling_target=self._target, adjustment_type=kind, cooldown=SETTLED
         )
@@ -95,9 +100,9 @@ class BacklogScaling(Construct):
         alarm.add_alarm_action(actions.ApplicationScalingAction(step))
 
     def _follow(self, backlog_per_task: float) -> None:
-        """Track the backlog of each task, in minutes that all three metrics have reported: a gap moves nothing.
+        """Track the backlog per task. A minute in which one of the three metrics is missing changes nothing.
 
-        The library's own target tracking takes no arithmetic.
+        The library's target tracking supports no metric math.
         """
         queries = [_query(name, self._metrics[name]) for name in ("waiting", "working", "tasks")]
         queries.append(

@@ -10,10 +10,10 @@ from stacks.tasks.service_task import ServiceTask
 
 
 class QueueWorkers(Construct):
-    """Tasks that work through a queue: none while it is empty, as many as the plan allows as it fills.
+    """Tasks that process a queue: none while it is empty, up to the limit of the plan as it fills.
 
-    They run on Spot but for the first few where the environment says so. AWS replaces no Spot task by one on demand when
-    Spot has no capacity: these few are what still works then.
+    The first `on_demand_workers` run on demand, the others on Spot. ECS does not fall back to on-demand capacity when Spot
+    has none, so only the on-demand workers continue then.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class QueueWorkers(Construct):
             assign_public_ip=network.public_tasks,
             security_groups=[HttpsOutOnly(self, "Firewall", vpc=network.vpc)],
             circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
-            # Nobody waits on a worker: a deploy may stop the idle ones before the new ones run.
+            # No caller waits for a worker: a deployment may stop idle ones before new ones run.
             min_healthy_percent=0,
             max_healthy_percent=200,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
-        # Else the first tasks may start before they are allowed to pull their image.
+        # Otherwise the first tasks may start before their role may pull the image.
         self.service.node.add_dependency(task.obtain_execution_role())
         self.scaling = BacklogScaling(
             self,

@@ -14,7 +14,7 @@ from stacks.tasks.service_task import ServiceTask
 
 
 class Batch(Stack):
-    """Transcription of what lands in the recordings bucket."""
+    """Transcription of the recordings that arrive in the recordings bucket."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class Batch(Stack):
         store.recordings.grant_read(task.task_role)
         store.transcripts.grant_read(task.task_role)
         store.transcripts.grant_put(task.task_role)
-        # A worker takes back what says that it is at work.
+        # A worker deletes its marker when it has finished a recording.
         store.transcripts.grant_delete(task.task_role, "running/*")
-        # A worker with a recording in hand asks not to be the one that scaling in stops.
+        # While it processes a recording, a worker protects its task from being scaled in.
         cluster.grant_task_protection(task.task_role)
         acknowledge_wildcards(
             task.task_role,
@@ -68,9 +68,9 @@ class Batch(Stack):
                 store.recordings.arn_for_objects("*"),
                 *(store.transcripts.arn_for_objects(prefix) for prefix in ("*", "running/*")),
             ],
-            reason="recordings come under any name, and a transcript has its recording's",
+            reason="recordings have arbitrary keys, and transcripts are named after them",
         )
         acknowledge_wildcards(
-            task.task_role, resources=[cluster.arn_for_tasks("*")], reason="a task's name is known once it runs"
+            task.task_role, resources=[cluster.arn_for_tasks("*")], reason="the id of a task is known only when it runs"
         )
         CfnOutput(self, "ServiceName", value=self.workers.service.service_name)

@@ -1,0 +1,1 @@
+"""The ECS cluster of both services."""

@@ -7,7 +7,7 @@ from stacks.network.private_network import PrivateNetwork
 
 
 class Cluster(Stack):
-    """The cluster that both services run in, on Fargate and Fargate Spot."""
+    """The cluster of both services, with Fargate and Fargate Spot."""
 
     def __init__(self, scope: Construct, *, environment: Environment, network: PrivateNetwork) -> None:
         super().__init__(scope, "Cluster", termination_protection=environment.production)
@@ -16,7 +16,7 @@ class Cluster(Stack):
             "Cluster",
             vpc=network.vpc,
             enable_fargate_capacity_providers=True,
-            # The number of tasks that the workers' scaling divides by comes from here.
+            # Its task counts are an input of the workers' scaling.
             container_insights_v2=ecs.ContainerInsights.ENHANCED,
         )
         CfnOutput(self, "ClusterName", value=self.cluster.cluster_name)

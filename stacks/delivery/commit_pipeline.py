@@ -4,7 +4,7 @@ from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.delivery.delivery_pipeline import X86_64, DeliveryPipeline, taking
+from stacks.delivery.delivery_pipeline import X86_64, DeliveryPipeline, assume
 from stacks.delivery.pipeline_source import PipelineSource
 from stacks.environments import CommitPlan, Environment, Processor
 from stacks.shared.acknowledge import acknowledge_wildcards
@@ -15,7 +15,7 @@ ARM64 = codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_3_0
 
 
 class CommitPipeline(DeliveryPipeline):
-    """From a commit on the branch to the environment: check and test it, build its image, deploy the image's digest."""
+    """Takes commits of a branch to the environment: test, build the image, deploy it by digest."""
 
     def __init__(
         self,
@@ -40,20 +40,20 @@ class CommitPipeline(DeliveryPipeline):
             scope,
             construct_id,
             source=source,
-            # A commit that waits while another is deployed gives way to a newer one.
+            # A newer commit replaces one that waits for a running deployment.
             mode=codepipeline.ExecutionMode.SUPERSEDED,
             topic=topic,
             environment_name=name,
             log_retention=environment.log_retention,
         )
-        # The tests build the image and run it, too, without Docker.
+        # The tests also build and run the image, in containers of their own instead of Docker's.
         self.test = self.project("Test", ".ci/run", timeout=Duration.hours(1), privileged=True)
         self.build = self.project(
             "Build",
             f"IMAGE_DIGEST=$(python -m delivery build {name} $CODEBUILD_RESOLVED_SOURCE_VERSION)",
             "export IMAGE_DIGEST",
             timeout=Duration.hours(1),
-            # An image is built on the processor that it runs on: emulating the other is many times slower.
+            # Built on the processor that it runs on: emulation is many times slower.
             on=ARM64 if environment.processor is Processor.ARM64 else X86_64,
             privileged=True,
             exports=["IMAGE_DIGEST"],
@@ -61,10 +61,10 @@ class CommitPipeline(DeliveryPipeline):
         )
         images.repository.grant_pull_push(self.build)
         images.repository.grant(self.build, "ecr:DescribeImages")
-        acknowledge_wildcards(self.build, resources=["*"], reason="logging in to a registry takes no resource")
+        acknowledge_wildcards(self.build, resources=["*"], reason="AWS grants registry login on all resources only")
         step = f"python -m delivery deploy {name} $CODEBUILD_RESOLVED_SOURCE_VERSION $IMAGE_DIGEST"
         self.deploy = self.project("Deploy", step, timeout=Duration.hours(1))
-        self.deploy.add_to_role_policy(taking(*bootstrap_roles()))
+        self.deploy.add_to_role_policy(assume(*bootstrap_roles()))
         built = self.action("Build", self.build, namespace="Built")
         self.pipeline.add_stage(stage_name="Test", actions=[self.action("Test", self.test)])
         self.pipeline.add_stage(stage_name="Build", actions=[built])

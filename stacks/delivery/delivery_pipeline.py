@@ -18,16 +18,16 @@ from stacks.shared.private_bucket import PrivateBucket
 from stacks.shared.runbooks import runbook_page
 
 X86_64 = codebuild.LinuxBuildImage.STANDARD_8_0
-# What pip and npm downloaded; both check every file against a lock.
+# Downloads of pip and npm, which both verify against a lock file.
 CACHED = ("/root/.cache/pip/**/*", "/root/.npm/**/*")
 ARTIFACT_DAYS = 7
 
 
 class DeliveryPipeline(Construct):
-    """A pipeline whose steps are programs of the repository: it keeps little, for a short time, and mails its failures.
+    """A pipeline whose steps are commands of the repository. Artifacts expire soon, and failures are mailed.
 
     Attributes:
-        pipeline: of type V2, to which the owner adds stages.
+        pipeline: a V2 pipeline with its source stage; subclasses add the others.
     """
 
     def __init__(
@@ -72,10 +72,16 @@ class DeliveryPipeline(Construct):
         exports: Sequence[str] = (),
         variables: Mapping[str, str] | None = None,
     ) -> codebuild.PipelineProject:
-        """A project that installs the repository's tools and runs steps one by one: the first that fails is the last.
+        """A project that installs the repository's tools and runs `steps` until one fails.
 
-        Its build is privileged where it makes containers, exports what later actions read, and is given the same variables
-        in every action.
+        Args:
+            construct_id: of the project.
+            steps: shell commands.
+            timeout: of a build.
+            on: build image.
+            privileged: needed to run containers in the build.
+            exports: variables that later actions read.
+            variables: environment variables for all actions that run the project.
         """
         project = codebuild.PipelineProject(
             self,
@@ -91,25 +97,27 @@ class DeliveryPipeline(Construct):
             ),
             timeout=timeout,
             queued_timeout=Duration.hours(1),
-            # Each stage has projects of its own, and one run at a time: two at once would be somebody's by hand.
+            # Every stage has its own projects and runs once at a time, so a second concurrent build was started manually.
             concurrent_build_limit=1,
-            # It writes no test reports.
+            # The project writes no test reports.
             grant_report_group_permissions=False,
         )
-        acknowledge(project, rule="CB4", reason="artifacts are encrypted with the keys of S3, as all buckets are")
+        acknowledge(project, rule="CB4", reason="artifacts are encrypted with S3-managed keys, like all buckets")
         own_logs = Stack.of(self).format_arn(
             service="logs",
             resource="log-group",
             resource_name=f"/aws/codebuild/{project.project_name}:*",
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
-        acknowledge_wildcards(project, resources=[own_logs], reason="the library grants a project its own logs")
+        acknowledge_wildcards(
+            project, resources=[own_logs], reason="the library grants a project access to its own logs"
+        )
         return project
 
     def action(
         self, name: str, project: codebuild.IProject, *, order: int = 1, namespace: str = "", **variables: str
     ) -> actions.CodeBuildAction:
-        """Run a project on the source, with variables of this action alone; what it exports is read by namespace."""
+        """An action that runs a project on the source, with variables for this action only; exports go to `namespace`."""
         return actions.CodeBuildAction(
             action_name=name,
             project=project,
@@ -122,22 +130,22 @@ class DeliveryPipeline(Construct):
         )
 
     def _acknowledge(self) -> None:
-        acknowledge(self._artifacts, rule="S1", reason="it holds the source of a run, which the pipeline alone reads")
+        acknowledge(self._artifacts, rule="S1", reason="it contains the source of a run, which only the pipeline reads")
         acknowledge_wildcards(
             self,
             actions=[*S3_READ, *S3_PUT, "s3:DeleteObject*"],
             resources=[self._artifacts.arn_for_objects("*")],
-            reason="the pipeline names each run's artifacts, and the projects what they keep from run to run",
+            reason="the pipeline chooses the keys of artifacts, and projects those of their caches",
         )
 
 
-def taking(*roles: str) -> iam.PolicyStatement:
-    """What lets a project take roles."""
+def assume(*roles: str) -> iam.PolicyStatement:
+    """A statement that allows a project to assume roles."""
     return iam.PolicyStatement(actions=["sts:AssumeRole"], resources=list(roles))
 
 
 def _steps(steps: Sequence[str], exports: Sequence[str]) -> dict[str, object]:
-    """A build specification: tools from their locks, then the steps, with the programs of the repository on the path."""
+    """A build specification that installs the locked tools, puts them on the path, and runs the steps."""
     return {
         "version": "0.2",
         "env": {"shell": "bash", "git-credential-helper": "yes", "exported-variables": list(exports)},

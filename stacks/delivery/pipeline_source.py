@@ -17,13 +17,13 @@ ACTION = "Source"
 
 
 class PipelineSource(Construct):
-    """Where a pipeline gets its commits, and what starts it: pushes to a branch, or tags.
+    """The source of a pipeline, and its triggers: pushes to a branch, or tags.
 
-    Connection and repository are known to the account only, which tells them by SSM parameters.
+    The account stores the names of connection and repository in SSM parameters.
 
     Attributes:
-        output: the source, for the steps after it.
-        action: the first step of the pipeline.
+        output: the source artifact for later actions.
+        action: the source action.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class PipelineSource(Construct):
         clone: bool,
         parameter_path: ParameterPath,
     ) -> None:
-        """With `clone` each step gets the repository with its history and tags instead of the commit's files alone."""
+        """With `clone`, actions get the repository with history and tags instead of the files of one commit."""
         super().__init__(scope, construct_id)
         self.output = codepipeline.Artifact("Source")
         self._branch, self._clone = branch, clone
@@ -52,7 +52,7 @@ class PipelineSource(Construct):
                 branch=branch,
                 output=self.output,
                 code_build_clone_output=clone,
-                # What starts a pipeline is said below, for branches and tags alike.
+                # `_start` adds the trigger, for branches and tags alike.
                 trigger=actions.CodeCommitTrigger.NONE,
             )
         else:
@@ -75,22 +75,22 @@ class PipelineSource(Construct):
             self._trigger(pipeline, codepipeline.GitPushFilter(branches_includes=[self._branch]))
 
     def start_on_tags(self, pipeline: codepipeline.Pipeline, *, tags: Sequence[str]) -> None:
-        """Run for the commit of each new tag that fits one of the patterns."""
+        """Run for the commit of each new tag that matches one of the patterns."""
         if self._repository:
             self._start(pipeline, reference="tag", names=[{"wildcard": tag} for tag in tags])
         else:
             self._trigger(pipeline, codepipeline.GitPushFilter(tags_includes=list(tags)))
 
     def admit(self, pipeline: codepipeline.Pipeline, *, cloning: Sequence[codebuild.Project]) -> None:
-        """Let the pipeline, and the projects that clone, use the connection."""
+        """Allow the pipeline, and the projects that clone, to use the connection."""
         if self._repository:
             return
-        # New connections have ARNs of the service's new name; the library grants the old name's permission only.
+        # New connections have ARNs with the service's new name, but the library grants the old permission only.
         use = iam.PolicyStatement(actions=["codeconnections:UseConnection"], resources=[self._connection])
         pipeline.add_to_role_policy(use)
         for project in cloning:
             project.add_to_role_policy(use)
-        # GitLab's groups nest: a repository may have more parts than an owner and a name.
+        # Groups of GitLab nest: the path of a repository may have more parts than owner and name.
         cfn = pipeline.node.default_child
         assert isinstance(cfn, codepipeline.CfnPipeline)  # noqa: S101 -- tells the type checker what the L2 makes
         cfn.add_property_override("Stages.0.Actions.0.Configuration.FullRepositoryId", self._name)
@@ -102,7 +102,7 @@ class PipelineSource(Construct):
         )
 
     def _start(self, pipeline: codepipeline.Pipeline, *, reference: str, names: Sequence[object]) -> None:
-        """CodeCommit tells EventBridge of a new commit, and EventBridge starts the pipeline with just that one."""
+        """Start the pipeline from CodeCommit's events, with exactly the commit that an event names."""
         assert self._repository  # noqa: S101 -- only then
         starter = iam.Role(self, "Starter", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
         starter.add_to_policy(

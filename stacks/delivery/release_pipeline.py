@@ -7,7 +7,7 @@ from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.delivery.delivery_pipeline import DeliveryPipeline, taking
+from stacks.delivery.delivery_pipeline import DeliveryPipeline, assume
 from stacks.delivery.pipeline_source import PipelineSource
 from stacks.delivery.release_role import ReleaseRole
 from stacks.environments import Environment, ReleasePlan, parameter_name
@@ -16,15 +16,15 @@ from stacks.shared.handover import published
 from stacks.shared.images import Images
 
 COMMIT = "$CODEBUILD_RESOLVED_SOURCE_VERSION"
-# Who wants a release has it looked at within a week, or tags again.
+# A release that is not approved within a week fails; a new tag starts another.
 APPROVAL = Duration.days(7)
 
 
 class ReleasePipeline(DeliveryPipeline):
-    """From a tag to production: the image that the tag's commit got when it was built, never another one.
+    """Takes the image of a tagged commit to production, without building it again.
 
-    Each stage has a project of its own, which takes the role of its environment and may read the images of the one
-    before: what runs in stage cannot reach production.
+    Each stage has its own projects, which assume the release role of their environment and may read the images of the
+    environment before it: the projects of stage cannot reach production.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ReleasePipeline(DeliveryPipeline):
             scope,
             construct_id,
             source=source,
-            # Releases wait for each other: none is lost, and none overtakes another.
+            # Releases queue: none is dropped, and none overtakes another.
             mode=codepipeline.ExecutionMode.QUEUED,
             topic=topic,
             environment_name=environment.name,
@@ -65,14 +65,14 @@ class ReleasePipeline(DeliveryPipeline):
             project = self._project(name.title(), name, roles={name: self._role(name)}, images=images)
             self._release(name, project, gate=False)
         if plan.gate:
-            # Only what serves is what the next release is compared with.
+            # The report of the image in production becomes the baseline of the next release.
             record = self._step("Record", self._project("Record", own, roles={own: role.role_arn}))
             self.pipeline.add_stage(stage_name="Record", actions=[record])
         source.start_on_tags(self.pipeline, tags=plan.tags)
         source.admit(self.pipeline, cloning=self._projects)
 
     def _release(self, name: str, project: codebuild.PipelineProject, *, gate: bool) -> None:
-        """A stage that brings the image to an environment, deploys and checks it, and measures it where that is asked."""
+        """Add a stage that copies the image to an environment, deploys and checks it, and measures it if `gate` is true."""
         steps = ("Promote", "Release", *(("Gate",) if gate else ()))
         self.pipeline.add_stage(
             stage_name=name.title(),
@@ -92,7 +92,6 @@ class ReleasePipeline(DeliveryPipeline):
                 )
             ],
         )
-
         acknowledge_wildcards(
             self.pipeline, actions=["kms:GenerateDataKey*"], reason="the library's grant to write to an encrypted topic"
         )
@@ -103,7 +102,7 @@ class ReleasePipeline(DeliveryPipeline):
     def _project(
         self, construct_id: str, name: str, *, roles: Mapping[str, str], images: Images | None = None
     ) -> codebuild.PipelineProject:
-        """What runs a stage's steps in an environment: with roles where they work, with this account's images to read."""
+        """A project for the steps in environment `name`, which assumes `roles` and, if given, reads `images` to copy them."""
         variables = {f"ROLE_{at.upper()}": arn for at, arn in roles.items()}
         if images:
             variables[f"REPOSITORY_{self._own.upper()}"] = images.uri
@@ -116,14 +115,14 @@ class ReleasePipeline(DeliveryPipeline):
             exports=["IMAGE_DIGEST"],
             variables=variables,
         )
-        project.add_to_role_policy(taking(*roles.values()))
+        project.add_to_role_policy(assume(*roles.values()))
         if images:
             images.repository.grant_pull(project)
             images.repository.grant(project, "ecr:DescribeImages")
-            acknowledge_wildcards(project, resources=["*"], reason="logging in to a registry takes no resource")
+            acknowledge_wildcards(project, resources=["*"], reason="AWS grants registry login on all resources only")
         self._projects.append(project)
         return project
 
     def _role(self, name: str) -> str:
-        """The role of another environment, told by its own stack in the same account, or by a person."""
+        """ARN of another environment's release role, published by its stack in this account, or by a person."""
         return published(self, path=parameter_name(name, "release-role-arn"))

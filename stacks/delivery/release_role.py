@@ -8,14 +8,17 @@ from stacks.shared.bootstrap import bootstrap_roles
 from stacks.shared.handover import publish, published
 from stacks.shared.images import Images
 
-NO_LESS = "AWS offers it for no narrower resource"
+NO_LESS = "AWS supports no narrower resource"
 
 
 class ReleaseRole(iam.Role):
-    """What a release may do in an environment; the projects of one release pipeline take it, and nobody else.
+    """A role with the permissions of a release in an environment; only projects of one release pipeline may assume it.
 
-    Where images are built it reads them. Where they are brought it stores them, deploys them through the roles of the
-    CDK's bootstrap, and looks whether what was deployed works.
+    It reads images. If the environment receives images, it also stores them, deploys them through the roles of
+    `cdk bootstrap`, and checks the deployed services.
+
+    Args:
+        by: name of the environment that has the release pipeline.
     """
 
     def __init__(
@@ -23,20 +26,20 @@ class ReleaseRole(iam.Role):
     ) -> None:
         own = by == environment.name
         account = Aws.ACCOUNT_ID if own else published(scope, path=environment.parameter("release-account"))
-        # CloudFormation begins the name of a role with that of its stack.
+        # The name of a role that CloudFormation chooses begins with the name of its stack.
         projects = f"arn:{Aws.PARTITION}:iam::{account}:role/{name_prefix(by)}-Delivery-*"
         super().__init__(
             scope,
             construct_id,
             assumed_by=iam.AccountPrincipal(account).with_conditions({"ArnLike": {"aws:PrincipalArn": projects}}),
             description=f"Taken by releases of {by}",
-            # A role that takes a role gets no longer session.
+            # AWS limits role chaining to sessions of one hour.
             max_session_duration=Duration.hours(1),
         )
         images.repository.grant_pull(self)
         images.repository.grant(self, "ecr:DescribeImages")
-        acknowledge_wildcards(self, resources=["*"], reason="logging in to a registry takes no resource")
-        self._look(environment)
+        acknowledge_wildcards(self, resources=["*"], reason="AWS grants registry login on all resources only")
+        self._describe_stacks(environment)
         if environment.images_from:
             images.repository.grant_push(self)
             self._copy(environment.images_from)
@@ -44,23 +47,25 @@ class ReleaseRole(iam.Role):
             self._check(environment)
         publish(self, parameter_path=environment.parameter, release_role_arn=self.role_arn)
 
-    def _look(self, environment: Environment) -> None:
-        """Find what the environment's stacks made."""
+    def _describe_stacks(self, environment: Environment) -> None:
+        """Find the resources of the environment's stacks."""
         stacks = self._arn("cloudformation", "stack", environment.stack_name("*/*"))
         self._may("cloudformation:DescribeStacks", "cloudformation:DescribeStackResources", on=stacks)
-        acknowledge_wildcards(self, resources=[stacks], reason="the stacks of this environment, whose ids AWS chooses")
+        acknowledge_wildcards(self, resources=[stacks], reason="AWS chooses the ids of this environment's stacks")
 
     def _copy(self, images_from: str) -> None:
-        """Read the images where they come from, if that is this account: one login then serves both repositories."""
+        """Read the source repository, if it is in this account: one login then works for both repositories."""
         source = self._arn("ecr", "repository", f"{name_prefix(images_from)}-registry-*")
         self._may("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", on=source)
-        acknowledge_wildcards(self, resources=[source], reason="the repository of one environment, named by AWS")
+        acknowledge_wildcards(
+            self, resources=[source], reason="AWS chooses the name of the source environment's repository"
+        )
 
     def _check(self, environment: Environment) -> None:
-        """See whether services run, the load balancer reaches them, and alarms are silent."""
+        """Check services, target health and alarms."""
         services = self._arn("ecs", "service", environment.stack_name("*"))
         self._may("ecs:DescribeServices", on=services)
-        acknowledge_wildcards(self, resources=[services], reason="the services of this environment, named by AWS")
+        acknowledge_wildcards(self, resources=[services], reason="AWS chooses the names of this environment's services")
         self._may("elasticloadbalancing:DescribeTargetHealth", "cloudwatch:DescribeAlarms", on="*")
         acknowledge_wildcards(self, resources=["*"], reason=NO_LESS)
 

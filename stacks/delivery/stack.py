@@ -11,7 +11,7 @@ from stacks.shared.images import Images
 
 
 class Delivery(Stack):
-    """How the environment gets what it runs: pipelines that stand here, and what a pipeline elsewhere may do here."""
+    """Pipelines of the environment, and the role that a release pipeline assumes in it."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, "Delivery", termination_protection=environment.production)

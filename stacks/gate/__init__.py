@@ -1,0 +1,1 @@
+"""The task that measures an image before its release."""

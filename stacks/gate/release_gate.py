@@ -11,20 +11,20 @@ from stacks.shared.private_bucket import PrivateBucket
 from stacks.tasks.service_task import ServiceTask
 
 VERB = "evaluate"
-# Recordings with their truth, which people put there, and what each image made of them.
+# Prefixes of the golden recordings with their reference transcripts, and of the reports on each image.
 GOLDEN, REPORTS = "golden", "reports"
-# A replaced report or recording is of interest for as long as somebody may ask why a release was stopped.
+# Old reports and recordings explain why an earlier release was stopped.
 OLD_VERSION_DAYS = 180
 
 
 class ReleaseGate(Construct):
     """A task that measures an image on golden recordings and compares it with the last release.
 
-    It runs when a release asks for it, and costs nothing in between.
+    It runs only when a release starts it, and costs nothing in between.
 
     Attributes:
-        bucket: golden recordings and reports; kept when its stack is deleted, because people heard and wrote them down.
-        connections: its firewall, for the model's store.
+        bucket: golden recordings and reports; kept when its stack is deleted, because people transcribed the recordings.
+        connections: security group of the task, for the model store.
     """
 
     def __init__(
@@ -39,14 +39,12 @@ class ReleaseGate(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.bucket = PrivateBucket(self, "Bucket", expire_days=None, old_version_days=OLD_VERSION_DAYS, retain=True)
-        acknowledge(
-            self.bucket, rule="S1", reason="releases and the people who tend the recordings read it, nobody else"
-        )
+        acknowledge(self.bucket, rule="S1", reason="only releases and the maintainers of the golden recordings read it")
         firewall = HttpsOutOnly(self, "Firewall", vpc=network.vpc)
         self.connections = ec2.Connections(security_groups=[firewall])
         self._grant(task, cluster, release_role_arn)
         subnets = network.vpc.select_subnets(subnet_group_name=network.task_subnets.subnet_group_name).subnet_ids
-        # What it takes to run the task, which only the account knows.
+        # A release reads these to start the task.
         for name, value in {
             "Manifest": self.bucket.s3_url_for_object(f"{GOLDEN}/manifest.json"),
             "Reports": self.bucket.s3_url_for_object(REPORTS),
@@ -60,7 +58,7 @@ class ReleaseGate(Construct):
             CfnOutput(scope, name, value=value)
 
     def _grant(self, task: ServiceTask, cluster: ecs.Cluster, release_role_arn: str) -> None:
-        """The task reads recordings and writes reports; a release starts it, reads its log, and files its report."""
+        """The task reads recordings and writes reports. A release runs the task, reads its log, and copies its report."""
         reports = f"{REPORTS}/*"
         role = iam.Role.from_role_arn(self, "Release", release_role_arn)
         self.bucket.grant_read(task.task_role)
@@ -78,6 +76,6 @@ class ReleaseGate(Construct):
                 grantee,
                 actions=[*S3_READ, *S3_PUT],
                 resources=[self.bucket.arn_for_objects(name) for name in ("*", reports)],
-                reason="recordings and reports come under any name",
+                reason="golden recordings and reports have arbitrary keys",
             )
-        acknowledge_wildcards(role, resources=[tasks], reason="a task's name is known once it runs")
+        acknowledge_wildcards(role, resources=[tasks], reason="the id of a task is known only when it runs")

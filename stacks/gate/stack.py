@@ -13,7 +13,7 @@ from stacks.tasks.service_task import ServiceTask
 
 
 class Gate(Stack):
-    """What a release is measured by, in the environment that it reaches first."""
+    """The release gate, in the environment that releases reach first."""
 
     def __init__(
         self,

@@ -1,0 +1,1 @@
+"""Stores for model weights that are not in the image."""

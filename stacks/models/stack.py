@@ -8,7 +8,7 @@ from stacks.network.private_network import PrivateNetwork
 
 
 class Models(Stack):
-    """The models of an environment whose image does not bring its own."""
+    """The model store of an environment whose image does not contain the model."""
 
     def __init__(self, scope: Construct, *, environment: Environment, network: PrivateNetwork) -> None:
         super().__init__(scope, "Models", termination_protection=environment.production)

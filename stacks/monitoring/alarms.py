@@ -12,12 +12,12 @@ from stacks.shared.metrics import CallMetrics, task_count
 from stacks.shared.published_store import PublishedStore
 from stacks.shared.runbooks import runbook_page
 
-# A task is woken, placed, given its image and model within a few minutes; longer means that none comes.
+# A task starts within a few minutes, image and model included. After this time it is not going to.
 START_MINUTES = 15
 
 
 class Alarms(Construct):
-    """What wakes a person, when it starts and when it ends; each alarm names the page that says what to do.
+    """Alarms for people, sent when they start and when they end. Each names its runbook.
 
     Attributes:
         all: every alarm, the API's first.
@@ -46,7 +46,7 @@ class Alarms(Construct):
             metric=api.errors,
             threshold=1,
             periods=5,
-            meaning="The API has answered requests with 5xx for five minutes.",
+            meaning="The API has returned 5xx errors in each of the last five minutes.",
             runbook="api-errors",
         )
         self._watch(
@@ -54,17 +54,17 @@ class Alarms(Construct):
             metric=api.unhealthy_hosts,
             threshold=1,
             periods=5,
-            meaning="A task of the API has not been ready for five minutes.",
+            meaning="At least one API task has failed its health check for five minutes.",
             runbook="unhealthy-hosts",
         )
         calls = CallMetrics(environment=environment.name, verb="api")
         self._watch(
             "SlowCalls",
             metric=calls.latency(cloudwatch.Stats.p(99)).with_(period=Duration.minutes(15)),
-            # From where callers are about to be cut off; one long recording alone may get there, so twice in a row.
+            # Close to the deadline at which callers are cut off. One long recording may get there, hence two periods in a row.
             threshold=int(PLANNED_SHARE * environment.api_settings.job_deadline_seconds),
             periods=2,
-            meaning="For half an hour, one call in a hundred took so long that its deadline was in danger.",
+            meaning="For 30 minutes, the slowest 1 % of API calls have come close to their deadline.",
             runbook="slow-calls",
         )
 
@@ -75,7 +75,7 @@ class Alarms(Construct):
             metric=store.dead_letters.metric_approximate_number_of_messages_visible(period=minute),
             threshold=1,
             periods=1,
-            meaning=f"A recording failed {environment.max_receives} times and waits in the dead-letter queue.",
+            meaning=f"At least one recording failed {environment.max_receives} times and is in the dead-letter queue.",
             runbook="dead-letters",
         )
         self._watch(
@@ -83,7 +83,7 @@ class Alarms(Construct):
             metric=store.queue.metric_approximate_age_of_oldest_message(period=minute),
             threshold=environment.plan.oldest_message_alarm_seconds,
             periods=1,
-            meaning="A recording has waited so long that its deadline is in danger.",
+            meaning="The oldest recording has waited so long that it may miss its deadline.",
             runbook="oldest-message",
         )
         self._watch(
@@ -99,7 +99,7 @@ class Alarms(Construct):
             ),
             threshold=1,
             periods=START_MINUTES,
-            meaning=f"Recordings have waited for {START_MINUTES} minutes, and no batch task runs.",
+            meaning=f"Recordings have been waiting for {START_MINUTES} minutes, but no worker is running.",
             runbook="no-worker",
         )
 
@@ -113,7 +113,7 @@ class Alarms(Construct):
         meaning: str,
         runbook: str,
     ) -> None:
-        """Alarm once `metric` was at or above `threshold` for some periods; what is not reported is not wrong."""
+        """Alarm if `metric` was at or above `threshold` for some periods in a row. Missing data is no alarm."""
         alarm = cloudwatch.Alarm(
             self,
             construct_id,

@@ -12,7 +12,7 @@ from stacks.environments import Environment
 from stacks.shared.metrics import CallMetrics, task_count
 from stacks.shared.published_store import PublishedStore
 
-# What CloudWatch divides a row of widgets into.
+# Width of a CloudWatch dashboard.
 COLUMNS = 24
 HOUR, MINUTE = Duration.hours(1), Duration.minutes(1)
 
@@ -20,7 +20,7 @@ HOUR, MINUTE = Duration.hours(1), Duration.minutes(1)
 class Dashboard(cloudwatch.Dashboard):
     """An environment at a glance: alarms, the API, the queue, the fleets, and what an audio hour costs.
 
-    Lines across a graph are what the environment's workload and settings promise.
+    Horizontal lines in a graph show the limits that follow from the environment's workload and settings.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Dashboard(cloudwatch.Dashboard):
         self.add_widgets(self._audio_hours(), self._cost(dollars_per_audio_hour))
 
     def _latency(self) -> cloudwatch.GraphWidget:
-        """Percentiles, and the mean without the slowest hundredth."""
+        """Percentiles, and the mean without the slowest 1 %."""
         return _graph(
             "API latency",
             "seconds",
@@ -106,7 +106,7 @@ class Dashboard(cloudwatch.Dashboard):
         )
 
     def _cost(self, planned: float) -> cloudwatch.GraphWidget:
-        """Of the time in which tasks worked; the budget sees the rest."""
+        """Cost of the time in which tasks processed calls; idle time shows in the budget only."""
         return _graph(
             "Cost per audio hour",
             "US dollars",

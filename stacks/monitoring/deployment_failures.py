@@ -10,7 +10,7 @@ from stacks.shared.runbooks import runbook_page
 
 
 class DeploymentFailures(events.Rule):
-    """Tells a topic when a deployment of a service fails, which its circuit breaker or its alarm decides."""
+    """Notifies a topic when the circuit breaker or the rollback alarm of a service fails a deployment."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, services: Sequence[ecs.FargateService], topic: sns.ITopic

@@ -4,16 +4,16 @@ from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-# The estimate leaves out storage, logs and data, and its prices are one region's: the limit is not the alarm.
+# The estimate omits storage, logs and data transfer, and uses the prices of one region; the alarm leaves room for both.
 ALARM_PERCENT = 125
 
 
 class Spending(Construct):
-    """A monthly budget over what carries some tags; tells a topic when the month is, or will be, well above it.
+    """A monthly budget for resources with some tags. Notifies a topic when actual or forecast cost is well above it.
 
     Args:
-        dollars: what the month is expected to cost.
-        tags: of what counts; cost-allocation tags that the account has activated.
+        dollars: expected cost of a month.
+        tags: cost-allocation tags of the resources that count; the account must have activated them.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Spending(Construct):
             notifications_with_subscribers=[
                 budget.NotificationWithSubscribersProperty(
                     notification=budget.NotificationProperty(
-                        # A forecast needs five weeks of history; until then, what was spent has to do.
+                        # A forecast needs five weeks of history; until then only the actual cost can notify.
                         notification_type=kind,
                         comparison_operator="GREATER_THAN",
                         threshold=ALARM_PERCENT,
@@ -50,5 +50,5 @@ class Spending(Construct):
                 for kind in ("FORECASTED", "ACTUAL")
             ],
         )
-        # Else the budget may be there before the topic lets it in.
+        # Otherwise the budget may be created before it is allowed to publish to the topic.
         self.budget.node.add_dependency(topic.node.find_child("Policy"))

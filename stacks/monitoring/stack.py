@@ -17,7 +17,7 @@ from stacks.shared.published_store import PublishedStore
 
 
 class Monitoring(Stack):
-    """What a person looks at, and what wakes one."""
+    """Dashboard, alarms, notices of failed deployments, and the budget."""
 
     def __init__(self, scope: Construct, *, environment: Environment, api: InferenceApi, workers: QueueWorkers) -> None:
         super().__init__(scope, "Monitoring", termination_protection=environment.production)

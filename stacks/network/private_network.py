@@ -9,13 +9,14 @@ from stacks.shared.lint import tolerate
 
 
 class PrivateNetwork(Construct):
-    """A network over explicit zones in which nothing can be reached from outside.
+    """A network over explicit zones that cannot be reached from the internet.
 
     Attributes:
         vpc: the network.
         cidr: its addresses.
-        task_subnets: where tasks run; `public_tasks` says whether they need a public address to reach AWS.
-        inner_subnets: where internal load balancers stand.
+        task_subnets: subnets for tasks.
+        public_tasks: whether tasks need a public address to reach AWS.
+        inner_subnets: subnets for internal load balancers.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class PrivateNetwork(Construct):
             availability_zones=[f"{Aws.REGION}{zone}" for zone in plan.zones],
             nat_gateways=1 if plan.egress is Egress.NAT else 0,
             subnet_configuration=_subnets(plan),
-            # CloudFormation cannot take away the rules that the group is born with: the library's function does.
+            # CloudFormation cannot remove the rules that the default group is created with; a Lambda function of the library does.
             restrict_default_security_group=True,
         )
         closed = Stack.of(self).node.find_child("Custom::VpcRestrictDefaultSGCustomResourceProvider")
@@ -47,7 +48,7 @@ class PrivateNetwork(Construct):
             self._replace_internet()
 
     def _record(self, retention: logs.RetentionDays) -> None:
-        """Keep who talked to whom, and who was refused; not what was said."""
+        """Log accepted and rejected connections; flow logs contain no payload."""
         self.flows = logs.LogGroup(self, "Flows", retention=retention, removal_policy=RemovalPolicy.DESTROY)
         self.vpc.add_flow_log(
             "FlowLog",
@@ -56,7 +57,7 @@ class PrivateNetwork(Construct):
         )
 
     def _replace_internet(self) -> None:
-        """An interface in each zone for each service that a task calls; what else there is stays out of reach."""
+        """Add an interface endpoint in each zone for each AWS service that a task calls; no other service is reachable."""
         group = ec2.SecurityGroup(
             self, "Endpoints", vpc=self.vpc, allow_all_outbound=False, description="HTTPS from the network to AWS"
         )
@@ -67,7 +68,7 @@ class PrivateNetwork(Construct):
 
 
 def _subnets(plan: NetworkPlan) -> list[ec2.SubnetConfiguration]:
-    """Subnets of each zone: tasks get nearly everything, the load balancer or the NAT gateway beside them a little."""
+    """Subnets of each zone: a wide one for tasks, a narrow one for the load balancer or the NAT gateway."""
     inner = ec2.SubnetType.PRIVATE_WITH_EGRESS if plan.egress is Egress.NAT else ec2.SubnetType.PRIVATE_ISOLATED
     public = plan.egress is Egress.PUBLIC
     wide, narrow = plan.task_mask, NARROW_MASK
@@ -75,5 +76,5 @@ def _subnets(plan: NetworkPlan) -> list[ec2.SubnetConfiguration]:
         ec2.SubnetConfiguration(name="Inner", subnet_type=inner, cidr_mask=narrow if public else wide),
         ec2.SubnetConfiguration(name="Outer", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=wide if public else narrow),
     ]
-    # The library hands out addresses in this order: the large subnets first, so that none is left over between.
+    # The library allocates addresses in this order: large subnets first leave no gaps.
     return subnets[:1] if plan.egress is Egress.ENDPOINTS else sorted(subnets, key=lambda subnet: subnet.cidr_mask or 0)

@@ -6,7 +6,7 @@ from stacks.network.private_network import PrivateNetwork
 
 
 class Network(Stack):
-    """The environment's own network."""
+    """The network of the environment."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         self._zones = [f"{environment.region}{letter}" for letter in environment.network.zones]
@@ -18,5 +18,5 @@ class Network(Stack):
 
     @property
     def availability_zones(self) -> list[str]:
-        """The zones of the environment: the library would look an account's up, and synth with made-up ones till then."""
+        """The zones of the environment. The library would look them up in the account, and use dummies until then."""
         return self._zones

@@ -6,12 +6,12 @@ from stacks.shared.acknowledge import acknowledge_wildcards
 from stacks.shared.bootstrap import ROLES, bootstrap_roles
 from stacks.shared.published_store import PublishedStore
 
-# Why some rights to look are on all resources.
-NO_LESS = "AWS offers listing, query results and metrics for no narrower resource"
+# The reason for read permissions on all resources.
+NO_LESS = "AWS supports no narrower resource for lists, query results and metrics"
 
 
 class _Role(iam.Role):
-    """A role that one principal of the account may take for an hour at a time."""
+    """A role that one principal of the account may assume, for sessions of at most an hour."""
 
     def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str, description: str) -> None:
         super().__init__(
@@ -23,14 +23,14 @@ class _Role(iam.Role):
         )
 
     def may(self, *actions: str, on: list[str], because: str = "", **conditions: dict[str, str]) -> None:
-        """Allow actions on resources, where conditions hold; `because` says why a resource ends in a wildcard."""
+        """Allow actions on resources under conditions; `because` is the reason for wildcards in the resources."""
         self.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=on, conditions=conditions))
         if because:
             acknowledge_wildcards(self, resources=on, reason=because)
 
 
 class Deployer(_Role):
-    """Deploys with the CDK, through the roles that its bootstrap made, and does nothing else itself."""
+    """Deploys with the CDK: may assume the bootstrap roles, and has no other permission."""
 
     def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str) -> None:
         super().__init__(scope, construct_id, principal_arn=principal_arn, description="Deploys with the CDK")
@@ -38,9 +38,10 @@ class Deployer(_Role):
 
 
 class Operator(_Role):
-    """Keeps the service running: reads logs and metrics, restarts tasks, redrives dead letters; hears and reads no call.
+    """Keeps the service running: reads logs and metrics, restarts tasks, redrives dead letters.
 
-    Which recordings there are, and why one has no transcript, an operator sees: nobody could reconcile them otherwise.
+    An operator can read neither recordings nor transcripts, but lists both and reads why a recording failed: needed to
+    reconcile recordings with transcripts.
     """
 
     def __init__(
@@ -57,12 +58,12 @@ class Operator(_Role):
         self._redrive(store)
         self._reconcile(store)
         self._restart(cluster_name)
-        self._look(stacks)
+        self._observe(stacks)
 
     def _redrive(self, store: PublishedStore) -> None:
         dead, alive = store.dead_letters.queue_arn, store.queue.queue_arn
         moves = ("StartMessageMoveTask", "CancelMessageMoveTask", "ListMessageMoveTasks")
-        # SQS moves with the rights of the one who asks.
+        # SQS moves messages with the caller's permissions.
         self.may(*(f"sqs:{verb}" for verb in (*moves, "ReceiveMessage", "DeleteMessage")), on=[dead])
         self.may("sqs:SendMessage", on=[alive])
         self.may("sqs:GetQueueAttributes", "sqs:GetQueueUrl", on=[dead, alive])
@@ -71,7 +72,7 @@ class Operator(_Role):
         self.may("s3:ListBucketVersions", on=[store.recordings.bucket_arn])
         self.may("s3:ListBucket", on=[store.transcripts.bucket_arn])
         reasons = [store.transcripts.arn_for_objects(f"{kind}/*") for kind in ("failed", "running")]
-        self.may("s3:GetObject", on=reasons, because="why there is no transcript, and who is at one")
+        self.may("s3:GetObject", on=reasons, because="the failure reasons, and the markers of workers")
 
     def _restart(self, cluster_name: str) -> None:
         stack = Stack.of(self)
@@ -81,14 +82,14 @@ class Operator(_Role):
             for kind in ("service", "task")
         )
         self.may("ecs:DescribeClusters", on=[cluster])
-        whole = "the cluster runs this service only"
+        whole = "the cluster runs only the services of this environment"
         self.may("ecs:UpdateService", "ecs:DescribeServices", on=[services], because=whole)
         self.may("ecs:StopTask", "ecs:DescribeTasks", on=[tasks], because=whole)
         self.may("ecs:ListServices", "ecs:ListTasks", on=["*"], because=NO_LESS, ArnEquals={"ecs:cluster": cluster})
 
-    def _look(self, stacks: str) -> None:
+    def _observe(self, stacks: str) -> None:
         stack = Stack.of(self)
-        # CloudFormation begins the name of a log group with that of its stack.
+        # The name of a log group that CloudFormation chooses begins with the name of its stack.
         groups = stack.format_arn(service="logs", resource=f"log-group:{stacks}")
         reading = ("FilterLogEvents", "GetLogEvents", "DescribeLogStreams", "StartQuery")
         self.may(*(f"logs:{verb}" for verb in reading), on=[groups], because="the log groups of this environment")
@@ -106,7 +107,7 @@ class Operator(_Role):
 
 
 class Analyst(_Role):
-    """Reads transcripts; hears no recording."""
+    """Reads transcripts, but no recordings."""
 
     def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str, store: PublishedStore) -> None:
         super().__init__(scope, construct_id, principal_arn=principal_arn, description="Reads transcripts")
@@ -114,5 +115,5 @@ class Analyst(_Role):
         self.may(
             "s3:GetObject",
             on=[store.transcripts.arn_for_objects("transcripts/*")],
-            because="every transcript, nothing else",
+            because="all transcripts, and nothing else in the bucket",
         )

@@ -8,7 +8,7 @@ from stacks.shared.published_store import PublishedStore
 
 
 class People(Stack):
-    """Who may do what, as three roles; who takes them is known to the account only."""
+    """Three roles for people. The account names the principals that may assume them, as SSM parameters."""
 
     def __init__(self, scope: Construct, *, environment: Environment, cluster_name: str) -> None:
         super().__init__(scope, "People", termination_protection=environment.production)

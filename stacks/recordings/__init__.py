@@ -1,0 +1,1 @@
+"""Buckets and queues for recordings and transcripts."""

@@ -11,10 +11,14 @@ from stacks.shared.private_bucket import PrivateBucket
 
 
 class RecordingsStore(Construct):
-    """Where recordings arrive and transcripts leave, and the queue that holds one message per recording.
+    """Buckets for recordings and transcripts, and a queue with one message for each recording.
 
-    A message that was received `max_receives` times without being deleted waits in `dead_letters`. Who read or wrote
-    an object of either bucket is in `access_logs`.
+    Attributes:
+        recordings: bucket for recordings.
+        transcripts: bucket for transcripts.
+        access_logs: bucket for the access logs of both.
+        queue: a message for each object written to `recordings`.
+        dead_letters: messages that were received `max_receives` times and not deleted.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
@@ -28,7 +32,7 @@ class RecordingsStore(Construct):
             self, "Transcripts", expire_days=environment.transcript_days, retain=retain, access_logs=self.access_logs
         )
         removal = RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY
-        # A message keeps its age when it moves, so the dead-letter queue must hold longer than the queue.
+        # A moved message keeps its age, so the dead-letter queue needs a longer retention than the queue.
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
@@ -52,8 +56,8 @@ class RecordingsStore(Construct):
         self._publish(environment)
 
     def _announce(self) -> events.Rule:
-        """Put a message on the queue for every object written to the recordings bucket."""
-        # The bucket construct's own switch deploys a Lambda function for this one property.
+        """Send a message to the queue for every object written to the recordings bucket."""
+        # `event_bridge_enabled` of the bucket construct would deploy a Lambda function that sets this one property.
         bucket = self.recordings.node.default_child
         assert isinstance(bucket, s3.CfnBucket)  # noqa: S101 -- tells the type checker what the L2 always makes
         bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
@@ -67,12 +71,12 @@ class RecordingsStore(Construct):
                 detail_type=["Object Created"],
                 detail={"bucket": {"name": [self.recordings.bucket_name]}},
             ),
-            # An event that cannot be put on the queue is kept beside the recordings that failed.
+            # Events that cannot be delivered to the queue are kept with the failed recordings.
             targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
         )
 
     def _publish(self, environment: Environment) -> None:
-        """Tell the stacks that use the store what its parts are called."""
+        """Publish the names of buckets, queues and rule for the stacks that use them."""
         publish(
             self,
             parameter_path=environment.parameter,

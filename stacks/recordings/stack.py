@@ -6,7 +6,7 @@ from stacks.recordings.recordings_store import RecordingsStore
 
 
 class Recordings(Stack):
-    """Recordings in, transcripts out, and the queue between them."""
+    """Buckets for recordings and transcripts, and the queue between them."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, "Recordings", termination_protection=environment.production)

@@ -4,12 +4,12 @@ from constructs import Construct
 
 from stacks.shared.handover import ParameterPath, publish
 
-# The layers of earlier builds, which each build replaces; never deployed, because a task names its image by digest.
+# Tag of the build cache. Every build overwrites it; it is never deployed, because tasks name images by digest.
 CACHE_TAG = "cache"
 
 
 class ImageRepository(ecr.Repository):
-    """Where the service's images are kept: scanned, never overwritten, the newest `images_kept` of them."""
+    """The repository of the service's images: scanned on push, immutable tags, the newest `images_kept` are kept."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, images_kept: int, retain: bool, parameter_path: ParameterPath

@@ -6,7 +6,7 @@ from stacks.registry.image_repository import ImageRepository
 
 
 class Registry(Stack):
-    """The repository of the service's images; deployed before the first image exists."""
+    """The image repository, in a stack of its own because it must exist before the first image."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, "Registry", termination_protection=environment.production)

@@ -1,4 +1,4 @@
-"""Findings of the AwsSolutions policy pack that a construct accepts, each with its reason; docs/policy.md."""
+"""Accepts findings of the AwsSolutions policy pack, each with its reason; see docs/policy.md."""
 
 import json
 from collections.abc import Sequence
@@ -9,26 +9,26 @@ from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct, IValidation
 
 PACK = "AwsSolutions"
-# What the library's grants on a bucket contain.
+# The wildcard actions in the library's grants on a bucket.
 S3_READ = ("s3:GetBucket*", "s3:GetObject*", "s3:List*")
 S3_PUT = ("s3:Abort*",)
 
 
 def acknowledge(construct: IConstruct, *, rule: str, reason: str) -> None:
-    """Accept one rule's finding, such as `S1`, on a construct and on what it contains."""
+    """Accept the finding of a rule, such as `S1`, on a construct and everything inside it."""
     Validations.of(construct).acknowledge(Acknowledgment(id=f"{PACK}::{PACK}-{rule}", reason=reason))
 
 
 def acknowledge_wildcards(
     construct: IConstruct, *, actions: Sequence[str] = (), resources: Sequence[str] = (), reason: str
 ) -> None:
-    """Accept wildcards in the policies of a construct: exactly these actions and resources, as they stand there."""
+    """Accept wildcards in the policies of a construct: exactly these actions and resources, in the policies' spelling."""
     construct.node.add_validation(_Wildcards(construct, actions, resources, reason))
 
 
 @jsii.implements(IValidation)
 class _Wildcards:
-    """Acknowledges just before templates are written: a finding quotes how stacks refer to each other, known only then."""
+    """Acknowledges late: findings quote references between stacks, which are resolved just before synthesis."""
 
     def __init__(self, construct: IConstruct, actions: Sequence[str], resources: Sequence[str], reason: str) -> None:
         self._construct, self._actions, self._resources, self._reason = construct, actions, resources, reason
@@ -43,7 +43,7 @@ class _Wildcards:
 
 
 def _flat(value: Any) -> str:
-    """A resolved value in the pack's own spelling."""
+    """A resolved value in the spelling that the pack uses in its findings."""
     match value:
         case str():
             return value.replace("${", "<").replace("}", ">")

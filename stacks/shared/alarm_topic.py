@@ -7,14 +7,14 @@ from constructs import Construct
 
 
 class AlarmTopic(sns.Topic):
-    """Mails what goes wrong to one address; encrypted, and written by the services that watch and by nobody else."""
+    """An encrypted topic that mails alarms to one address. Only CloudWatch, Budgets and EventBridge may publish to it."""
 
     def __init__(self, scope: Construct, construct_id: str, *, address: str) -> None:
-        # SNS's own key is free, but lets no other service write.
+        # The AWS-managed key of SNS is free, but other services cannot publish with it.
         key = kms.Key(
             scope,
             f"{construct_id}Key",
-            description="Encrypts what alarms say",
+            description="Encrypts alarm messages",
             enable_key_rotation=True,
             pending_window=Duration.days(7),
             removal_policy=RemovalPolicy.DESTROY,
@@ -24,7 +24,7 @@ class AlarmTopic(sns.Topic):
         for service, conditions in (
             ("cloudwatch.amazonaws.com", own_account),
             ("budgets.amazonaws.com", own_account),
-            # EventBridge does not say for whom it publishes to an encrypted topic: the condition would refuse it.
+            # EventBridge sends no source account when it publishes to an encrypted topic: the condition would refuse it.
             ("events.amazonaws.com", {}),
         ):
             publisher = iam.ServicePrincipal(service)

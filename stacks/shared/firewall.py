@@ -3,7 +3,7 @@ from constructs import Construct
 
 
 class HttpsOutOnly(ec2.SecurityGroup):
-    """Lets nothing in, and nothing out but HTTPS: what a task needs to reach AWS."""
+    """Allows outbound HTTPS, which tasks need to reach AWS, and nothing else in either direction."""
 
     def __init__(self, scope: Construct, construct_id: str, *, vpc: ec2.IVpc) -> None:
         super().__init__(scope, construct_id, vpc=vpc, allow_all_outbound=False)

@@ -7,12 +7,12 @@ from stacks.shared.handover import ParameterPath, published
 
 
 class Images(Construct):
-    """An environment's image repository as the stacks see it that pull from it and push to it.
+    """The image repository of an environment, for the stacks that pull from it or push to it.
 
     Attributes:
-        repository: found by the name that its own stack published.
-        host: the registry that the repository is in.
-        uri: where images are pulled from, without tag or digest.
+        repository: looked up by the name that the registry stack published.
+        host: of the registry, without the repository.
+        uri: of the repository, without tag or digest.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, parameter_path: ParameterPath) -> None:
@@ -23,5 +23,5 @@ class Images(Construct):
         self.uri = f"{self.host}/{name}"
 
     def grant_pull(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let somebody run the images."""
+        """Allow a principal to pull images."""
         return self.repository.grant_pull(grantee)

@@ -3,7 +3,7 @@ from constructs import IConstruct
 
 
 def tolerate(resource: IConstruct, *, rule: str, reason: str) -> None:
-    """Let cfn-lint pass over one rule on one resource; the reason goes into the template beside it."""
+    """Ignore one cfn-lint rule on one resource. The reason is written into the resource's metadata."""
     cfn = resource.node.default_child or resource
     if not isinstance(cfn, CfnResource):
         raise TypeError(f"resource: got {resource.node.path!r}, expected a construct that makes one resource")

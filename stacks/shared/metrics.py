@@ -1,4 +1,4 @@
-"""Metrics that more than one construct reads: the service's own, and how many tasks ECS counts."""
+"""Metrics that several constructs read: those of the service, and the task counts of ECS."""
 
 from dataclasses import dataclass
 
@@ -11,35 +11,35 @@ from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallMetrics:
-    """What the service writes of each call, by environment and by verb (`api` or `worker`)."""
+    """Metrics that the service emits for each call, by environment and verb (`api` or `worker`)."""
 
     environment: str
     verb: str
 
     def latency(self, statistic: str) -> cloudwatch.Metric:
-        """From a call's first byte to its end, in seconds."""
+        """Seconds from the first byte of a call to its result."""
         return self._metric(Metric.LATENCY, statistic)
 
     def queue_wait(self, statistic: str) -> cloudwatch.Metric:
-        """From a call's arrival to its start, in seconds."""
+        """Seconds that a call waits before processing starts."""
         return self._metric(Metric.QUEUE_WAIT, statistic)
 
     def real_time_factor(self, statistic: str) -> cloudwatch.Metric:
-        """Processing time over audio time."""
+        """Processing time divided by audio time."""
         return self._metric(Metric.REAL_TIME_FACTOR, statistic)
 
     @property
     def audio_seconds(self) -> cloudwatch.Metric:
-        """Seconds of recording transcribed."""
+        """Seconds of audio transcribed."""
         return self._metric(Metric.AUDIO_SECONDS, cloudwatch.Stats.SUM)
 
     @property
     def cost(self) -> cloudwatch.Metric:
-        """Dollars of task time."""
+        """Dollars for the task time that calls took."""
         return self._metric(Metric.COST, cloudwatch.Stats.SUM)
 
     def calls(self, outcome: Outcome) -> cloudwatch.Metric:
-        """Calls that ended so."""
+        """Number of calls with an outcome."""
         return self._metric(Metric.CALLS, cloudwatch.Stats.SUM, **{OUTCOME_DIMENSION: outcome})
 
     def _metric(self, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
@@ -53,7 +53,7 @@ class CallMetrics:
 
 
 def task_count(service: ecs.FargateService, name: str) -> cloudwatch.Metric:
-    """Tasks of a service in each minute, by Container Insights: `DesiredTaskCount` or `RunningTaskCount`."""
+    """A task count of Container Insights, each minute: `DesiredTaskCount` or `RunningTaskCount`."""
     return cloudwatch.Metric(
         namespace="ECS/ContainerInsights",
         metric_name=name,

@@ -6,9 +6,11 @@ from constructs import Construct
 class PrivateBucket(s3.Bucket):
     """A bucket that is private, encrypted, versioned and TLS-only, whose objects age out.
 
-    `retain` keeps the bucket when its stack is deleted; otherwise it goes too, once somebody emptied it. Requests to it
-    are recorded in `access_logs`, under its own name within the construct. Without `expire_days` objects stay; what was
-    overwritten or deleted goes after `old_version_days`, which follow `expire_days` unless given.
+    Args:
+        expire_days: age at which objects expire; None keeps them.
+        old_version_days: age at which overwritten and deleted versions expire; `expire_days` by default.
+        retain: keep the bucket when its stack is deleted; otherwise it is deleted too, provided that it is empty.
+        access_logs: bucket for its access logs, under the construct id as prefix.
     """
 
     def __init__(

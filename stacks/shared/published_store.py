@@ -10,36 +10,36 @@ from stacks.shared.handover import ParameterPath, published
 
 
 class PublishedStore(Construct):
-    """A recordings store as the stacks see it that use it, found by the names that its own stack published."""
+    """The recordings store, for other stacks: looked up by the names that the recordings stack published."""
 
     def __init__(self, scope: Construct, construct_id: str, *, parameter_path: ParameterPath) -> None:
         super().__init__(scope, construct_id)
         self._parameter_path = parameter_path
 
-    # Each is looked up where it is used only: CloudFormation complains about a parameter that nobody reads.
+    # Looked up on first use: cfn-lint warns about a template parameter that is not used.
     @cached_property
     def recordings(self) -> s3.IBucket:
-        """Where recordings arrive."""
+        """Bucket for recordings."""
         return s3.Bucket.from_bucket_name(self, "Recordings", self._name("recordings-bucket"))
 
     @cached_property
     def transcripts(self) -> s3.IBucket:
-        """Where transcripts leave."""
+        """Bucket for transcripts."""
         return s3.Bucket.from_bucket_name(self, "Transcripts", self._name("transcripts-bucket"))
 
     @cached_property
     def queue(self) -> sqs.IQueue:
-        """A message per recording."""
+        """Queue with a message for each recording."""
         return self._queue("Queue", "queue-name")
 
     @cached_property
     def dead_letters(self) -> sqs.IQueue:
-        """Messages that failed too often."""
+        """Queue for messages that failed too often."""
         return self._queue("DeadLetters", "dead-letter-queue-name")
 
     @property
     def arrivals(self) -> cloudwatch.Metric:
-        """Recordings announced per minute."""
+        """Uploads of recordings that EventBridge matched, per minute."""
         return cloudwatch.Metric(
             namespace="AWS/Events",
             metric_name="MatchedEvents",

@@ -1,6 +1,6 @@
-"""Where alarms and messages send the person who reads them."""
+"""Runbooks that alarms and other messages to people name."""
 
 
 def runbook_page(name: str) -> str:
-    """Where the repository says what to do."""
+    """Path of a runbook in the repository."""
     return f"docs/runbooks/{name}.md"

@@ -1,0 +1,1 @@
+"""The Fargate task definition that the API, the workers and the gate share."""

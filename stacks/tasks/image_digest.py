@@ -3,7 +3,7 @@ from constructs import Construct
 
 
 class ImageDigest(CfnParameter):
-    """The image to run, named at deploy time: without a default, a deploy that forgets it is refused by name."""
+    """Template parameter for the digest of the image. It has no default, so a deployment without it fails and names it."""
 
     def __init__(self, scope: Construct) -> None:
         super().__init__(
@@ -11,6 +11,6 @@ class ImageDigest(CfnParameter):
             "ImageDigest",
             type="String",
             allowed_pattern="^sha256:[0-9a-f]{64}$",
-            constraint_description="the digest of an image in the environment's registry, sha256: and 64 hex digits",
-            description="Digest of the service's image, such as the one that the registry shows after a push.",
+            constraint_description="the digest of an image in the environment's registry, sha256: followed by 64 hex digits",
+            description="Digest of the service's image, as the registry shows it after a push.",
         )

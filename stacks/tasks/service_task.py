@@ -11,12 +11,12 @@ from stacks.shared.acknowledge import acknowledge, acknowledge_wildcards
 from stacks.shared.images import Images
 from stacks.tasks.image_digest import ImageDigest
 
-# Nobody in particular: what the service reads is readable for all, what it writes is in /tmp.
+# An unprivileged user: the service's files are world-readable, and it writes to /tmp only.
 NOBODY = "65534:65534"
 
 
 class ServiceTask(ecs.FargateTaskDefinition):
-    """One container that runs a verb of the service: not as root, on a root it cannot write, with no capabilities."""
+    """A task of one container that runs a verb of the service: unprivileged user, read-only root, no capabilities."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class ServiceTask(ecs.FargateTaskDefinition):
                 cpu_architecture=ecs.CpuArchitecture.of(environment.processor),
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
-            # Fargate has no tmpfs: the writable /tmp is a volume, which takes its owner and mode from the image's.
+            # Fargate has no tmpfs: the writable /tmp is a volume, with owner and mode of the image's /tmp.
             volumes=[ecs.Volume(name="tmp")],
         )
         self.settings = settings
@@ -48,13 +48,13 @@ class ServiceTask(ecs.FargateTaskDefinition):
         )
         linux = ecs.LinuxParameters(self, "Linux", init_process_enabled=True)
         linux.drop_capabilities(ecs.Capability.ALL)
-        # Not the library's own image of a repository: that takes a digest which is unknown at synth for a tag.
+        # `from_ecr_repository` would take the digest, a token at synth, for a tag.
         image = ecs.ContainerImage.from_registry(f"{images.uri}@{digest.value_as_string}")
         images.grant_pull(self.obtain_execution_role())
         acknowledge_wildcards(
-            self.obtain_execution_role(), resources=["*"], reason="logging in to a registry takes no resource"
+            self.obtain_execution_role(), resources=["*"], reason="AWS grants registry login on all resources only"
         )
-        acknowledge(self, rule="ECS2", reason="the settings hold nothing secret; keys come from the vault")
+        acknowledge(self, rule="ECS2", reason="the settings contain no secrets; API keys come from Secrets Manager")
         self.container = self.add_container(
             "Service",
             image=image,
@@ -62,14 +62,14 @@ class ServiceTask(ecs.FargateTaskDefinition):
             environment=replace(settings, image=digest.value_as_string).to_environ(),
             health_check=health_check,
             user=NOBODY,
-            # The agent that opens shells writes beside the service.
+            # The agent of ECS Exec writes to the root file system.
             readonly_root_filesystem=not environment.ecs_exec,
             linux_parameters=linux,
             stop_timeout=Duration.seconds(settings.stop_timeout_seconds),
             logging=ecs.LogDrivers.aws_logs(
                 stream_prefix=verb,
                 log_group=self.log_group,
-                # A log that cannot be delivered must not stop a transcription.
+                # A log line that cannot be delivered must not block transcription.
                 mode=ecs.AwsLogDriverMode.NON_BLOCKING,
             ),
         )
