@@ -1,4 +1,4 @@
-"""Every setting of the service: one environment variable each, read once, validated where it is read.
+"""The service's settings: one environment variable each, read and validated once.
 
 Standard library only: the stacks import this module to write a container's environment
 (`Settings(...).to_environ()`), so infrastructure and service cannot disagree.
@@ -14,12 +14,12 @@ PREFIX = "WHISPER_"
 
 # Fargate sends SIGKILL at most this long after SIGTERM.
 MAX_STOP_TIMEOUT_SECONDS = 120
-# An Application Load Balancer accepts no longer idle timeout.
+# The longest idle timeout that an Application Load Balancer accepts.
 MAX_IDLE_TIMEOUT_SECONDS = 4000
-# … and waits no longer for a target that leaves to finish its requests.
+# The longest time that it gives a deregistered target to finish its requests.
 MAX_DRAIN_SECONDS = 3600
 
-# What Whisper's multilingual tokenizer knows, as ISO 639 codes.
+# The languages of Whisper's multilingual tokenizer, as ISO 639 codes.
 _CODES = (
     "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi"
     " hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn"
@@ -51,7 +51,7 @@ Check = Callable[[Any], bool]
 
 
 def setting(default: Any, doc: str, *, expected: str, check: Check) -> Any:
-    """A dataclass field that carries its documentation, its rule and the rule's wording."""
+    """A dataclass field with its documentation, its rule and the rule's wording."""
     return field(default=default, metadata={"doc": doc, "expected": expected, "check": check})
 
 
@@ -64,7 +64,7 @@ def _anything(default: str, doc: str) -> Any:
 
 
 def _secret(doc: str, *, expected: str, check: Check) -> Any:
-    """A setting that is never written by `to_environ`, nor shown: the container gets it from a vault."""
+    """A setting that is never shown and that `to_environ` omits: the container gets it from a vault."""
     metadata = {"doc": doc, "expected": expected, "check": check, "secret": True}
     return field(default="", repr=False, metadata=metadata)
 
@@ -89,7 +89,7 @@ class Settings:
     )
     model_sha256: str = _text(
         "",
-        "Digest of the model's files, which the start checks; empty checks nothing.",
+        "SHA-256 over the model's files, checked at the start; empty checks nothing.",
         expected="64 lower-case hex digits, or nothing",
         check=lambda v: v == "" or (len(v) == 64 and set(v) <= set("0123456789abcdef")),
     )
@@ -115,19 +115,19 @@ class Settings:
     max_upload_bytes: int = _between(
         1_073_741_824, 1024, 5_368_709_120, "Largest upload accepted, in bytes; a larger one is refused."
     )
-    max_running: int = _between(4, 1, 64, "Requests that the engine works on at once, taking turns.")
-    lanes: int = _between(2, 1, 16, "Recordings that a worker has in hand at once, taking turns.")
+    max_running: int = _between(4, 1, 64, "Requests that the engine works on at once, a batch of each in turn.")
+    lanes: int = _between(2, 1, 16, "Recordings that a worker works on at once, a batch of each in turn.")
     max_waiting: int = _between(
-        16, 0, 10_000, "Requests that may wait beside them; one more is answered 503 with Retry-After."
+        16, 0, 10_000, "Requests that may wait for a slot; one more is answered 503 with Retry-After."
     )
     decode_memory_bytes: int = _between(
-        1_073_741_824, 134_217_728, 17_179_869_184, "Memory the audio decoder's process may take, in bytes."
+        1_073_741_824, 134_217_728, 17_179_869_184, "Memory limit of the audio decoder's process, in bytes."
     )
     decode_timeout_seconds: int = _between(
-        300, 1, 3600, "Time the audio decoder's process may take for one recording, in seconds."
+        300, 1, 3600, "Time limit of the audio decoder's process for one recording, in seconds."
     )
     job_deadline_seconds: int = _between(
-        3600, 60, 14_400, "Time one recording may take from start to result, in seconds; derives every other limit."
+        3600, 60, 14_400, "Time limit from start to result of one recording, in seconds; other limits derive from it."
     )
     host: str = _text("127.0.0.1", "Address the HTTP server binds.")
     port: int = _between(8000, 1, 65_535, "Port the HTTP server binds.")
@@ -136,15 +136,15 @@ class Settings:
         0.0, 0.0, 1000.0, "Price of the task in US dollars an hour, for the cost metric."
     )
     api_keys: str = _secret(
-        "Keys of the HTTP callers, separated by commas or as a JSON list; empty asks for none.",
+        "API keys that HTTP callers may use, separated by commas or as a JSON list; empty disables authentication.",
         expected="keys of 16 printable characters or more, separated by commas or as a JSON list, or nothing",
         check=lambda v: v == "" or _are_keys(_keys(v)),
     )
-    # At synth these are placeholders that CloudFormation fills, so that nothing is known of their form.
-    image: str = _anything("", "Digest of the image that runs, which every transcript tells.")
-    queue_url: str = _anything("", "URL of the queue that announces recordings; the worker's.")
-    recordings_bucket: str = _anything("", "Bucket that recordings arrive in; the worker's.")
-    transcripts_bucket: str = _anything("", "Bucket that takes the transcripts; the worker's.")
+    # Tokens at synth: their format cannot be checked.
+    image: str = _anything("", "Digest of the running image, recorded in every transcript.")
+    queue_url: str = _anything("", "URL of the queue that announces recordings; for the worker.")
+    recordings_bucket: str = _anything("", "Bucket in which recordings arrive; for the worker.")
+    transcripts_bucket: str = _anything("", "Bucket for the transcripts; for the worker.")
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -155,10 +155,10 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Read every `WHISPER_…` variable of `environ`; the others keep their defaults.
+        """Read every `WHISPER_…` variable of `environ`; settings without one keep their defaults.
 
         Raises:
-            SettingError: a value does not parse or does not fit, or a `WHISPER_…` name is unknown.
+            SettingError: a value does not parse or breaks its rule, or a `WHISPER_…` name is unknown.
         """
         known = {variable(f.name): f for f in fields(cls)}
         values: dict[str, Any] = {}
@@ -168,29 +168,29 @@ class Settings:
             if name not in known:
                 raise SettingError(name, text, f"one of the known settings: {', '.join(sorted(known))}")
             f = known[name]
-            # Blank is no way to say that anybody may call.
+            # A blank secret must not disable authentication.
             if "secret" in f.metadata and not text.strip():
                 raise SettingError(name, text, f.metadata["expected"].removesuffix(", or nothing"))
             values[f.name] = _parse(name, text, type(f.default), f.metadata["expected"])
         return cls(**values)
 
     def to_environ(self) -> dict[str, str]:
-        """The environment that `from_environ` reads back to these settings, every variable explicit but the secrets."""
+        """The environment that `from_environ` reads back: a variable for every setting except the secrets."""
         return {variable(f.name): str(getattr(self, f.name)) for f in fields(self) if "secret" not in f.metadata}
 
     @property
     def accepted_keys(self) -> tuple[str, ...]:
-        """The keys of the HTTP callers; none where nobody is asked for one."""
+        """The API keys that HTTP callers may use; empty if authentication is disabled."""
         return _keys(self.api_keys)
 
     @property
     def visibility_timeout_seconds(self) -> int:
-        """How long a silent worker keeps its message: short, so that a killed one is replaced soon."""
+        """How long a lease lasts without a heartbeat: short, so that another worker soon retries after a kill."""
         return max(60, self.job_deadline_seconds // 20)
 
     @property
     def heartbeat_seconds(self) -> int:
-        """How often a working worker extends its message; two heartbeats may be lost."""
+        """How often a worker extends its lease; two heartbeats may be lost."""
         return self.visibility_timeout_seconds // 3
 
     @property
@@ -200,17 +200,17 @@ class Settings:
 
     @property
     def idle_timeout_seconds(self) -> int:
-        """How long the load balancer keeps a connection on which nothing was sent yet."""
+        """How long the load balancer keeps a connection without traffic."""
         return min(MAX_IDLE_TIMEOUT_SECONDS, self.job_deadline_seconds + 60)
 
     @property
     def drain_seconds(self) -> int:
-        """How long a task that is replaced may finish the requests it has."""
+        """How long a task that is being replaced may take to finish its requests."""
         return min(MAX_DRAIN_SECONDS, self.job_deadline_seconds)
 
 
 def variable(field_name: str) -> str:
-    """The environment variable that carries a field of `Settings`."""
+    """The environment variable of a field of `Settings`."""
     return PREFIX + field_name.upper()
 
 
@@ -219,7 +219,7 @@ def _keys(text: str) -> tuple[str, ...]:
         try:
             return tuple(map(str, json.loads(text)))
         except ValueError:
-            return ("",)  # no key, and refused as one
+            return ("",)  # not a valid key, so it is refused
     return tuple(key.strip() for key in text.split(",")) if text else ()
 
 

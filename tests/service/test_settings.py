@@ -12,13 +12,13 @@ DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "settings.md"
 
 
 def test_settings_survive_the_environment() -> None:
-    """What infrastructure writes is what the service reads."""
+    """The service reads back the environment that infrastructure writes."""
     settings = Settings(model="small", language="fr", window_seconds=12.5, port=9000)
     assert Settings.from_environ(settings.to_environ()) == settings
 
 
 def test_settings_ignore_foreign_variables() -> None:
-    """Only WHISPER_ variables are ours."""
+    """Only `WHISPER_…` variables belong to the service."""
     assert Settings.from_environ({"PATH": "/bin", "PORT": "1"}) == Settings()
 
 
@@ -36,8 +36,8 @@ def test_settings_ignore_foreign_variables() -> None:
         ("WHISPER_MODLE", "base", "one of the known settings: WHISPER_API_KEYS, WHISPER_BATCH_SIZE"),
     ],
 )
-def test_setting_refused_names_variable_value_and_expectation(name: str, value: str, expected: str) -> None:
-    """A setting that does not parse, does not fit or does not exist is refused by name."""
+def test_refusal_names_variable_value_and_expectation(name: str, value: str, expected: str) -> None:
+    """A setting that does not parse, breaks its rule or does not exist is refused by name."""
     with pytest.raises(SettingError) as refusal:
         Settings.from_environ({name: value})
     assert str(refusal.value).startswith(f"{name}: got {value!r}, expected {expected}")
@@ -45,7 +45,7 @@ def test_setting_refused_names_variable_value_and_expectation(name: str, value: 
 
 @pytest.mark.parametrize("deadline", [60, 600, 3600, 14_400])
 def test_limits_follow_the_job_deadline(deadline: int) -> None:
-    """Two heartbeats may be lost, a task is never killed later than Fargate allows, no connection idles out first."""
+    """Two heartbeats may be lost, Fargate accepts the stop timeout, and no connection times out before the deadline."""
     settings = Settings(job_deadline_seconds=deadline)
     assert 3 * settings.heartbeat_seconds <= settings.visibility_timeout_seconds
     assert settings.stop_timeout_seconds <= MAX_STOP_TIMEOUT_SECONDS
@@ -53,7 +53,7 @@ def test_limits_follow_the_job_deadline(deadline: int) -> None:
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    """The table in the docs and the code say the same."""
+    """The table in docs/settings.md agrees with the code."""
     rows = re.findall(r"^\| `(WHISPER_\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", DOCUMENT.read_text(), re.MULTILINE)
     documented = {name: (default.strip("`"), expected, text) for name, default, expected, text in rows}
     assert documented == {
@@ -62,8 +62,8 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 
 @pytest.mark.parametrize("text", ["0123456789abcdef, fedcba9876543210", '["0123456789abcdef", "fedcba9876543210"]'])
-def test_keys_come_as_a_line_or_as_a_list(text: str) -> None:
-    """Both are what people keep in a vault."""
+def test_keys_are_a_line_or_a_list(text: str) -> None:
+    """Secrets Manager may hold either form."""
     settings = Settings.from_environ({"WHISPER_API_KEYS": text})
     assert settings.accepted_keys == ("0123456789abcdef", "fedcba9876543210")
 
@@ -71,15 +71,15 @@ def test_keys_come_as_a_line_or_as_a_list(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", " ", "[]", "[", "short", "0123456789abcdef,", '["0123456789abcdef"', "0123456789 abcdef"]
 )
-def test_keys_that_are_none_are_refused_and_not_shown(text: str) -> None:
-    """A secret that is blank, cut or too short stops the start: it never means that anybody may call."""
+def test_invalid_keys_are_refused_and_not_shown(text: str) -> None:
+    """A secret that is blank, cut off or too short stops the start: it never disables authentication."""
     with pytest.raises(SettingError, match=r"^WHISPER_API_KEYS: got .*, expected keys of 16 ") as refusal:
         Settings.from_environ({"WHISPER_API_KEYS": text})
     assert text.strip() in {"", "[", "[]"} or text not in str(refusal.value)
 
 
 def test_secret_is_neither_written_nor_shown() -> None:
-    """A template, a log and a traceback hold a container's environment, and never a key."""
+    """Templates, logs and tracebacks contain settings, but never a key."""
     settings = Settings(api_keys="0123456789abcdef")
     assert "WHISPER_API_KEYS" not in settings.to_environ()
     assert "0123456789abcdef" not in repr(settings)
