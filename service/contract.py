@@ -1,15 +1,15 @@
-"""The words that the service and the stacks must agree on, beside its settings; standard library only."""
+"""The names that the service and the stacks must agree on, besides its settings; standard library only."""
 
 from enum import StrEnum
 
-# Paths that load balancers and container health checks ask for.
+# Paths that load balancers and container health checks request.
 LIVE_PATH = "/healthz"
 READY_PATH = "/readyz"
 
-# The environment variable in which ECS gives a task the address of its agent.
+# The environment variable that holds the URI of the agent beside a task; ECS sets it.
 AGENT_VARIABLE = "ECS_AGENT_URI"
 
-# How a setting or an option names an object or a folder in S3.
+# Settings and options name objects and folders in S3 with this scheme.
 S3_SCHEME = "s3://"
 
 METRIC_NAMESPACE = "WhisperFargate"
@@ -18,7 +18,7 @@ OUTCOME_DIMENSION = "Outcome"
 
 
 class Metric(StrEnum):
-    """What the service measures of each call, by the name that CloudWatch knows it under."""
+    """The measurements of each call, by their names in CloudWatch."""
 
     LATENCY = "Latency"
     QUEUE_WAIT = "QueueWait"
@@ -35,7 +35,10 @@ class Outcome(StrEnum):
 
     SUCCEEDED = "succeeded"
     PARTIAL = "partial"  # transcribed, but some of the recording was missing
-    REFUSED = "refused"  # the caller's mistake
-    BUSY = "busy"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
+    REFUSED = "refused"  # the request or the recording is at fault
+    BUSY = "busy"  # no slot is free, or the task is stopping
+    STORAGE_FAULT = "storage_fault"  # S3 or SQS is unreachable, or denies the request
+    DISK_FULL = "disk_full"
+    DEADLINE = "deadline"  # the job took longer than its deadline
+    CANCELLED = "cancelled"  # the caller has gone, or the message was returned or taken over
+    FAILED = "failed"  # a defect of the service

@@ -1,14 +1,14 @@
-"""Structured logs and embedded metrics: one JSON object a line, and never a word of what was said.
+"""Structured logs and embedded metrics: one JSON object a line, and never a word of a transcript.
 
-CloudWatch reads the metrics out of the log lines themselves (embedded metric format); dashboards and alarms
-read them by the names below.
+CloudWatch extracts the metrics from the log lines (embedded metric format); dashboards and alarms read them by the
+names of `service.contract`.
 """
 
 import json
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from threading import Lock
 from typing import Any, TextIO
 
 from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, Metric, Outcome
-from service.errors import RequestError, RetryLater
+from service.errors import AwsDenied, AwsUnavailable, Busy, DeadlineExceeded, DiskFull, Draining, RequestError
 
-# As CloudWatch names them.
+# In CloudWatch's words.
 UNITS = {
     Metric.LATENCY: "Seconds",
     Metric.QUEUE_WAIT: "Seconds",
@@ -29,13 +29,23 @@ UNITS = {
     Metric.CALLS: "Count",
 }
 
+OUTCOMES: Mapping[type[Exception], Outcome] = {
+    RequestError: Outcome.REFUSED,
+    Busy: Outcome.BUSY,
+    Draining: Outcome.BUSY,
+    AwsUnavailable: Outcome.STORAGE_FAULT,
+    AwsDenied: Outcome.STORAGE_FAULT,
+    DiskFull: Outcome.DISK_FULL,
+    DeadlineExceeded: Outcome.DEADLINE,
+}
+
 logger = logging.getLogger("service")
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class JsonFormatter(logging.Formatter):
-    """A log record as one line of JSON; what `log` was given becomes its fields."""
+    """A log record as one line of JSON, with the keyword arguments of `log` as fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON."""
@@ -57,19 +67,19 @@ def configure(stream: TextIO = sys.stdout) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # Its lines name hosts and files, and say nothing that an operator acts on.
+    # Their lines name hosts and files, and give an operator nothing to act on.
     for noisy in ("httpx2", "httpcore2", "huggingface_hub", "faster_whisper", "botocore", "boto3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def log(message: str, **facts: object) -> None:
-    """Log what happened, with facts that hold nothing private: no text, no file name, no key."""
+    """Log an event, with facts that hold nothing private: no text, no file name, no key."""
     logger.info(message, extra={"facts": facts})
 
 
 @dataclass(slots=True, kw_only=True)
 class Measures:
-    """What is known of a call when it ends, in seconds; `processing` is its share of the process's time."""
+    """The outcome of a call, and its durations in seconds; `processing` is its share of the process's time."""
 
     outcome: Outcome = Outcome.SUCCEEDED
     queue_wait: float | None = None
@@ -80,8 +90,8 @@ class Measures:
 class SharedClock:
     """Divides the process's time among the calls that share it.
 
-    While n calls run, each is charged a second per n seconds: what they are charged adds up to the time in which
-    any call ran, so that real-time factors and costs stay true with any number of calls at once.
+    While n calls run, each is charged a second per n seconds. The charges add up to the time in which any call ran, so
+    that real-time factors and costs stay true however many calls run at once.
     """
 
     def __init__(self) -> None:
@@ -109,6 +119,11 @@ class SharedClock:
             return self._charged
 
 
+def outcome(error: Exception) -> Outcome:
+    """The outcome of a call that ends with an error; one that is in no class of `OUTCOMES` is a defect."""
+    return next((found for kind, found in OUTCOMES.items() if isinstance(error, kind)), Outcome.FAILED)
+
+
 class Meter:
     """Writes the metrics of each call as one line of CloudWatch's embedded metric format."""
 
@@ -125,14 +140,8 @@ class Meter:
         measures, started = Measures(), time.monotonic()
         try:
             yield measures
-        except RequestError:
-            measures.outcome = Outcome.REFUSED
-            raise
-        except RetryLater:
-            measures.outcome = Outcome.BUSY
-            raise
-        except Exception:
-            measures.outcome = Outcome.FAILED
+        except Exception as error:
+            measures.outcome = outcome(error)
             raise
         finally:
             self._write(measures, latency=time.monotonic() - started)

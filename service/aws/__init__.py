@@ -1,1 +1,1 @@
-"""The one adapter to AWS: nothing else of the service knows boto3, nor the agent that ECS runs beside a task."""
+"""The adapter to AWS: no other module of the service imports boto3 or talks to the agent that ECS runs beside a task."""

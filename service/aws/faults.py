@@ -1,8 +1,7 @@
-"""How clients of AWS wait, and what the caller does about each of its errors."""
+"""How long AWS clients wait and retry, and the error that each of their failures becomes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 from boto3.exceptions import Boto3Error
 from botocore.config import Config
@@ -10,12 +9,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from service.batch.events import ReceiptGone
-from service.errors import RetryLater
+from service.errors import AwsDenied, AwsUnavailable
 
-RETRY_SECONDS = 20
-# A worker would rather hand a message back than wait minutes for one answer.
+# Returning a message is better than waiting minutes for one answer.
 CLIENT_CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
-# S3's answers to a write or a read whose condition does not hold.
+# The codes with which S3 answers if the condition of a request does not hold.
 CONDITION_FAILED = {"PreconditionFailed", "412"}
 ABSENT = {"NoSuchKey", "NoSuchVersion", "404"}
 
@@ -29,8 +27,8 @@ class Refused(Exception):
 
 
 @contextmanager
-def faults(what: str) -> Iterator[None]:
-    """Turn what AWS says, and what happens on the way there, into what the caller does about it."""
+def faults(resource: str) -> Iterator[None]:
+    """Turn errors of AWS and of the network into those of the service; `resource` names what the request is about."""
     try:
         yield
     except ClientError as error:
@@ -40,12 +38,6 @@ def faults(what: str) -> Iterator[None]:
         if code.rpartition(".")[2] in {"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"}:
             raise ReceiptGone(code) from error
         denied = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 403
-        _later(f"{what}_denied" if denied else f"{what}_unavailable", error)
+        raise (AwsDenied if denied else AwsUnavailable)(resource=resource, reason=code) from error
     except (Boto3Error, BotoCoreError, HTTPError) as error:
-        _later(f"{what}_unavailable", error)
-
-
-def _later(code: str, error: Exception) -> NoReturn:
-    said = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-    message = f"AWS does not answer as it should ({code}: {said})"
-    raise RetryLater(message, code=code, retry_after_seconds=RETRY_SECONDS) from error
+        raise AwsUnavailable(resource=resource, reason=type(error).__name__) from error

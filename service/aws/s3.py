@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from service.aws.faults import CLIENT_CONFIG, CONDITION_FAILED, Refused, faults
 from service.batch.events import Upload
 from service.contract import S3_SCHEME
-from service.errors import InvalidField, ModelError, TooLarge
+from service.errors import BadModelUrl, ModelBucketUnreachable, NothingAtModelUrl, RecordingMissing, RecordingTooLarge
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
@@ -21,7 +21,7 @@ CHUNK_BYTES = 1 << 20
 
 
 class Bucket:
-    """A bucket of S3. Every method raises `RetryLater` where S3 does not answer as it should, or refuses."""
+    """A bucket of S3. Every method raises `RetryLater` if S3 is unreachable, fails or denies the request."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -31,25 +31,24 @@ class Bucket:
     def download(
         self, key: str, *, version_id: str, etag: str, to: BinaryIO, limit: int, progress: Callable[[], None]
     ) -> None:
-        """Copy one version of an object, the one of that id or else of that entity tag, into a file.
+        """Copy one version of an object into a file: the one with that id or, without an id, with that entity tag.
 
         Raises:
-            InvalidField: `recording_missing`, that version does not exist.
-            TooLarge: it has more than `limit` bytes.
+            RecordingMissing: that version does not exist.
+            RecordingTooLarge: it has more than `limit` bytes.
         """
         answer = self._open(key, version_id, etag)
         if (size := answer["ContentLength"]) > limit:
-            expected = f"at most {limit} bytes"
-            raise TooLarge("the recording is too large", code="upload_too_large", value=size, expected=expected)
+            raise RecordingTooLarge(size=size, limit=limit)
         with faults("recording"):
-            # Complete or an error: the client compares what came with the length that was promised.
+            # A connection that is cut raises: the client compares the bytes with the announced length.
             for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
                 to.write(chunk)
                 progress()
         to.flush()
 
     def read(self, key: str) -> tuple[bytes, str] | None:
-        """An object's content and its entity tag; None where there is no such object."""
+        """An object's content and its entity tag; None if there is no such object."""
         try:
             with faults("results"):
                 answer = self._client.get_object(Bucket=self._name, Key=key)
@@ -58,7 +57,7 @@ class Bucket:
             return None
 
     def write(self, key: str, body: bytes, *, content_type: str, over: str = "") -> bool:
-        """Write an object that is not there yet, or over the one with an entity tag; False where it is another."""
+        """Create an object, or replace the one with the entity tag `over`; False if another writer was first."""
         put = partial(self._client.put_object, Bucket=self._name, Key=key, Body=body, ContentType=content_type)
         try:
             with faults("results"):
@@ -68,17 +67,17 @@ class Bucket:
         return True
 
     def put(self, key: str, body: bytes, *, content_type: str) -> None:
-        """Write an object, whatever was there."""
+        """Write an object unconditionally."""
         with faults("results"):
             self._client.put_object(Bucket=self._name, Key=key, Body=body, ContentType=content_type)
 
     def delete(self, key: str) -> None:
-        """Delete an object, if it is there."""
+        """Delete an object, if it exists."""
         with faults("results"):
             self._client.delete_object(Bucket=self._name, Key=key)
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
-        """The keys that begin so and come after one, in their order, each with the time it was written at."""
+        """The keys that start with `prefix` and sort after `after`, in order, each with its time of writing."""
         with faults("results"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._name, Prefix=prefix, StartAfter=after
@@ -87,7 +86,7 @@ class Bucket:
                 yield entry["Key"], entry["LastModified"]
 
     def versions(self, prefix: str) -> Iterator[Upload]:
-        """Every version of every object whose key begins so, in the order of their keys."""
+        """Every version of every object whose key starts with `prefix`, in the order of their keys."""
         with faults("recordings"):
             pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix)
             for entry in (entry for page in pages for entry in page.get("Versions", ())):
@@ -109,9 +108,7 @@ class Bucket:
         except Refused as refusal:
             if refusal.code in CONDITION_FAILED and (older := self._version_of(key, etag)):
                 return self._open(key, older, etag)
-            raise InvalidField(
-                "there is no such version of the recording", code="recording_missing", expected="a recording that stays"
-            ) from refusal
+            raise RecordingMissing from refusal
 
     def _version_of(self, key: str, etag: str) -> str | None:
         with faults("recording"):
@@ -129,29 +126,24 @@ def locate(url: str) -> tuple[Bucket, str]:
 
 
 def download(url: str, folder: Path) -> None:
-    """Copy the objects directly under `s3://BUCKET/PREFIX` into a folder, by the last part of their keys.
+    """Copy the objects directly under `s3://BUCKET/PREFIX` into a folder; the last part of the key names the file.
 
     Raises:
-        ModelError: the URL names no bucket or prefix, nothing is there, or S3 does not give it.
+        ModelError: the URL lacks a bucket or a prefix, the folder is empty, or S3 does not serve it.
     """
     bucket, prefix = urlsplit(url).netloc, urlsplit(url).path.strip("/")
     if not bucket or not prefix:
-        raise _error("no such place in S3", "unknown_model", url)
+        raise BadModelUrl(url=url)
     found = False
     try:
         client = boto3.client("s3")
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/", Delimiter="/")
         for key in (entry["Key"] for page in pages for entry in page.get("Contents", ())):
-            # The console marks a folder with an object named like it.
+            # The console creates an empty object with a trailing slash for each folder.
             if not key.endswith("/"):
                 client.download_file(bucket, key, str(folder / key.rpartition("/")[2]))
                 found = True
     except (Boto3Error, BotoCoreError, ClientError) as error:
-        raise _error("the model cannot be downloaded", "model_unreachable", url) from error
+        raise ModelBucketUnreachable(url=url) from error
     if not found:
-        raise _error("nothing is there", "unknown_model", url)
-
-
-def _error(message: str, code: str, url: str) -> ModelError:
-    expected = "s3://BUCKET/PREFIX with a model's files, readable for this task"
-    return ModelError(message, code=code, field="WHISPER_MODEL", value=url, expected=expected)
+        raise NothingAtModelUrl(url=url)

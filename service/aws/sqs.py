@@ -4,19 +4,19 @@ from typing import Literal, Self
 import boto3
 
 from service.aws.faults import CLIENT_CONFIG, faults
-from service.batch.events import Delivery
-from service.errors import InvalidField
+from service.batch.events import Message
+from service.errors import NoDeadLetters
 
 
 class Queue:
-    """A queue of SQS. Every method raises `RetryLater` where SQS does not answer as it should."""
+    """A queue of SQS. Every method raises `RetryLater` if SQS is unreachable, fails or denies the request."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         with faults("queue"):
             self._client = boto3.client("sqs", config=CLIENT_CONFIG)
 
-    def receive(self, *, wait_seconds: int) -> Delivery | None:
+    def receive(self, *, wait_seconds: int) -> Message | None:
         """Wait for one message."""
         with faults("queue"):
             answer = self._client.receive_message(
@@ -25,27 +25,27 @@ class Queue:
                 WaitTimeSeconds=wait_seconds,
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             )
-        for message in answer.get("Messages", ()):
-            return Delivery(
-                identity=message["MessageId"],
-                receipt=message["ReceiptHandle"],
-                body=message["Body"],
-                receives=int(message["Attributes"]["ApproximateReceiveCount"]),
-                sent=int(message["Attributes"]["SentTimestamp"]) / 1000,
+        for received in answer.get("Messages", ()):
+            return Message(
+                identity=received["MessageId"],
+                receipt=received["ReceiptHandle"],
+                body=received["Body"],
+                receives=int(received["Attributes"]["ApproximateReceiveCount"]),
+                sent=int(received["Attributes"]["SentTimestamp"]) / 1000,
             )
         return None
 
-    def hide(self, delivery: Delivery, *, seconds: int) -> None:
-        """Keep a message from all receivers for so long from now; 0 gives it back. Raises `ReceiptGone`, too."""
+    def hide(self, message: Message, *, seconds: int) -> None:
+        """Hide a message from all receivers for that long from now; 0 returns it at once. May raise `ReceiptGone`."""
         with faults("queue"):
             self._client.change_message_visibility(
-                QueueUrl=self._url, ReceiptHandle=delivery.receipt, VisibilityTimeout=seconds
+                QueueUrl=self._url, ReceiptHandle=message.receipt, VisibilityTimeout=seconds
             )
 
-    def delete(self, delivery: Delivery) -> None:
-        """Delete a message: its work is saved. Raises `ReceiptGone`, too."""
+    def delete(self, message: Message) -> None:
+        """Delete a message. May raise `ReceiptGone`."""
         with faults("queue"):
-            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=delivery.receipt)
+            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message.receipt)
 
     def send(self, body: str) -> None:
         """Put a message on the queue."""
@@ -53,23 +53,20 @@ class Queue:
             self._client.send_message(QueueUrl=self._url, MessageBody=body)
 
     def counts(self) -> tuple[int, int]:
-        """How many messages wait and how many are in flight, as far as SQS knows at the moment."""
+        """How many messages wait and how many are in flight, by SQS's estimate."""
         found = self._attributes("All")
         waiting = int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesDelayed"])
         return waiting, int(found["ApproximateNumberOfMessagesNotVisible"])
 
     def dead_letters(self) -> Self:
-        """The queue that takes what was received too often.
+        """The queue to which SQS moves messages that were received too often.
 
         Raises:
-            InvalidField: there is none.
+            NoDeadLetters: this queue has no redrive policy.
         """
         policy = json.loads(self._attributes("RedrivePolicy").get("RedrivePolicy", "{}"))
         if not policy:
-            expected = "the URL of a queue with a redrive policy"
-            raise InvalidField(
-                "has no dead letters", code="no_dead_letters", field="WHISPER_QUEUE_URL", expected=expected
-            )
+            raise NoDeadLetters
         *_, account, name = policy["deadLetterTargetArn"].split(":")
         with faults("dead letters"):
             return type(self)(self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])

@@ -1,18 +1,19 @@
-"""What is kept of each recording: where its results lie in the transcripts bucket, and what is in them.
+"""The results of a recording: their keys in the transcripts bucket, and their content.
 
-    transcripts/NAME/VERSION.json   the transcript and where it came from; written once, and by that the call is done
+    transcripts/NAME/VERSION.json   the transcript and its provenance; written once, which completes the recording
     transcripts/NAME/VERSION.vtt    rendered from it
     transcripts/NAME/VERSION.txt    rendered from it
-    transcripts/NAME/latest.json    the newest version that has a transcript; moves only forward
-    failed/NAME/VERSION.json        why there is none
-    running/NAME/VERSION.json       who is at it; for people, nothing depends on it
+    transcripts/NAME/latest.json    points to the newest version with a transcript; moves only forward
+    failed/NAME/VERSION.json        the reason why there is no transcript
+    running/NAME/VERSION.json       which worker is transcribing it; only for people to read
 
-NAME is the recording's key. Documents are described by docs/transcript.schema.json.
+NAME is the recording's key. docs/transcript.schema.json describes the documents.
 """
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from typing import Any
 
 from service import processor
@@ -22,12 +23,25 @@ from service.settings import Settings
 from service.transcript import Transcript
 
 SCHEMA = 1
-# S3 takes keys of 1024 bytes; a prefix, a version and a suffix need their part.
+# S3 keys have at most 1024 bytes; the rest is for the prefix, the version and the suffix.
 MAX_NAME_BYTES = 850
 
 
+class State(StrEnum):
+    """What became of a version of a recording, by its result; the most certain first."""
+
+    DONE = "done"
+    FAILED = "failed"
+    RUNNING = "running"
+    UNACCOUNTED = "unaccounted"
+
+
+# The folder that holds the results of each state.
+FOLDERS = {State.DONE: "transcripts", State.FAILED: "failed", State.RUNNING: "running"}
+
+
 def name(key: str) -> str:
-    """The recording's key; of one that leaves no room for more, its beginning and its digest."""
+    """The recording's key; if it is too long, its beginning and its digest."""
     if len(key.encode()) <= MAX_NAME_BYTES:
         return key
     digest = hashlib.sha256(key.encode()).hexdigest()
@@ -35,47 +49,51 @@ def name(key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Keys of an upload's results."""
+class ResultKeys:
+    """The keys of an upload's results."""
 
     upload: Upload
 
+    def of(self, state: State) -> str:
+        """The document that puts the upload into a state: `DONE`, `FAILED` or `RUNNING`."""
+        return self._key(state, f"{self.upload.version}.json")
+
     @property
     def transcript(self) -> str:
-        """The one that is written once."""
-        return self._key("transcripts", f"{self.upload.version}.json")
+        """The transcript document, which is written once."""
+        return self.of(State.DONE)
 
     @property
     def renderings(self) -> dict[str, str]:
-        """Where each format goes that is rendered from the transcript."""
+        """The key of each rendering of the transcript, by its format."""
         return {
-            form: self._key("transcripts", f"{self.upload.version}.{suffix}")
+            form: self._key(State.DONE, f"{self.upload.version}.{suffix}")
             for form, suffix in (("vtt", "vtt"), ("text", "txt"))
         }
 
     @property
     def latest(self) -> str:
         """The pointer that all versions of a recording share."""
-        return self._key("transcripts", "latest.json")
+        return self._key(State.DONE, "latest.json")
 
     @property
     def failure(self) -> str:
-        """Why there is no transcript."""
-        return self._key("failed", f"{self.upload.version}.json")
+        """The reason why there is no transcript."""
+        return self.of(State.FAILED)
 
     @property
     def running(self) -> str:
-        """Who is at it."""
-        return self._key("running", f"{self.upload.version}.json")
+        """The progress of the worker that transcribes it."""
+        return self.of(State.RUNNING)
 
-    def _key(self, kind: str, last: str) -> str:
-        return f"{kind}/{name(self.upload.key)}/{last}"
+    def _key(self, state: State, last: str) -> str:
+        return f"{FOLDERS[state]}/{name(self.upload.key)}/{last}"
 
 
 def transcript_document(
     upload: Upload, transcript: Transcript, *, settings: Settings, processing_seconds: float, at: str
 ) -> bytes:
-    """The transcript with where it came from: what was heard, by what, and what that took."""
+    """The transcript and its provenance: the recording, the model and its settings, the time and the cost."""
     return _document(
         upload,
         provenance={
@@ -95,7 +113,7 @@ def transcript_document(
 
 
 def failure_document(upload: Upload, error: ServiceError, *, at: str) -> bytes:
-    """Why an upload has no transcript and will have none."""
+    """The reason why an upload has no transcript and will have none."""
     reason = {
         "code": error.code,
         "message": error.message,
@@ -107,12 +125,12 @@ def failure_document(upload: Upload, error: ServiceError, *, at: str) -> bytes:
 
 
 def latest_document(upload: Upload) -> bytes:
-    """Which version of a recording is the newest that was transcribed."""
-    return _document(upload, transcript=Places(upload).transcript)
+    """A pointer to the newest version of a recording that has a transcript."""
+    return _document(upload, transcript=ResultKeys(upload).transcript)
 
 
 def running_document(upload: Upload, *, worker: str, attempt: int, started: str, at: str, share: float) -> bytes:
-    """Who is at it since when, how far (0 to 1), and when that was known."""
+    """Which worker is transcribing an upload, since when, and the `share` (0 to 1) that was done by `at`."""
     return _document(upload, worker=worker, attempt=attempt, started=started, at=at, share=round(share, 3))
 
 
@@ -121,10 +139,11 @@ def read_transcript(document: bytes) -> Transcript:
     return Transcript.from_dict(json.loads(document)["transcript"])
 
 
-def read_recording(document: bytes) -> dict[str, Any]:
-    """Which upload a document of this module is about: the fields of `Upload`, and `version`."""
-    recording: dict[str, Any] = json.loads(document)["recording"]
-    return recording
+def read_upload(document: bytes) -> Upload:
+    """The upload that a document of this module is about."""
+    recording = json.loads(document)["recording"]
+    # A document of an older release may lack a field that has a default.
+    return Upload(**{field.name: recording[field.name] for field in fields(Upload) if field.name in recording})
 
 
 def _document(upload: Upload, **rest: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""An emulated queue with its dead letters, two buckets, and real workers that find them through their environment."""
+"""An emulated queue with its dead letters, two buckets, and worker processes that use them."""
 
 import io
 import json
@@ -24,12 +24,12 @@ from demo.server import ROOT
 from demo.truth import DEMO, MODEL
 from local.emulator import Emulator
 from service.batch.events import Upload, announcement
-from service.batch.results import Places
+from service.batch.results import ResultKeys
 from service.recording import SAMPLE_RATE, decode
 from service.settings import Settings
 
 REGION = "eu-west-1"
-# How soon a message whose worker is gone is offered again; short, so that tests need not wait long.
+# A message whose worker was killed returns after this time; short, so that tests need not wait long.
 VISIBILITY_SECONDS = 4
 MAX_RECEIVES = 8
 START_SECONDS = 60
@@ -39,7 +39,7 @@ VOICEMAIL = DEMO / "calls" / "voicemail.wav"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """What a worker works with, made for one test; recordings have versions, so that nothing overwritten is lost."""
+    """A queue with its dead letters and two versioned buckets, made for one test."""
 
     emulator: Emulator
     s3: S3Client
@@ -77,7 +77,7 @@ class Cloud:
 
     @property
     def settings(self) -> Settings:
-        """What leads an operator or a worker here."""
+        """The settings of an operator or a worker of this cloud."""
         return Settings(queue_url=self.queue, recordings_bucket=self.recordings, transcripts_bucket=self.transcripts)
 
     def upload(self, key: str, body: bytes | None = None, *, sequencer: str = "01", announce: bool = True) -> Upload:
@@ -106,7 +106,7 @@ class Cloud:
         self.s3.put_object(Bucket=self.transcripts, Key=key, Body=document)
 
     def bodies(self, url: str) -> list[str]:
-        """What waits on a queue, taken off it."""
+        """The bodies of the messages that wait on a queue; they are deleted from it."""
         found: list[str] = []
         while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
@@ -115,7 +115,7 @@ class Cloud:
         return found
 
     def left(self, queue: str = "") -> int:
-        """Messages of a queue, waiting or in work."""
+        """How many messages of a queue wait or are in flight."""
         found = self.sqs.get_queue_attributes(QueueUrl=queue or self.queue, AttributeNames=["All"])["Attributes"]
         return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
 
@@ -125,7 +125,7 @@ class Cloud:
         return content
 
     def results(self, prefix: str = "") -> dict[str, int]:
-        """Keys of the transcripts bucket, and how often each was written."""
+        """The keys of the transcripts bucket, and how often each was written."""
         written: dict[str, int] = {}
         pages = self.s3.get_paginator("list_object_versions").paginate(Bucket=self.transcripts, Prefix=prefix)
         for entry in (entry for page in pages for entry in page.get("Versions", ())):
@@ -133,66 +133,66 @@ class Cloud:
         return written
 
     def assert_transcribed_once(self, upload: Upload) -> None:
-        """One transcript, one of each rendering, a pointer to it, nothing that says somebody is still at it."""
-        places = Places(upload)
+        """It has one transcript, one of each rendering and a pointer, and is not shown as running or failed."""
+        keys = ResultKeys(upload)
         written = self.results()
-        for key in (places.transcript, *places.renderings.values()):
+        for key in (keys.transcript, *keys.renderings.values()):
             assert written[key] == 1, key
-        assert self.document(places.latest)["recording"]["version"] == upload.version
+        assert self.document(keys.latest)["recording"]["version"] == upload.version
         present = {entry["Key"] for entry in self.s3.list_objects_v2(Bucket=self.transcripts).get("Contents", ())}
-        assert places.running not in present
-        assert places.failure not in written
+        assert keys.running not in present
+        assert keys.failure not in written
 
     def assert_drained(self) -> None:
-        """No message is left, here or among the dead letters."""
+        """No message is left on the queue or among the dead letters."""
         assert (self.left(), self.left(self.dead_letters)) == (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """A running `python -m service worker`, and the file its log goes to."""
+    """A running `python -m service worker`, the file that holds its log, and its folder for temporary files."""
 
     process: subprocess.Popen[bytes]
     log: Path
     scratch: Path
 
     @property
-    def said(self) -> list[dict[str, Any]]:
-        """The lines of its log; the last may still be half."""
+    def lines(self) -> list[dict[str, Any]]:
+        """The complete lines of its log."""
         return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
     @property
     def messages(self) -> list[str]:
-        """What it said, without the facts."""
-        return [line["message"] for line in self.said if "message" in line]
+        """The messages of its log lines."""
+        return [line["message"] for line in self.lines if "message" in line]
 
     @property
     def leftovers(self) -> list[Path]:
-        """Files that it left on the disk."""
+        """The temporary files that it left."""
         return [path for path in self.scratch.rglob("*") if path.is_file()]
 
     @property
-    def last_words(self) -> str:
+    def log_end(self) -> str:
         """The end of its log."""
         return self.log.read_text()[-3000:]
 
     def wait_for(self, message: str, *, times: int = 1, seconds: float = START_SECONDS) -> None:
-        """Wait until it has said something so often."""
-        until(lambda: self.messages.count(message) >= times, seconds=seconds, why=lambda: self.last_words)
+        """Wait until it has logged a message so many times."""
+        until(lambda: self.messages.count(message) >= times, seconds=seconds, why=lambda: self.log_end)
 
     def stop(self, seconds: float = 30) -> int:
-        """Ask it to end as ECS does; its exit code."""
+        """Stop it as ECS does, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 
     def kill(self) -> None:
-        """End it as Spot does after two minutes."""
+        """Kill it, as happens to a Spot task two minutes after its notice."""
         self.process.send_signal(signal.SIGKILL)
 
 
 @contextmanager
 def worker(cloud: Cloud, folder: Path, *, endpoint: str = "", **environ: str) -> Iterator[Worker]:
-    """A worker of the cloud, which ends with the block at the latest; `endpoint` leads it through a proxy."""
+    """A worker of the cloud, killed at the end of the block at the latest; `endpoint` may be a proxy's address."""
     settings = replace(cloud.settings, model=str(MODEL), lanes=1)
     unique = uuid4().hex[:8]
     log = folder / f"worker-{unique}.log"
@@ -203,7 +203,7 @@ def worker(cloud: Cloud, folder: Path, *, endpoint: str = "", **environ: str) ->
         **settings.to_environ(),
         **environ,
     }
-    # Short: the path of a socket in it must be.
+    # A short path, because the path of a Unix socket is limited.
     with tempfile.TemporaryDirectory(prefix="w-") as scratch, log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "service", "worker"],
@@ -216,14 +216,14 @@ def worker(cloud: Cloud, folder: Path, *, endpoint: str = "", **environ: str) ->
         try:
             yield Worker(process=process, log=log, scratch=Path(scratch))
         finally:
-            # Its decoders, too: they share its group.
+            # The group, because its decoders must end, too.
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
 def until(true: Callable[[], bool], *, seconds: float = 30, why: Callable[[], str] = lambda: "") -> None:
-    """Wait until something is true."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
@@ -233,7 +233,7 @@ def until(true: Callable[[], bool], *, seconds: float = 30, why: Callable[[], st
 
 def drained(cloud: Cloud, own: Worker, *, seconds: float = 90) -> None:
     """Wait until the queue is empty."""
-    until(lambda: not cloud.left(), seconds=seconds, why=lambda: own.last_words)
+    until(lambda: not cloud.left(), seconds=seconds, why=lambda: own.log_end)
 
 
 def waveform(samples: bytes, *, rate: int) -> bytes:
@@ -248,11 +248,11 @@ def waveform(samples: bytes, *, rate: int) -> bytes:
 
 
 def silence(seconds: int) -> bytes:
-    """A recording in which nobody says a word."""
+    """A recording of silence."""
     return waveform(bytes(2 * 8000 * seconds), rate=8000)
 
 
 def repeated(times: int) -> bytes:
-    """The voicemail, so often one after the other."""
-    samples = decode(VOICEMAIL, settings=Settings()).samples[0]
+    """The voicemail, repeated without a pause."""
+    samples = decode_path(VOICEMAIL).samples[0]
     return waveform(samples.tobytes() * times, rate=SAMPLE_RATE)

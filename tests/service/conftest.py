@@ -10,7 +10,7 @@ from tests.service.proxy import Proxy, proxy
 
 @pytest.fixture(scope="session")
 def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """One emulator for all that work with a queue and buckets of their own."""
+    """One emulator for all tests that need queues and buckets."""
     folder = tmp_path_factory.mktemp("emulator")
     try:
         yield emulator.start(folder)
@@ -20,12 +20,12 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def cloud(emulated: Emulator) -> Cloud:
-    """A queue and buckets that nobody else uses."""
+    """Queues and buckets of this test only."""
     return Cloud.make(emulated)
 
 
 @pytest.fixture
 def between(cloud: Cloud) -> Iterator[Proxy]:
-    """What stands between a worker and the emulator."""
+    """A proxy between a worker and the emulator."""
     with proxy(cloud.emulator.url) as own:
         yield own

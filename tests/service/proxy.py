@@ -1,4 +1,4 @@
-"""A proxy on the loopback interface between a worker and the emulator: where tests see, spoil and cut what passes."""
+"""A proxy between a worker and the emulator, through which tests observe, alter and cut off requests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,13 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from urllib.parse import unquote, urlsplit
 
-# Headers that belong to one connection, not to what it carries.
+# Headers of the connection, not of the request.
 CONNECTION = {"connection", "content-length", "expect", "host", "keep-alive", "transfer-encoding"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What AWS said, or what a test says in its place; `cut` ends the connection after so many bytes of the body."""
+    """An answer of AWS, or of a test in its place; `cut` ends the connection after that many bytes of the body."""
 
     status: int
     body: bytes = b""
@@ -24,7 +24,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request on its way: `name` is such as `ReceiveMessage`, `GET recordings/call.wav`; `answer` once there is one."""
+    """A request, by a name such as `ReceiveMessage` or `GET recordings/call.wav`, and later its answer."""
 
     name: str
     body: bytes
@@ -35,13 +35,13 @@ class Cut(Exception):
     """Raised by a hook: the connection ends here, without an answer."""
 
 
-# Sees a call, and may answer it in place of AWS (`before`) or otherwise than AWS did (`after`); None lets it pass.
+# May answer a call instead of AWS (`before`), or replace the answer of AWS (`after`); None lets it pass.
 Hook = Callable[[Call], Answer | None]
 
 
 @dataclass(slots=True)
 class Proxy:
-    """Where it listens, what has passed it, and the hooks that calls go through."""
+    """The address on which it listens, the calls that have passed, and the hooks."""
 
     url: str
     upstream: str
@@ -61,7 +61,7 @@ class Proxy:
         return self.after(call) or call.answer  # type: ignore[return-value]  # it was just given one
 
     def count(self, start: str, *, status: int = 200) -> int:
-        """Calls that passed and whose names start so, with a status."""
+        """How many calls whose names begin with `start` were answered with a status."""
         return len([c for c in self.passed if c.name.startswith(start) and c.answer and c.answer.status == status])
 
     def _ask(self, path: str, method: str, headers: dict[str, str], body: bytes) -> Answer:

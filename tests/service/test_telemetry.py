@@ -8,8 +8,8 @@ from io import StringIO
 import pytest
 
 from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION
-from service.errors import Busy, EmptyFile
-from service.telemetry import UNITS, JsonFormatter, Measures, Meter, SharedClock
+from service.errors import AwsDenied, AwsUnavailable, Busy, DeadlineExceeded, DiskFull, Draining, EmptyFile, RetryLater
+from service.telemetry import OUTCOMES, UNITS, JsonFormatter, Measures, Meter, SharedClock
 
 
 def measured(**measures: float) -> dict[str, object]:
@@ -53,6 +53,11 @@ def test_unknown_measures_are_left_out() -> None:
     [
         (EmptyFile(), "refused"),
         (Busy(retry_after_seconds=1), "busy"),
+        (Draining(), "busy"),
+        (AwsUnavailable(resource="recording", reason="SlowDown"), "storage_fault"),
+        (AwsDenied(resource="results", reason="AccessDenied"), "storage_fault"),
+        (DiskFull(purpose="download"), "disk_full"),
+        (DeadlineExceeded(), "deadline"),
         (KeyError("x"), "failed"),
     ],
 )
@@ -62,6 +67,11 @@ def test_exception_decides_the_outcome(error: Exception, outcome: str) -> None:
     with pytest.raises(type(error)), Meter(environment="dev", service="api", stream=stream).call():
         raise error
     assert json.loads(stream.getvalue())[OUTCOME_DIMENSION] == outcome
+
+
+def test_every_transient_fault_has_an_outcome_of_its_own() -> None:
+    """A fault that is added later must not count as a defect of the service."""
+    assert set(RetryLater.__subclasses__()) <= set(OUTCOMES)
 
 
 def test_shared_clock_charges_no_more_than_the_time_that_passed() -> None:

@@ -1,4 +1,4 @@
-"""The door to AWS, against an emulator's S3."""
+"""The adapter to S3, against an emulator."""
 
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from service.errors import ModelError
 
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Client]:
-    """A client of an emulated S3, which the service finds through its environment as it finds AWS."""
+    """A client of an emulated S3, which the service finds as it finds AWS: through its environment variables."""
     folder = tmp_path_factory.mktemp("cloud")
     try:
         running = emulator.start(folder)
@@ -38,18 +38,18 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Client]:
 
 @pytest.fixture(autouse=True)
 def _scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is downloaded goes where the test's other files go."""
+    """Downloads go to the test's own folder."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.mark.usefixtures("s3")
-def test_model_in_s3_is_the_model_that_was_put_there() -> None:
-    """Every file under the prefix arrives unchanged; folders below it and prefixes beside it stay away."""
+def test_model_is_downloaded_from_s3_unchanged() -> None:
+    """Every file directly under the prefix is copied, but none of its subfolders or of prefixes that start alike."""
     assert model.digest(model.find("s3://models/demo", download=download)) == model.digest(MODEL)
 
 
 def test_model_in_s3_that_is_incomplete_is_refused(s3: S3Client) -> None:
-    """Half an upload never becomes ready."""
+    """An incomplete upload must not become a model."""
     s3.put_object(Bucket="models", Key="half/config.json", Body=b"{}")
     with pytest.raises(ModelError, match=r"the folder lacks model\.bin, tokenizer\.json \(got 's3://models/half/'\)"):
         model.find("s3://models/half/", download=download)
@@ -66,8 +66,8 @@ def test_model_in_s3_that_is_incomplete_is_refused(s3: S3Client) -> None:
         ("s3://not a bucket/demo", "model_unreachable"),
     ],
 )
-def test_place_in_s3_without_a_model_is_refused(tmp_path: Path, url: str, code: str) -> None:
-    """The line names the place and what is expected there."""
+def test_url_without_a_model_is_refused(tmp_path: Path, url: str, code: str) -> None:
+    """The error names the URL and its expected form."""
     with pytest.raises(ModelError, match=r"expected s3://BUCKET/PREFIX") as refusal:
         download(url, tmp_path)
     assert (refusal.value.code, refusal.value.value) == (code, url)

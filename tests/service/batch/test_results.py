@@ -1,4 +1,4 @@
-"""The documents that are kept of a recording, against their published schema."""
+"""The documents in the transcripts bucket, against their published schema."""
 
 import json
 from dataclasses import replace
@@ -13,7 +13,7 @@ from jsonschema.exceptions import best_match
 from service.batch import results
 from service.batch.events import Upload
 from service.engine.engine import Engine
-from service.errors import UnusableAudio
+from service.errors import EmptyFile
 from service.transcript import UNDETERMINED, Transcript
 from tests.service.calls import SETTINGS, recording
 
@@ -32,24 +32,23 @@ AT = "2026-01-31T12:00:00.000+00:00"
 
 @cache
 def heard() -> Transcript:
-    """What the demo model hears in the voicemail, with the times of its words."""
+    """The demo model's transcript of the voicemail, with the times of its words."""
     return Engine.load(SETTINGS).transcribe(recording("voicemail.wav"), words=True)
 
 
 def transcribed(transcript: Transcript) -> bytes:
-    """A transcript as the worker keeps it."""
+    """The document of a transcript, as a worker stores it."""
     return results.transcript_document(UPLOAD, transcript, settings=SETTINGS, processing_seconds=1.5, at=AT)
 
 
 def documents() -> dict[str, bytes]:
-    """One of each kind, as the service writes them."""
+    """A document of each kind, as the service writes it."""
     silent = Transcript(language=UNDETERMINED, language_probability=0.0, duration=0.0, channels=1, segments=())
-    error = UnusableAudio("the file is empty", code="empty_audio", field="file", value="0 bytes", expected="audio")
     bare = replace(UPLOAD, version_id="", sequencer="", size=0)
     return {
         "transcribed": transcribed(heard()),
         "silent": transcribed(silent),
-        "failed": results.failure_document(bare, error, at=AT),
+        "failed": results.failure_document(bare, EmptyFile(), at=AT),
         "latest": results.latest_document(UPLOAD),
         "running": results.running_document(UPLOAD, worker="host", attempt=1, started=AT, at=AT, share=0.5),
     }
@@ -57,7 +56,7 @@ def documents() -> dict[str, bytes]:
 
 @cache
 def validator(kind: str = "") -> Draft202012Validator:
-    """Of one kind of document, or of them all."""
+    """The validator of one kind of document, or of all."""
     schema = json.loads(SCHEMA.read_text("utf-8"))
     Draft202012Validator.check_schema(schema)
     if kind:
@@ -66,7 +65,7 @@ def validator(kind: str = "") -> Draft202012Validator:
 
 
 def closed(schema: Any) -> Any:
-    """The schema without room for what it does not name."""
+    """The schema, with additional properties forbidden everywhere."""
     if isinstance(schema, list):
         return [closed(part) for part in schema]
     if not isinstance(schema, dict):
@@ -77,7 +76,7 @@ def closed(schema: Any) -> Any:
 
 @pytest.mark.parametrize("kind", ["transcribed", "silent", "failed", "latest", "running"])
 def test_document_is_as_published(kind: str) -> None:
-    """What the service writes is one kind of document, and every field of it is described."""
+    """The schema accepts each document and describes each of its fields."""
     document = json.loads(documents()[kind])
     assert best_match(validator().iter_errors(document)) is None
     kind = "transcribed" if kind == "silent" else kind
@@ -96,8 +95,8 @@ def test_document_is_as_published(kind: str) -> None:
         (("transcript", "segments", 0, "words", 0, "probability"), 1.5),
     ],
 )
-def test_document_that_says_something_else_is_not(path: tuple[str | int, ...], value: object) -> None:
-    """The schema is more than a list of names."""
+def test_document_with_a_wrong_value_is_rejected(path: tuple[str | int, ...], value: object) -> None:
+    """The schema constrains values, not only names."""
     document = json.loads(documents()["transcribed"])
     *way, last = path
     part = document
@@ -109,7 +108,7 @@ def test_document_that_says_something_else_is_not(path: tuple[str | int, ...], v
     assert tuple(error.absolute_path) == path
 
 
-def test_kept_transcript_is_read_back_as_it_was_rounded() -> None:
-    """Renderings are made from what is stored, so that they say the same."""
+def test_stored_transcript_is_read_back_as_it_was_rounded() -> None:
+    """Renderings are made from the stored document, so that they agree with it."""
     stored = transcribed(heard())
     assert results.read_transcript(stored).to_dict() == json.loads(stored)["transcript"]

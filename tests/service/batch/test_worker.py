@@ -1,11 +1,11 @@
-"""The worker's loop, with time, queue and engine in the test's hand."""
+"""The worker's loop, with fakes for the queue, the buckets, the engine and the agent."""
 
 import errno
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,11 +14,14 @@ import numpy as np
 import pytest
 
 from service import telemetry
-from service.batch.events import Delivery, ReceiptGone, Upload, announcement
-from service.batch.results import Places
-from service.batch.worker import HUNG, Job, Worker
+from service.batch import events
+from service.batch.events import Message, ReceiptGone, Upload, announcement
+from service.batch.lease import Lease
+from service.batch.publication import Publication
+from service.batch.results import ResultKeys
+from service.batch.worker import HUNG, MAX_BACKOFF_SECONDS, Worker, pause_seconds
 from service.engine.engine import Progress
-from service.errors import RetryLater
+from service.errors import AwsUnavailable, DeadlineExceeded, DiskFull, RetryLater
 from service.recording import SAMPLE_RATE, Recording
 from service.settings import Settings
 from service.transcript import Transcript
@@ -30,7 +33,7 @@ TRANSCRIPT = Transcript(language="en", language_probability=1.0, duration=1.0, c
 
 @dataclass
 class Queue:
-    """One message, and what became of it."""
+    """A queue with one message, which records what becomes of it."""
 
     receives: int = 1
     body: str = announcement(UPLOAD)
@@ -39,34 +42,34 @@ class Queue:
     deleted: bool = False
     received: bool = False
 
-    def receive(self, *, wait_seconds: int) -> Delivery | None:
-        """The message once, then none."""
+    def receive(self, *, wait_seconds: int) -> Message | None:
+        """Receive the message once, then none."""
         threading.Event().wait(0.01 * wait_seconds)
         if self.received:
             return None
         self.received = True
-        return Delivery(identity="m1", receipt="r1", body=self.body, receives=self.receives, sent=0.0)
+        return Message(identity="m1", receipt="r1", body=self.body, receives=self.receives, sent=0.0)
 
-    def hide(self, delivery: Delivery, *, seconds: int) -> None:  # noqa: ARG002 - as the protocol says
-        """Note for how long."""
+    def hide(self, message: Message, *, seconds: int) -> None:  # noqa: ARG002 - as the protocol says
+        """Record the seconds."""
         if self.gone:
             raise ReceiptGone
         self.hidden.append(seconds)
 
-    def delete(self, delivery: Delivery) -> None:  # noqa: ARG002 - as the protocol says
-        """Note it."""
+    def delete(self, message: Message) -> None:  # noqa: ARG002 - as the protocol says
+        """Record the deletion."""
         self.deleted = True
 
 
 class Bucket(dict[str, bytes]):
-    """Objects by key; a recording is three bytes, unless downloading it raises `fault`."""
+    """Objects by key; a download yields three bytes or raises `fault`."""
 
     fault: Exception | None = None
 
     def download(
         self, key: str, *, version_id: str, etag: str, to: BinaryIO, limit: int, progress: Callable[[], None]
     ) -> None:
-        """Three bytes."""
+        """Write three bytes."""
         del key, version_id, etag, limit
         if self.fault:
             raise self.fault
@@ -74,11 +77,11 @@ class Bucket(dict[str, bytes]):
         progress()
 
     def read(self, key: str) -> tuple[bytes, str] | None:
-        """The object, with a tag."""
+        """Read an object."""
         return (self[key], "tag") if key in self else None
 
     def write(self, key: str, body: bytes, *, content_type: str, over: str = "") -> bool:
-        """Write it where it may be."""
+        """Create an object, or replace one."""
         del content_type
         if key in self and not over:
             return False
@@ -86,23 +89,37 @@ class Bucket(dict[str, bytes]):
         return True
 
     def put(self, key: str, body: bytes, *, content_type: str) -> None:
-        """Write it."""
+        """Write an object."""
         del content_type
         self[key] = body
 
     def delete(self, key: str) -> None:
-        """Forget it."""
+        """Delete an object."""
         self.pop(key, None)
 
 
+@dataclass
+class Agent:
+    """Records how long the task was to be protected; answers once `answering` is set."""
+
+    answering: threading.Event = field(default_factory=threading.Event)
+    asked: list[int] = field(default_factory=list)
+
+    def protect(self, *, minutes: int) -> bool:
+        """Wait for `answering`."""
+        self.asked.append(minutes)
+        self.answering.wait(30)
+        return True
+
+
 class Engine:
-    """Does what a test wants in place of hearing."""
+    """Runs a function of the test instead of a model."""
 
     def __init__(self, hear: Callable[[Progress], None] = lambda progress: progress(1.0)) -> None:
         self._hear = hear
 
     def transcribe(self, recording: Recording, *, progress: Progress) -> Transcript:
-        """A second of nothing."""
+        """Return a transcript without segments."""
         del recording
         self._hear(progress)
         return TRANSCRIPT
@@ -110,35 +127,40 @@ class Engine:
 
 @dataclass
 class Bench:
-    """A worker with everything around it."""
+    """A worker and everything that it depends on."""
 
     queue: Queue = field(default_factory=Queue)
     recordings: Bucket = field(default_factory=Bucket)
     transcripts: Bucket = field(default_factory=Bucket)
     engine: Engine = field(default_factory=Engine)
+    metrics: StringIO = field(default_factory=StringIO)
     stopping: threading.Event = field(default_factory=threading.Event)
+    agent: Agent | None = None
     settings: Settings = field(default_factory=lambda: Settings(lanes=1))
 
     def worker(self) -> Worker:
-        """The worker."""
+        """A worker of this bench."""
 
-        def decode(path: Path) -> Recording:
-            del path
+        def decode(source: BinaryIO) -> Recording:
+            del source
             return Recording(samples=np.zeros((1, SAMPLE_RATE), np.int16), missing_seconds=0.0, gaps=())
 
         return Worker(
-            engine=self.engine,
-            decode=decode,
             queue=self.queue,
-            recordings=self.recordings,
-            transcripts=self.transcripts,
-            protection=None,
-            meter=telemetry.Meter(environment="test", service="worker", stream=StringIO()),
+            publication=Publication(
+                engine=self.engine,
+                decode=decode,
+                recordings=self.recordings,
+                transcripts=self.transcripts,
+                meter=telemetry.Meter(environment="test", service="worker", stream=self.metrics),
+                settings=self.settings,
+            ),
+            agent=self.agent,
             settings=self.settings,
         )
 
     def run_until(self, true: Callable[[], bool]) -> int:
-        """Work until something is true, then stop; the exit code."""
+        """Work until a condition holds, then stop; returns the exit code."""
         codes: list[int] = []
         thread = threading.Thread(target=lambda: codes.append(self.worker().run(self.stopping)))
         thread.start()
@@ -152,7 +174,7 @@ class Bench:
 
 @pytest.fixture
 def log() -> Iterator[StringIO]:
-    """What the worker logs."""
+    """The log of the worker."""
     stream = StringIO()
     telemetry.configure(stream)
     yield stream
@@ -160,12 +182,12 @@ def log() -> Iterator[StringIO]:
 
 
 def lines(log: StringIO, message: str) -> list[dict[str, Any]]:
-    """The lines that say something."""
+    """The log lines with a message."""
     return [line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == message]
 
 
 def test_message_is_deleted_only_after_its_transcript_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever happens between the two, the call is not lost."""
+    """A worker that is killed between the two steps loses no call."""
     bench = Bench()
     order: list[str] = []
     write = bench.transcripts.write
@@ -177,26 +199,94 @@ def test_message_is_deleted_only_after_its_transcript_is_saved(monkeypatch: pyte
     monkeypatch.setattr(bench.transcripts, "write", saved)
     monkeypatch.setattr(bench.queue, "delete", lambda _: order.append("deleted"))
     bench.run_until(lambda: "deleted" in order)
-    assert order[0] == Places(UPLOAD).transcript
+    assert order[0] == ResultKeys(UPLOAD).transcript
     assert order[-1] == "deleted"
 
 
 @pytest.mark.parametrize("receives", [1, 3, 8])
 def test_message_that_has_to_wait_waits_longer_each_time(receives: int, log: StringIO) -> None:
-    """From seconds to a quarter of an hour, and never all at the same moment."""
+    """From seconds to a quarter of an hour, spread at random."""
     bench = Bench(queue=Queue(receives=receives))
-    bench.recordings.fault = RetryLater("not now", code="recording_unavailable", retry_after_seconds=1)
+    bench.recordings.fault = AwsUnavailable(resource="recording", reason="SlowDown")
     bench.run_until(lambda: bool(bench.queue.hidden))
     full = min(900, 10 * 2**receives)
-    assert full / 2 <= bench.queue.hidden[0] <= full
+    least = AwsUnavailable.retry_after_seconds
+    assert max(full / 2, least) <= bench.queue.hidden[0] <= max(full, 1.25 * least + 1)
     assert not bench.queue.deleted
-    assert Places(UPLOAD).failure not in bench.transcripts
+    assert ResultKeys(UPLOAD).failure not in bench.transcripts
     (line,) = lines(log, "will be tried again")
     assert (line["code"], line["receives"], line["request_id"]) == ("recording_unavailable", receives, "m1")
 
 
-def test_full_disk_is_no_fault_of_the_recordings(log: StringIO) -> None:
-    """The message goes back; another worker has room, or this one later."""
+@pytest.mark.parametrize(
+    "fault", [DeadlineExceeded(), DiskFull(purpose="download"), AwsUnavailable(resource="x", reason="y")]
+)
+def test_pause_honours_the_delay_of_the_error(fault: RetryLater) -> None:
+    """The error's own delay is the least, and the backoff counts once it is longer."""
+    for receives in (1, 2, 20):
+        pauses = [pause_seconds(receives, at_least=fault.retry_after_seconds) for _ in range(100)]
+        assert min(pauses) >= fault.retry_after_seconds
+        assert max(pauses) <= max(10 * 2**receives, 1.25 * fault.retry_after_seconds + 1)
+        assert max(pauses) <= max(MAX_BACKOFF_SECONDS, 1.25 * fault.retry_after_seconds + 1)
+        assert len(set(pauses)) > 1
+
+
+def test_longest_delay_of_a_message_counts(log: StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of its uploads is tried; the message returns when the slowest fault may be over."""
+    other = replace(UPLOAD, key="other")
+    bench = Bench()
+    monkeypatch.setattr(events, "uploads", lambda *_, **__: [UPLOAD, other])
+    faults = iter([DiskFull(purpose="download"), DeadlineExceeded()])
+
+    def download(*_: object, **__: object) -> None:
+        raise next(faults)
+
+    monkeypatch.setattr(bench.recordings, "download", download)
+    bench.run_until(lambda: bool(bench.queue.hidden))
+    assert bench.queue.hidden[0] >= DeadlineExceeded.retry_after_seconds
+    assert lines(log, "will be tried again")[0]["code"] == "deadline"
+    outcomes = [json.loads(line)["Outcome"] for line in bench.metrics.getvalue().splitlines()]
+    assert outcomes == ["disk_full", "deadline"]
+
+
+def test_agent_that_hangs_delays_neither_work_nor_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request for protection is still unanswered when the transcript is saved and the worker has stopped."""
+    monkeypatch.setattr(Settings, "heartbeat_seconds", 0)
+    bench = Bench(agent=Agent())
+
+    def hear(progress: Progress) -> None:
+        until(lambda: bench.queue.hidden.count(bench.settings.visibility_timeout_seconds) > 1)
+        progress(1.0)
+
+    bench.engine = Engine(hear)
+    assert bench.run_until(lambda: bench.queue.deleted) == 0
+    assert bench.agent is not None
+    assert len(bench.agent.asked) == 1
+    bench.agent.answering.set()
+
+
+def test_agent_that_hangs_hides_no_other_hang() -> None:
+    """The watch over the lanes goes on while a request for protection is unanswered."""
+    bench, released = Bench(agent=Agent()), threading.Event()
+
+    def hear(_: Progress) -> None:
+        released.wait(30)
+
+    bench.engine = Engine(hear)
+    own = bench.worker()
+    own._patience = 0
+    started = time.monotonic()
+    try:
+        assert own.run(bench.stopping) == HUNG
+    finally:
+        released.set()
+    assert time.monotonic() - started < 10
+    assert bench.agent is not None
+    bench.agent.answering.set()
+
+
+def test_full_disk_is_not_a_failure_of_the_recording(log: StringIO) -> None:
+    """The message returns to the queue: another worker may have space, or this one later."""
     bench = Bench()
     bench.recordings.fault = OSError(errno.ENOSPC, "No space left on device")
     bench.run_until(lambda: bool(bench.queue.hidden))
@@ -204,8 +294,8 @@ def test_full_disk_is_no_fault_of_the_recordings(log: StringIO) -> None:
     assert not bench.queue.deleted
 
 
-def test_fault_of_ours_leaves_the_message_and_says_where_but_not_what(log: StringIO) -> None:
-    """A defect ends among the dead letters; its text might name a caller."""
+def test_defect_returns_the_message_and_logs_no_exception_text(log: StringIO) -> None:
+    """The message ends among the dead letters; the text of the exception might name a caller."""
     bench = Bench()
     bench.recordings.fault = ValueError("secret name.wav")
     code = bench.run_until(lambda: bool(bench.queue.hidden))
@@ -217,8 +307,8 @@ def test_fault_of_ours_leaves_the_message_and_says_where_but_not_what(log: Strin
     assert not bench.queue.deleted
 
 
-def test_call_that_another_worker_has_now_is_let_go(log: StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A heartbeat that comes too late finds the message gone: the work stops at its next progress."""
+def test_call_that_another_worker_has_taken_over_is_let_go(log: StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a heartbeat finds that the receipt has expired, the work stops at its next progress."""
     monkeypatch.setattr(Settings, "heartbeat_seconds", 0)
     bench = Bench(queue=Queue(gone=True))
 
@@ -228,12 +318,12 @@ def test_call_that_another_worker_has_now_is_let_go(log: StringIO, monkeypatch: 
 
     bench.engine = Engine(hear)
     bench.run_until(lambda: bool(lines(log, "let go")))
-    assert Places(UPLOAD).transcript not in bench.transcripts
+    assert ResultKeys(UPLOAD).transcript not in bench.transcripts
     assert not bench.queue.deleted
 
 
 def test_working_message_is_kept_and_shown_as_running(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as work goes on nobody else gets it, and people see who is at it and how far."""
+    """Heartbeats keep the message hidden, and show which worker has it and its progress."""
     monkeypatch.setattr(Settings, "heartbeat_seconds", 0)
     bench = Bench()
     shown: list[dict[str, Any]] = []
@@ -241,16 +331,16 @@ def test_working_message_is_kept_and_shown_as_running(monkeypatch: pytest.Monkey
     def hear(progress: Progress) -> None:
         progress(0.25)
         until(lambda: bench.queue.hidden.count(bench.settings.visibility_timeout_seconds) > 1)
-        shown.append(json.loads(bench.transcripts[Places(UPLOAD).running]))
+        shown.append(json.loads(bench.transcripts[ResultKeys(UPLOAD).running]))
 
     bench.engine = Engine(hear)
     bench.run_until(lambda: bench.queue.deleted)
     assert (shown[0]["share"], shown[0]["attempt"], shown[0]["recording"]["key"]) == (0.25, 1, UPLOAD.key)
-    assert Places(UPLOAD).running not in bench.transcripts
+    assert ResultKeys(UPLOAD).running not in bench.transcripts
 
 
-def test_worker_that_hangs_gives_its_message_back_and_ends(log: StringIO) -> None:
-    """No progress for longer than any step takes: nothing but the end of the process ends such a job."""
+def test_worker_that_hangs_returns_its_message_and_ends(log: StringIO) -> None:
+    """No progress for longer than any step takes: only the end of the process can end the work."""
     bench = Bench()
     released = threading.Event()
 
@@ -269,22 +359,21 @@ def test_worker_that_hangs_gives_its_message_back_and_ends(log: StringIO) -> Non
     assert lines(log, "hung")
 
 
-def test_job_beyond_its_deadline_goes_back() -> None:
-    """A recording that keeps a worker for ever is tried elsewhere, and at last waits among the dead letters."""
-    job = Job(Delivery(identity="m1", receipt="r1", body="", receives=1, sent=0.0), deadline_seconds=0)
-    with pytest.raises(RetryLater) as late:
-        job.progress(0.5)
-    assert late.value.code == "deadline"
+def test_lease_beyond_its_deadline_ends() -> None:
+    """A recording that takes too long is tried again, and after too many attempts is a dead letter."""
+    lease = Lease(Message(identity="m1", receipt="r1", body="", receives=1, sent=0.0), deadline_seconds=0)
+    with pytest.raises(DeadlineExceeded):
+        lease.progress(0.5)
 
 
 @pytest.mark.parametrize(("share", "seconds", "fits"), [(0.0, 1, True), (0.5, 20, True), (0.5, 5, False)])
-def test_job_fits_where_the_rest_takes_no_longer_than_is_left(
+def test_lease_fits_if_its_rest_takes_no_longer_than_the_time_left(
     monkeypatch: pytest.MonkeyPatch, share: float, seconds: float, *, fits: bool
 ) -> None:
-    """Ten seconds for the first half are ten for the second; before the first progress nobody knows."""
+    """The second half takes as long as the first; before the first progress it is assumed to fit."""
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    job = Job(Delivery(identity="m1", receipt="r1", body="", receives=1, sent=0.0), deadline_seconds=60)
+    lease = Lease(Message(identity="m1", receipt="r1", body="", receives=1, sent=0.0), deadline_seconds=60)
     now[0] += 10
-    job.progress(share)
-    assert job.fits(seconds) is fits
+    lease.progress(share)
+    assert lease.fits(seconds) is fits

@@ -1,4 +1,4 @@
-"""A worker killed at every step of its work: whatever was in hand is done by the next one, and nothing twice."""
+"""A worker is killed at each step of its work: the next one does the work that was in hand, and none of it twice."""
 
 import random
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ from threading import Event, Timer
 
 import pytest
 
-from service.batch.results import Places
+from service.batch.results import ResultKeys
 from tests.service.cloud import Cloud, Worker, until, worker
 from tests.service.proxy import Answer, Call, Cut, Proxy
 
 CALLS = 3
-# Longer than a call takes to decode and to transcribe, on a machine at ease.
+# Longer than decoding and transcribing a call takes on an idle machine.
 WORK_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Where the process ends: `before` a call reaches AWS, or `after` it did, at once or within so many seconds."""
+    """When the process is killed: `before` a request reaches AWS or `after`, at once or `within` some seconds."""
 
     moment: str
     name: str
@@ -43,7 +43,7 @@ STEPS: Mapping[str, Step] = {
 
 
 class Killer:
-    """Kills a worker the n-th time that it comes to a step; what a dead worker had asked for is not passed on."""
+    """Kills a worker when it comes to a step for the n-th time, and stops its later requests from reaching AWS."""
 
     def __init__(self, step: Step, *, name: str, nth: int, delay: float) -> None:
         self.struck = Event()
@@ -51,7 +51,7 @@ class Killer:
         self._step, self._name, self._left, self._delay = step, name, nth, delay
 
     def __call__(self, call: Call) -> Answer | None:
-        """Strike where it is time."""
+        """Kill the worker if this is the step."""
         if self.struck.is_set():
             raise Cut
         if not call.name.startswith(self._name) or (call.answer and self._name == "ReceiveMessage" and _empty(call)):
@@ -76,7 +76,7 @@ def _empty(call: Call) -> bool:
 
 
 def seeds() -> list[object]:
-    """One seed in CI; the others in the full matrix."""
+    """One seed in CI, more in `make verify`."""
     return [0, *(pytest.param(seed, marks=pytest.mark.verify) for seed in range(1, 5))]
 
 
@@ -85,30 +85,30 @@ def seeds() -> list[object]:
 def test_call_whose_worker_is_killed_is_transcribed_once(
     cloud: Cloud, between: Proxy, tmp_path: Path, name: str, seed: int
 ) -> None:
-    """Each of a few calls has one transcript, whichever of them was in hand and whatever of it was done."""
+    """Each call has exactly one transcript, whichever was in hand and however much of it was done."""
     chance, step = random.Random(f"{name} {seed}"), STEPS[name]
     uploads = [cloud.upload(f"agent {number}.wav") for number in range(CALLS)]
     target = chance.choice(uploads)
-    places = Places(target)
+    keys = ResultKeys(target)
     call = step.name.format(
         recordings=cloud.recordings,
         transcripts=cloud.transcripts,
         key=target.key,
-        transcript=places.transcript,
-        vtt=places.renderings["vtt"],
-        latest=places.latest,
+        transcript=keys.transcript,
+        vtt=keys.renderings["vtt"],
+        latest=keys.latest,
     )
     nth = 1 if call != step.name else chance.randint(1, CALLS)
     killer = Killer(step, name=call, nth=nth, delay=chance.uniform(0, step.within))
     setattr(between, step.moment, killer)
     with worker(cloud, tmp_path, endpoint=between.url) as first:
         killer.victim = first
-        assert killer.struck.wait(60), first.last_words
+        assert killer.struck.wait(60), first.log_end
         assert first.process.wait(10) == -9
         assert not first.leftovers
     with worker(cloud, tmp_path) as second:
         second.wait_for("ready")
-        until(lambda: not cloud.left(), seconds=60, why=lambda: second.last_words)
+        until(lambda: not cloud.left(), seconds=60, why=lambda: second.log_end)
         assert second.stop() == 0
     for upload in uploads:
         cloud.assert_transcribed_once(upload)

@@ -1,4 +1,4 @@
-"""A real worker process between a real queue and real buckets: what comes in any form comes out once, or says why not."""
+"""A worker process with an emulated queue and buckets: each recording gets one transcript, or a reason why not."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ import pytest
 
 from demo.truth import MODEL
 from service.batch.events import Upload, announcement
-from service.batch.results import Places
+from service.batch.results import ResultKeys
 from service.transcript import Transcript
 from tests.service.cloud import MAX_RECEIVES, Cloud, drained, silence, worker
 from tests.service.proxy import Answer, Call, Cut, Proxy
@@ -24,7 +24,7 @@ AWKWARD_KEYS = [
 
 
 def record(upload: Upload) -> dict[str, object]:
-    """An upload as S3 itself tells of it."""
+    """A record of an S3 event notification."""
     found = {
         "key": quote_plus(upload.key),
         "size": upload.size,
@@ -37,7 +37,7 @@ def record(upload: Upload) -> dict[str, object]:
 
 
 def test_recordings_of_any_name_are_transcribed_and_nothing_of_them_is_logged(cloud: Cloud, tmp_path: Path) -> None:
-    """Both forms of event, one message or several records; spaces, signs, accents and 1024 bytes; and a quiet log."""
+    """Both forms of event, several records in one message, awkward keys; no name and no word in the log."""
     uploads = [cloud.upload(key, announce=number % 2 == 0) for number, key in enumerate(AWKWARD_KEYS)]
     cloud.send(json.dumps({"Records": [record(upload) for upload in uploads[1::2]]}))
     cloud.send(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": cloud.recordings}))
@@ -48,19 +48,19 @@ def test_recordings_of_any_name_are_transcribed_and_nothing_of_them_is_logged(cl
     for upload in uploads:
         cloud.assert_transcribed_once(upload)
     cloud.assert_drained()
-    transcript = Transcript.from_dict(cloud.document(Places(uploads[0]).transcript)["transcript"])
+    transcript = Transcript.from_dict(cloud.document(ResultKeys(uploads[0]).transcript)["transcript"])
     words = {word for segment in transcript.segments for word in segment.text.split() if len(word) > 4}
     assert words
     for private in (*words, "agent 7", "später", "looks like", cloud.recordings):
         assert private not in log
 
 
-def test_transcript_says_where_it_came_from(cloud: Cloud, tmp_path: Path) -> None:
-    """Who reads it a year later knows which recording, which model, which image, and what it cost."""
+def test_transcript_names_its_provenance(cloud: Cloud, tmp_path: Path) -> None:
+    """A reader knows a year later which recording, model and image it came from, and its cost."""
     upload = cloud.upload("call.wav")
     with worker(cloud, tmp_path, WHISPER_IMAGE="sha256:abc", WHISPER_DOLLARS_PER_HOUR="3.6") as own:
         drained(cloud, own)
-    document = cloud.document(Places(upload).transcript)
+    document = cloud.document(ResultKeys(upload).transcript)
     assert document["recording"]["key"] == "call.wav"
     assert document["recording"]["version"] == upload.version_id
     provenance = document["provenance"]
@@ -71,7 +71,7 @@ def test_transcript_says_where_it_came_from(cloud: Cloud, tmp_path: Path) -> Non
 
 
 def test_recording_without_a_transcript_says_why_and_is_not_tried_again(cloud: Cloud, tmp_path: Path) -> None:
-    """Garbage, nothing, and what was deleted meanwhile: a reason each, at the first attempt, and the others go on."""
+    """Garbage, an empty file and a deleted recording each get a reason at the first attempt; the others go on."""
     garbage = cloud.upload("notes.wav", b"these are no samples")
     nothing = cloud.upload("empty.wav", b"")
     gone = cloud.upload("gone.wav", announce=False)
@@ -82,11 +82,13 @@ def test_recording_without_a_transcript_says_why_and_is_not_tried_again(cloud: C
         drained(cloud, own)
         assert own.messages.count("refused") == 3
         assert "will be tried again" not in own.messages
-    codes = {upload.key: cloud.document(Places(upload).failure)["error"]["code"] for upload in (garbage, nothing, gone)}
+    codes = {
+        upload.key: cloud.document(ResultKeys(upload).failure)["error"]["code"] for upload in (garbage, nothing, gone)
+    }
     assert codes == {"notes.wav": "bad_audio", "empty.wav": "empty_audio", "gone.wav": "recording_missing"}
     for upload in (good, quiet):
         cloud.assert_transcribed_once(upload)
-    assert cloud.document(Places(quiet).transcript)["transcript"]["segments"] == []
+    assert cloud.document(ResultKeys(quiet).transcript)["transcript"]["segments"] == []
     cloud.assert_drained()
 
 
@@ -94,8 +96,8 @@ def test_recording_without_a_transcript_says_why_and_is_not_tried_again(cloud: C
     "body",
     ["no json", "[]", '{"detail-type": "Object Deleted"}', '{"Records": [{"eventName": "ObjectRemoved:Delete"}]}'],
 )
-def test_message_that_nobody_understands_waits_among_the_dead_letters(cloud: Cloud, tmp_path: Path, body: str) -> None:
-    """It is not thrown away, and does not hold up what comes after it."""
+def test_message_that_cannot_be_read_waits_among_the_dead_letters(cloud: Cloud, tmp_path: Path, body: str) -> None:
+    """It is not discarded, and does not hold up later messages."""
     cloud.send(body)
     upload = cloud.upload("call.wav")
     with worker(cloud, tmp_path) as own:
@@ -109,7 +111,7 @@ def test_message_that_nobody_understands_waits_among_the_dead_letters(cloud: Clo
 def test_same_recording_announced_often_and_to_several_workers_is_transcribed_once(
     cloud: Cloud, tmp_path: Path
 ) -> None:
-    """S3 tells at least once, and two workers may hold the same news at the same time."""
+    """S3 delivers events at least once, and two workers may hold messages about the same upload."""
     upload = cloud.upload("call.wav")
     for _ in range(5):
         cloud.send(announcement(upload))
@@ -124,7 +126,7 @@ def test_same_recording_announced_often_and_to_several_workers_is_transcribed_on
 
 
 def test_pointer_follows_the_order_of_uploads_not_of_messages(cloud: Cloud, tmp_path: Path) -> None:
-    """Each version has its transcript; the newest stays the latest where news of an older one comes last."""
+    """Each version has its transcript; `latest` stays with the newest even if an older one is announced last."""
     first, second, third = (
         cloud.upload("call.wav", silence(number + 1), sequencer=sequencer, announce=False)
         for number, sequencer in enumerate(("0055AED6DCD90281E5", "0055AED6DCD90281E6", "0055AED6DCD90281E60A"))
@@ -134,15 +136,15 @@ def test_pointer_follows_the_order_of_uploads_not_of_messages(cloud: Cloud, tmp_
             cloud.send(announcement(upload))
             drained(cloud, own)
     for upload in (first, second, third):
-        assert cloud.results()[Places(upload).transcript] == 1
-    assert cloud.document(Places(first).latest)["recording"]["version"] == third.version
-    assert cloud.results()[Places(first).latest] == 2
+        assert cloud.results()[ResultKeys(upload).transcript] == 1
+    assert cloud.document(ResultKeys(first).latest)["recording"]["version"] == third.version
+    assert cloud.results()[ResultKeys(first).latest] == 2
 
 
 def test_recording_replaced_before_its_download_is_still_the_one_that_was_announced(
     cloud: Cloud, between: Proxy, tmp_path: Path
 ) -> None:
-    """An event that names no version pins the content: what was written over it is another recording."""
+    """An event without a version pins the content by its entity tag; its replacement is a different recording."""
     upload = cloud.upload("call.wav", announce=False)
     versionless = Upload(
         bucket=upload.bucket, key=upload.key, etag=upload.etag, size=upload.size, sequencer="01", time=upload.time
@@ -158,7 +160,7 @@ def test_recording_replaced_before_its_download_is_still_the_one_that_was_announ
     between.before = replace_once
     with worker(cloud, tmp_path, endpoint=between.url) as own:
         drained(cloud, own)
-    document = cloud.document(Places(versionless).transcript)
+    document = cloud.document(ResultKeys(versionless).transcript)
     assert document["recording"]["version"] == upload.etag
     assert document["transcript"]["segments"]
 
@@ -172,10 +174,10 @@ def test_recording_replaced_before_its_download_is_still_the_one_that_was_announ
     ],
     ids=["slow down", "denied", "cut off"],
 )
-def test_recording_that_cannot_be_had_now_is_had_later(
+def test_recording_that_cannot_be_downloaded_is_tried_again(
     cloud: Cloud, between: Proxy, tmp_path: Path, fault: Answer | None, code: str
 ) -> None:
-    """What is no fault of the recording's returns to the queue, is no failure, and is done once the fault is over."""
+    """A fault of S3 is not recorded as a failure of the recording, which is transcribed once the fault is over."""
     upload = cloud.upload("call.wav")
 
     def refuse(call: Call) -> Answer | None:
@@ -188,7 +190,7 @@ def test_recording_that_cannot_be_had_now_is_had_later(
     between.before = refuse
     with worker(cloud, tmp_path, endpoint=between.url) as own:
         own.wait_for("will be tried again")
-        (line,) = [line for line in own.said if line.get("message") == "will be tried again"]
+        (line,) = [line for line in own.lines if line.get("message") == "will be tried again"]
         assert line["code"] == code
         assert cloud.left() == 1
         between.before = lambda _: None
@@ -197,8 +199,8 @@ def test_recording_that_cannot_be_had_now_is_had_later(
     cloud.assert_drained()
 
 
-def test_stream_cut_in_the_middle_is_no_recording(cloud: Cloud, between: Proxy, tmp_path: Path) -> None:
-    """Half a download is not half a transcript."""
+def test_download_that_is_cut_off_is_not_transcribed(cloud: Cloud, between: Proxy, tmp_path: Path) -> None:
+    """Half a download must not become half a transcript."""
     upload = cloud.upload("call.wav")
 
     def cut(call: Call) -> Answer | None:
@@ -217,7 +219,7 @@ def test_stream_cut_in_the_middle_is_no_recording(cloud: Cloud, between: Proxy, 
 
 
 def test_worker_outlives_a_lost_network(cloud: Cloud, between: Proxy, tmp_path: Path) -> None:
-    """Without a queue it waits, and says so; with one it works."""
+    """It logs that it cannot receive, waits, and works once the queue is reachable again."""
 
     def lose(_: Call) -> None:
         raise Cut

@@ -1,4 +1,4 @@
-"""How a real worker starts and ends: never with a message it cannot work on, never leaving one behind."""
+"""How a worker process starts and ends: it takes no message that it cannot work on, and leaves none behind."""
 
 import json
 import shutil
@@ -14,21 +14,21 @@ import pytest
 from demo.server import ROOT
 from demo.truth import MODEL
 from service.batch.events import announcement
-from service.batch.results import Places
+from service.batch.results import ResultKeys
 from tests.service.cloud import Cloud, drained, repeated, worker
 from tests.service.proxy import Call, Proxy
 
 
 def test_idle_worker_ends_at_once(cloud: Cloud, tmp_path: Path) -> None:
-    """A long poll does not hold up the end."""
+    """A long poll does not delay the end."""
     with worker(cloud, tmp_path) as own:
         own.wait_for("ready")
         assert own.stop(seconds=10) == 0
         assert own.messages[-1] == "stopped"
 
 
-def test_message_that_comes_with_the_end_is_given_back(cloud: Cloud, between: Proxy, tmp_path: Path) -> None:
-    """The last poll may bring one: another worker has it at once."""
+def test_message_that_arrives_during_shutdown_is_returned(cloud: Cloud, between: Proxy, tmp_path: Path) -> None:
+    """The last poll may receive one; another worker can take it at once."""
     upload = cloud.upload("call.wav", announce=False)
 
     def end(call: Call) -> None:
@@ -46,8 +46,8 @@ def test_message_that_comes_with_the_end_is_given_back(cloud: Cloud, between: Pr
     assert not cloud.results()
 
 
-def test_worker_told_to_end_finishes_what_fits(cloud: Cloud, between: Proxy, tmp_path: Path) -> None:
-    """A call of a few seconds is done before the stop timeout, and nobody need do it again."""
+def test_worker_told_to_stop_finishes_a_short_call(cloud: Cloud, between: Proxy, tmp_path: Path) -> None:
+    """A call that fits into the stop timeout is not done again by another worker."""
     upload = cloud.upload("call.wav")
     later = cloud.upload("later.wav", announce=False)
 
@@ -61,12 +61,12 @@ def test_worker_told_to_end_finishes_what_fits(cloud: Cloud, between: Proxy, tmp
         assert own.process.wait(60) == 0
     cloud.assert_transcribed_once(upload)
     assert cloud.left() == 1
-    assert Places(later).transcript not in cloud.results()
+    assert ResultKeys(later).transcript not in cloud.results()
 
 
-def test_worker_told_to_end_gives_back_what_does_not_fit(cloud: Cloud, between: Proxy, tmp_path: Path) -> None:
-    """A call that takes longer than the stop timeout is another worker's at once, and is no failure."""
-    # More than an hour, on one thread, window by window: minutes of work, where 50 seconds are left.
+def test_worker_told_to_stop_returns_a_long_call(cloud: Cloud, between: Proxy, tmp_path: Path) -> None:
+    """A call that does not fit into the stop timeout returns to the queue at once, and is not a failure."""
+    # More than an hour of audio on one thread, window by window: minutes of work, with 50 seconds left.
     cloud.upload("long.wav", repeated(240))
     slow = {"WHISPER_THREADS": "1", "WHISPER_BATCH_SIZE": "1", "WHISPER_JOB_DEADLINE_SECONDS": "60"}
 
@@ -98,7 +98,7 @@ class _Agent(BaseHTTPRequestHandler):
 
 
 def test_task_is_protected_while_it_works(cloud: Cloud, tmp_path: Path) -> None:
-    """Scaling in stops another task, or none; the protection of a worker that hangs runs out by itself."""
+    """Protection is requested before the work and removed after it; it expires, in case the worker hangs."""
     _Agent.wishes = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Agent)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -113,8 +113,8 @@ def test_task_is_protected_while_it_works(cloud: Cloud, tmp_path: Path) -> None:
     assert _Agent.wishes == [{"ProtectionEnabled": True, "ExpiresInMinutes": 4}, {"ProtectionEnabled": False}]
 
 
-def test_worker_works_where_nobody_protects_it(cloud: Cloud, tmp_path: Path) -> None:
-    """An agent that does not answer costs a line in the log, and no call."""
+def test_worker_works_without_its_agent(cloud: Cloud, tmp_path: Path) -> None:
+    """If the agent is unreachable, the worker logs it and works unprotected."""
     upload = cloud.upload("call.wav")
     with worker(cloud, tmp_path, ECS_AGENT_URI="http://127.0.0.1:9/agent") as own:
         drained(cloud, own)
@@ -123,7 +123,7 @@ def test_worker_works_where_nobody_protects_it(cloud: Cloud, tmp_path: Path) -> 
 
 
 def refusal(cloud: Cloud, folder: Path, **environ: str) -> str:
-    """The one line with which a worker refuses to start; it has received nothing."""
+    """The line with which a worker refuses to start; the message is still on the queue."""
     upload = cloud.upload("call.wav")
     with worker(cloud, folder, **environ) as own:
         assert own.process.wait(60) == 2
@@ -135,7 +135,7 @@ def refusal(cloud: Cloud, folder: Path, **environ: str) -> str:
 
 
 def test_worker_without_a_model_never_takes_a_message(cloud: Cloud, tmp_path: Path) -> None:
-    """Missing, damaged, another one, or out of reach: it fails at its start, where ECS sees it."""
+    """If the model is missing, damaged, unreachable or not the expected one, the start fails, which ECS sees."""
     damaged = shutil.copytree(MODEL, tmp_path / "damaged")
     (damaged / "model.bin").write_bytes(b"no weights")
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "empty")}
@@ -149,10 +149,10 @@ def test_worker_without_a_model_never_takes_a_message(cloud: Cloud, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["WHISPER_QUEUE_URL", "WHISPER_RECORDINGS_BUCKET", "WHISPER_TRANSCRIPTS_BUCKET"])
-def test_worker_without_its_places_names_the_one_that_is_missing(name: str) -> None:
-    """Before any model is loaded."""
-    places = ("WHISPER_QUEUE_URL", "WHISPER_RECORDINGS_BUCKET", "WHISPER_TRANSCRIPTS_BUCKET")
-    environ = {place: "x" for place in places if place != name}
+def test_worker_names_the_setting_that_it_lacks(name: str) -> None:
+    """It fails before it loads a model."""
+    names = ("WHISPER_QUEUE_URL", "WHISPER_RECORDINGS_BUCKET", "WHISPER_TRANSCRIPTS_BUCKET")
+    environ = {other: "x" for other in names if other != name}
     answer = subprocess.run(
         [sys.executable, "-m", "service", "worker"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
     )

@@ -1,0 +1,82 @@
+"""How many recordings wait, run, are done or failed, and a list of those in one state.
+
+It reads the keys of results, and the documents of failed and running ones; never a recording or a transcript.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from service.batch.ports import OperatedQueue, ResultIndex
+from service.batch.results import FOLDERS, State
+from service.batch.rows import DatedVersion, FailedVersion, Overview, RunningVersion, VersionRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """The results of the recordings whose keys start with `prefix`."""
+
+    transcripts: ResultIndex
+    stale_after_seconds: int
+    prefix: str = ""
+
+    def overview(self, *, queue: OperatedQueue, dead_letters: OperatedQueue) -> Overview:
+        """Counts of the results, and of all messages on the queues."""
+        waiting, in_flight = queue.counts()
+        running = [self.stale(modified) for _, modified in self._keys(State.RUNNING)]
+        return Overview(
+            waiting=waiting,
+            in_flight=in_flight,
+            dead_letters=sum(dead_letters.counts()),
+            running=len(running),
+            stale=sum(running),
+            done=sum(1 for _ in self._keys(State.DONE)),
+            failed=sum(1 for _ in self._keys(State.FAILED)),
+        )
+
+    def listed(self, state: State) -> Iterator[VersionRow]:
+        """Each version in a state."""
+        for key, modified in self._keys(state):
+            name, _, version = key.partition("/")[2].removesuffix(".json").rpartition("/")
+            if state == State.DONE:
+                yield DatedVersion(state=state, recording=name, version=version, at=modified.isoformat())
+            # A running document is gone if its recording was done since the keys were listed.
+            elif found := self.transcripts.read(key):
+                yield self._detailed(json.loads(found[0]), state, recording=name, version=version, modified=modified)
+
+    def stale(self, modified: datetime) -> bool:
+        """Whether a running document is so old that its worker must have lost the message."""
+        return datetime.now(UTC) - modified > timedelta(seconds=self.stale_after_seconds)
+
+    def _detailed(
+        self, document: dict[str, Any], state: State, *, recording: str, version: str, modified: datetime
+    ) -> VersionRow:
+        if state == State.FAILED:
+            error = document["error"]
+            return FailedVersion(
+                state=state,
+                recording=recording,
+                version=version,
+                at=document["at"],
+                code=error["code"],
+                reason=error["message"],
+                expected=error["expected"],
+            )
+        return RunningVersion(
+            state=state,
+            recording=recording,
+            version=version,
+            started=document["started"],
+            at=document["at"],
+            worker=document["worker"],
+            attempt=document["attempt"],
+            share=document["share"],
+            stale=self.stale(modified) or None,
+        )
+
+    def _keys(self, state: State) -> Iterator[tuple[str, datetime]]:
+        for key, modified in self.transcripts.keys(f"{FOLDERS[state]}/{self.prefix}"):
+            if key.endswith(".json") and not (state == State.DONE and key.endswith("/latest.json")):
+                yield key, modified

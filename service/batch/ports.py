@@ -1,0 +1,95 @@
+"""The outside world as the batch path sees it; `service.aws` and `service.engine` fit these protocols by structure."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from service.batch.events import Message, Upload
+from service.engine.engine import Progress
+from service.recording import Recording
+from service.transcript import Transcript
+
+
+class Transcriber(Protocol):
+    """The engine."""
+
+    def transcribe(self, recording: Recording, *, progress: Progress) -> Transcript:
+        """Transcribe every channel of a recording."""
+
+
+class ReceivingQueue(Protocol):
+    """The queue as a worker sees it; each method may raise `RetryLater`."""
+
+    def receive(self, *, wait_seconds: int) -> Message | None:
+        """Wait for one message."""
+
+    def hide(self, message: Message, *, seconds: int) -> None:
+        """Hide a message from other receivers; 0 returns it at once. May raise `ReceiptGone`."""
+
+    def delete(self, message: Message) -> None:
+        """Delete a message. May raise `ReceiptGone`."""
+
+
+class OperatedQueue(Protocol):
+    """A queue as an operator sees it; each method may raise `RetryLater`."""
+
+    def counts(self) -> tuple[int, int]:
+        """How many messages wait and how many are in flight."""
+
+    def send(self, body: str) -> None:
+        """Put a message on the queue."""
+
+    def receive(self, *, wait_seconds: int) -> Message | None:
+        """Wait for one message."""
+
+    def delete(self, message: Message) -> None:
+        """Delete a message. May raise `ReceiptGone`."""
+
+
+class RecordingStore(Protocol):
+    """The recordings bucket as a worker sees it."""
+
+    def download(
+        self, key: str, *, version_id: str, etag: str, to: BinaryIO, limit: int, progress: Callable[[], None]
+    ) -> None:
+        """Copy one version of an object into a file. May raise `RetryLater` or a `RequestError`."""
+
+
+class RecordingIndex(Protocol):
+    """The recordings bucket as an operator sees it; it may raise `RetryLater`."""
+
+    def versions(self, prefix: str) -> Iterator[Upload]:
+        """Every version of the recordings whose keys start with `prefix`, in the order of their keys."""
+
+
+class ResultStore(Protocol):
+    """The transcripts bucket as a worker sees it; each method may raise `RetryLater`."""
+
+    def read(self, key: str) -> tuple[bytes, str] | None:
+        """An object's content and its entity tag; None if there is no such object."""
+
+    def write(self, key: str, body: bytes, *, content_type: str, over: str = "") -> bool:
+        """Create an object, or replace the one with the entity tag `over`; False if another writer was first."""
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
+        """Write an object unconditionally."""
+
+    def delete(self, key: str) -> None:
+        """Delete an object, if it exists."""
+
+
+class ResultIndex(Protocol):
+    """The transcripts bucket as an operator sees it; each method may raise `RetryLater`."""
+
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
+        """The keys that start with `prefix` and sort after `after`, in order, each with its time of writing."""
+
+    def read(self, key: str) -> tuple[bytes, str] | None:
+        """An object's content and its entity tag; None if there is no such object."""
+
+
+class ProtectionAgent(Protocol):
+    """The agent beside the task through which ECS is asked to spare the task when the service scales in."""
+
+    def protect(self, *, minutes: int) -> bool:
+        """Protect the task for that long; 0 removes protection. Returns whether ECS agreed."""

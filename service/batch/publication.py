@@ -1,0 +1,148 @@
+"""From an upload to its results: download, decode, transcribe, write once, render, move `latest`."""
+
+import errno
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from service.batch import results
+from service.batch.events import Upload
+from service.batch.lease import Lease, now
+from service.batch.ports import RecordingStore, ResultStore, Transcriber
+from service.batch.results import ResultKeys
+from service.contract import Outcome
+from service.engine.engine import Cancelled
+from service.errors import DiskFull, RecordingTooLarge, RequestError
+from service.recording import Decode
+from service.settings import Settings
+from service.telemetry import Measures, Meter, SharedClock, log
+from service.transcript import Transcript, render
+
+CONTENT_TYPES = {"vtt": "text/vtt; charset=utf-8", "text": "text/plain; charset=utf-8"}
+JSON = "application/json"
+
+
+class Publication:
+    """Gives each upload a transcript, or a reason why it has none; both are found again, never made twice."""
+
+    def __init__(
+        self,
+        *,
+        engine: Transcriber,
+        decode: Decode,
+        recordings: RecordingStore,
+        transcripts: ResultStore,
+        meter: Meter,
+        settings: Settings,
+    ) -> None:
+        self._engine, self._decode, self._meter, self._settings = engine, decode, meter, settings
+        self._recordings, self._transcripts = recordings, transcripts
+        self._clock = SharedClock()
+        self._worker = socket.gethostname()
+
+    def publish(self, upload: Upload, lease: Lease) -> None:
+        """See to it that every result of an upload is stored.
+
+        Raises:
+            RetryLater: something other than the recording is at fault.
+            Cancelled: the lease was dropped.
+        """
+        keys = ResultKeys(upload)
+        lease.upload = upload
+        lease.progress()
+        stored = self._read(keys.transcript)
+        if stored is None and self._read(keys.failure) is None:
+            self.show(lease)
+            try:
+                stored = self._transcribe(upload, keys, lease)
+            except RequestError as error:
+                log("refused", code=error.code)
+                document = results.failure_document(upload, error, at=now())
+                self._transcripts.write(keys.failure, document, content_type=JSON)
+        if stored:
+            self._complete(upload, keys, stored)
+        with lease.marking:
+            lease.upload = None
+        # Whichever worker wrote it: one that was killed cannot delete its own.
+        self._transcripts.delete(keys.running)
+
+    def show(self, lease: Lease) -> None:
+        """Show people which upload a lease is working on, and its progress."""
+        with lease.marking:
+            if lease.upload:
+                document = results.running_document(
+                    lease.upload,
+                    worker=self._worker,
+                    attempt=lease.message.receives,
+                    started=lease.since,
+                    at=now(),
+                    share=lease.share,
+                )
+                self._transcripts.put(ResultKeys(lease.upload).running, document, content_type=JSON)
+
+    def _transcribe(self, upload: Upload, keys: ResultKeys, lease: Lease) -> bytes | None:
+        """Write the transcript of an upload; returns the stored one, which may be another worker's."""
+        with self._meter.call() as measures:
+            measures.queue_wait = max(0.0, time.time() - lease.message.sent)
+            try:
+                transcript = self._hear(upload, lease, measures)
+                lease.progress(1.0)
+                document = results.transcript_document(
+                    upload,
+                    transcript,
+                    settings=self._settings,
+                    processing_seconds=measures.processing or 0.0,
+                    at=now(),
+                )
+                self._transcripts.write(keys.transcript, document, content_type=JSON)
+                if transcript.partial:
+                    measures.outcome = Outcome.PARTIAL
+            except Cancelled:
+                measures.outcome = Outcome.CANCELLED
+        lease.progress(1.0)
+        return self._read(keys.transcript)
+
+    def _hear(self, upload: Upload, lease: Lease, measures: Measures) -> Transcript:
+        limit = self._settings.max_upload_bytes
+        if upload.size > limit:
+            raise RecordingTooLarge(size=upload.size, limit=limit)
+        # The file has no name: nothing of it remains, however this process ends.
+        with tempfile.TemporaryFile() as file:
+            pin = {"version_id": upload.version_id, "etag": upload.etag}
+            with _disk():
+                self._recordings.download(upload.key, **pin, to=file, limit=limit, progress=lease.progress)
+            with self._clock.running(measures):
+                recording = self._decode(file)
+                measures.audio = recording.duration
+                lease.progress()
+                return self._engine.transcribe(recording, progress=lease.progress)
+
+    def _complete(self, upload: Upload, keys: ResultKeys, stored: bytes) -> None:
+        """Render a stored transcript, and move `latest` to it unless it points to a newer one."""
+        transcript = results.read_transcript(stored)
+        for form, key in keys.renderings.items():
+            rendering = render(transcript, form) + "\n"
+            self._transcripts.write(key, rendering.encode(), content_type=CONTENT_TYPES[form])
+        document, moved = results.latest_document(upload), False
+        while not moved:
+            known = self._transcripts.read(keys.latest)
+            if known and not upload.follows(results.read_upload(known[0])):
+                return
+            # If another worker has moved it since the read, the condition fails: read again.
+            moved = self._transcripts.write(keys.latest, document, content_type=JSON, over=known[1] if known else "")
+
+    def _read(self, key: str) -> bytes | None:
+        found = self._transcripts.read(key)
+        return found[0] if found else None
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise DiskFull(purpose="download") from error
