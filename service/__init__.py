@@ -1,6 +1,6 @@
-"""The service: a recording enters, a transcript leaves, and nothing else leaves."""
+"""The service: a recording enters, a transcript leaves; no other data leaves."""
 
 import os
 
-# Both libraries report their use to their makers unless they are told not to, before they are imported.
+# ONNX Runtime and the hub's client report their use to their makers unless this is set before their import.
 os.environ.update(ORT_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_TELEMETRY="1")

@@ -1,4 +1,8 @@
-"""The composition root: `python -m service VERB`."""
+"""The composition root: `python -m service VERB`.
+
+Each verb wires its parts together. Heavy modules are imported inside the verbs, once options and settings are known to
+be right, so that mistakes and `--help` are answered at once.
+"""
 
 import argparse
 import math
@@ -21,54 +25,85 @@ from service.transcript import FORMATS
 
 if TYPE_CHECKING:
     from service.aws.s3 import Bucket
+    from service.engine.engine import Engine
+    from service.recording import Decode
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run one verb; 0 where it did its work, 1 where it found what must not be, 2 where something it was given is refused."""
+    """Run one verb.
+
+    Returns:
+        0 if it succeeded, 1 if it found something wrong (a regression, a lost recording), 2 if its input is refused.
+    """
     options = _parser().parse_args(arguments)
     try:
         settings = Settings.from_environ(environ)
-        return VERBS[options.verb](settings, options)
+        return int(options.run(settings, options))
     except (SettingError, ServiceError) as error:
-        print(f"whisper-fargate: {error}", file=sys.stderr)  # noqa: T201 - the one line that a person reads
+        print(f"whisper-fargate: {error}", file=sys.stderr)
         return 2
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m service", description="Speech-to-text for call recordings.")
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("api", help="serve HTTP; settings come from WHISPER_… variables")
-    verbs.add_parser("worker", help="transcribe what the queue announces, until SIGTERM")
-    verbs.add_parser("health", help="exit with 0 where the API on this machine answers, else with 1")
-    jobs = verbs.add_parser("jobs", help="list what waits, runs, is done or failed; redrive; reconcile")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    api = verbs.add_parser("api", help="serve HTTP; settings come from WHISPER_… variables")
+    api.set_defaults(run=_api)
+    worker = verbs.add_parser("worker", help="transcribe the recordings that the queue announces, until SIGTERM")
+    worker.set_defaults(run=_worker)
+    health = verbs.add_parser("health", help="exit with 0 if the API on this machine answers, else with 1")
+    health.set_defaults(run=_health)
+    jobs = verbs.add_parser("jobs", help="count and list waiting, running, done and failed jobs; redrive; reconcile")
+    _add_jobs_options(jobs)
+    jobs.set_defaults(run=_jobs)
+    evaluate = verbs.add_parser("evaluate", help="measure error rates on golden recordings against the last release")
+    _add_evaluate_options(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+    model = verbs.add_parser("model", help="manage the weights that an image contains")
+    lock = model.add_subparsers(metavar="ACTION", required=True).add_parser("lock", help="record a model's digest")
+    lock.add_argument("name", metavar="NAME", help="a folder, or a name that the model hub knows")
+    lock.set_defaults(run=_lock)
+    transcribe = verbs.add_parser("transcribe", help="transcribe files")
+    _add_transcribe_options(transcribe)
+    transcribe.set_defaults(run=_transcribe)
+    return parser
+
+
+def _add_jobs_options(jobs: argparse.ArgumentParser) -> None:
     jobs.add_argument("action", nargs="?", choices=("list", "redrive", "reconcile"), default="list")
     for state in ("running", "done", "failed"):
-        jobs.add_argument(f"--{state}", dest="show", action="append_const", const=state, help="name them (list)")
-    jobs.add_argument("--names", action="store_true", help="name what is unaccounted for (reconcile)")
-    jobs.add_argument("--announce", action="store_true", help="announce it to the queue again (reconcile)")
-    jobs.add_argument("--prefix", default="", help="only recordings whose keys begin so")
-    jobs.add_argument("--json", action="store_true", help="print a JSON object a line")
-    evaluate = verbs.add_parser(
-        "evaluate", help="measure error rates on golden recordings; compare with the last release"
-    )
-    evaluate.add_argument("manifest", metavar="MANIFEST", help="what is said in them: a file or s3://BUCKET/KEY")
+        jobs.add_argument(
+            f"--{state}", dest="show", action="append_const", const=state, help=f"name the {state} ones (list)"
+        )
+    jobs.add_argument("--names", action="store_true", help="name the recordings that are unaccounted for (reconcile)")
+    jobs.add_argument("--announce", action="store_true", help="announce them to the queue again (reconcile)")
+    jobs.add_argument("--prefix", default="", help="only recordings whose keys start with this")
+    jobs.add_argument("--json", action="store_true", help="print a JSON object per line")
+
+
+def _add_evaluate_options(evaluate: argparse.ArgumentParser) -> None:
+    evaluate.add_argument("manifest", metavar="MANIFEST", help="the golden recordings: a file or s3://BUCKET/KEY")
     evaluate.add_argument("--against", default="", metavar="REPORT", help="the last release's report")
-    evaluate.add_argument("--first-release", action="store_true", help="it is no error that --against is not there yet")
-    evaluate.add_argument("--report", default="", metavar="REPORT", help="keep a report here")
-    evaluate.add_argument("--max-worse", type=_amount, default=0.01, metavar="RATE", help="of any rate (default: 0.01)")
+    evaluate.add_argument("--first-release", action="store_true", help="accept that --against does not exist yet")
+    evaluate.add_argument("--report", default="", metavar="REPORT", help="write a report here")
     evaluate.add_argument(
-        "--max-slowdown", type=_amount, default=0.0, metavar="RATIO", help="on the same kind of machine (default: any)"
+        "--max-worse", type=_amount, default=0.01, metavar="RATE", help="largest increase of any rate (default: 0.01)"
     )
-    model = verbs.add_parser("model", help="the weights that an image brings")
-    lock = model.add_subparsers(dest="action", required=True).add_parser("lock", help="record the digest of a model")
-    lock.add_argument("name", metavar="NAME", help="a folder, or a name that the model hub knows")
-    transcribe = verbs.add_parser("transcribe", help="transcribe files")
+    evaluate.add_argument(
+        "--max-slowdown",
+        type=_amount,
+        default=0.0,
+        metavar="RATIO",
+        help="largest ratio of times on the same kind of machine (default: any)",
+    )
+
+
+def _add_transcribe_options(transcribe: argparse.ArgumentParser) -> None:
     transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
     transcribe.add_argument("--format", choices=FORMATS, default="json", help="of the transcript (default: json)")
     transcribe.add_argument("--output", type=Path, metavar="DIR", help="write a file per recording here")
-    transcribe.add_argument("--language", default="", help="ISO 639 code; left out, it is detected once per call")
+    transcribe.add_argument("--language", default="", help="ISO 639 code (default: detect it once per call)")
     transcribe.add_argument("--words", action="store_true", help="add the times of each word (json)")
-    return parser
 
 
 def _amount(text: str) -> float:
@@ -80,27 +115,21 @@ def _amount(text: str) -> float:
     raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from 0")
 
 
-def _api(settings: Settings, options: argparse.Namespace) -> int:
+def _api(settings: Settings, _: argparse.Namespace) -> int:
     telemetry.configure(sys.stdout)
-    # The kernel keeps from a container's first process any signal that it has no handler for. While the model loads,
-    # nothing was accepted that would have to be finished, and an exception may be lost in a library that is being
-    # imported; the server then installs its own handler.
+    # The kernel discards signals for which a container's first process has no handler. Until the server installs its
+    # own, there are no requests to finish, and an exception could be swallowed by a library that is being imported.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    # The port first: a taken one is known in a moment, a model takes seconds to load.
+    # The port first: a model takes seconds to load, and a port in use is known at once.
     with _bind(settings) as listener:
-        from service.engine import engine  # noqa: PLC0415 - see above
-        from service.http import app as api  # noqa: PLC0415 - see above
-        from service.recording import audio  # noqa: PLC0415 - see above
+        from service.http import app, server
 
-        loaded = engine.Engine.load(settings, download=_download)
-        meter = telemetry.Meter(
-            environment=settings.environment, service=options.verb, dollars_per_hour=settings.dollars_per_hour
-        )
-        decode = partial(audio.decode, settings=settings)
-        app = api.create_app(engine=loaded, decode=decode, meter=meter, settings=settings)
+        loaded = _load_engine(settings)
+        meter = _meter(settings, service="api")
+        application = app.create_app(engine=loaded, decode=_decoder(settings), meter=meter, settings=settings)
         form = processor.number_format(settings.compute_type)
         telemetry.log("ready", host=settings.host, port=settings.port, model=settings.model, compute_type=form)
-        api.serve(app, listener=listener, settings=settings)
+        server.serve(application, listener=listener, settings=settings)
     return 0
 
 
@@ -111,22 +140,18 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
     # Before the model is loaded: a task may be stopped while it starts.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    from service.aws import ecs, s3, sqs  # noqa: PLC0415 - missing settings are refused at once
-    from service.batch import publication, worker  # noqa: PLC0415 - missing settings are refused at once
-    from service.engine import engine  # noqa: PLC0415 - missing settings are refused at once
-    from service.recording import audio  # noqa: PLC0415 - missing settings are refused at once
+    from service.aws import ecs, s3, sqs
+    from service.batch import publication, worker
 
     agent = os.environ.get(AGENT_VARIABLE)
     loaded = worker.Worker(
         queue=sqs.Queue(settings.queue_url),
         publication=publication.Publication(
-            engine=engine.Engine.load(settings, download=_download),
-            decode=partial(audio.decode, settings=settings),
+            engine=_load_engine(settings),
+            decode=_decoder(settings),
             recordings=s3.Bucket(settings.recordings_bucket),
             transcripts=s3.Bucket(settings.transcripts_bucket),
-            meter=telemetry.Meter(
-                environment=settings.environment, service="worker", dollars_per_hour=settings.dollars_per_hour
-            ),
+            meter=_meter(settings, service="worker"),
             settings=settings,
         ),
         agent=ecs.EcsAgent(agent) if agent else None,
@@ -136,15 +161,15 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
     telemetry.log("ready", model=settings.model, compute_type=form, lanes=settings.lanes)
     code = loaded.run(stopping)
     sys.stdout.flush()
-    # A lane whose message was handed back may still be in the engine, which no signal interrupts.
+    # A lane that returned its message may still be in the engine, which no signal interrupts.
     os._exit(code)
 
 
 def _jobs(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stderr)
     _need(settings, "queue_url", "recordings_bucket", "transcripts_bucket")
-    from service.aws import s3, sqs  # noqa: PLC0415 - missing settings are refused at once
-    from service.batch import jobs  # noqa: PLC0415 - missing settings are refused at once
+    from service.aws import s3, sqs
+    from service.batch import jobs
 
     queue = sqs.Queue(settings.queue_url)
     view = jobs.Jobs(
@@ -167,9 +192,7 @@ def _jobs(settings: Settings, options: argparse.Namespace) -> int:
 
 def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stderr)
-    from service.engine import engine  # noqa: PLC0415 - `--help` and wrong options answer at once
-    from service.evaluation import gate, storage, verdict  # noqa: PLC0415 - `--help` and wrong options answer at once
-    from service.recording import audio  # noqa: PLC0415 - `--help` and wrong options answer at once
+    from service.evaluation import gate, storage, verdict
 
     request = gate.Request(
         manifest=options.manifest,
@@ -180,28 +203,68 @@ def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
     )
     return gate.run(
         request,
-        load=partial(engine.Engine.load, settings, download=_download),
-        decode=partial(audio.decode, settings=settings),
+        load=partial(_load_engine, settings),
+        decode=_decoder(settings),
         storage=storage.Storage(locate=_locate),
         settings=settings,
     )
 
 
 def _lock(_: Settings, options: argparse.Namespace) -> int:
-    from service.engine import weights  # noqa: PLC0415 - the other verbs have no use for it
+    from service.engine import weights
 
-    print(f"{weights.lock(options.name)}  {options.name}")  # noqa: T201 - the line that was recorded
+    print(f"{weights.lock(options.name)}  {options.name}")
     return 0
 
 
+def _transcribe(settings: Settings, options: argparse.Namespace) -> int:
+    telemetry.configure(sys.stderr)
+    from service import cli
+
+    loaded = _load_engine(settings)
+    loaded.check_language(options.language)
+    complete = cli.transcribe_files(
+        options.files,
+        engine=loaded,
+        decode=_decoder(settings),
+        form=options.format,
+        folder=options.output,
+        language=options.language,
+        words=options.words,
+    )
+    return 0 if complete else 2
+
+
+def _health(settings: Settings, _: argparse.Namespace) -> int:
+    return 0 if health.answers(settings) else 1
+
+
+def _load_engine(settings: Settings) -> "Engine":
+    from service.engine.engine import Engine
+
+    return Engine.load(settings, download=_download)
+
+
+def _decoder(settings: Settings) -> "Decode":
+    from service.recording import decode
+
+    return partial(decode, settings=settings)
+
+
+def _meter(settings: Settings, *, service: str) -> telemetry.Meter:
+    return telemetry.Meter(
+        environment=settings.environment, service=service, dollars_per_hour=settings.dollars_per_hour
+    )
+
+
 def _download(url: str, folder: Path) -> None:
-    from service.aws import s3  # noqa: PLC0415 - only a model in S3 needs it
+    from service.aws import s3
 
     s3.download(url, folder)
 
 
 def _locate(url: str) -> "tuple[Bucket, str]":
-    from service.aws import s3  # noqa: PLC0415 - only data in S3 needs it
+    from service.aws import s3
 
     return s3.locate(url)
 
@@ -212,28 +275,8 @@ def _need(settings: Settings, *names: str) -> None:
             raise SettingError(variable(name), "", "a value, which this verb needs")
 
 
-def _transcribe(settings: Settings, options: argparse.Namespace) -> int:
-    telemetry.configure(sys.stderr)
-    from service import cli  # noqa: PLC0415 - `--help` and wrong options answer at once
-    from service.engine import engine  # noqa: PLC0415 - `--help` and wrong options answer at once
-    from service.recording import audio  # noqa: PLC0415 - `--help` and wrong options answer at once
-
-    loaded = engine.Engine.load(settings, download=_download)
-    loaded.check_language(options.language)
-    complete = cli.transcribe_files(
-        options.files,
-        engine=loaded,
-        decode=partial(audio.decode, settings=settings),
-        form=options.format,
-        folder=options.output,
-        language=options.language,
-        words=options.words,
-    )
-    return 0 if complete else 2
-
-
 def _bind(settings: Settings) -> socket.socket:
-    """A socket bound but not listening: until the model is loaded, a connection is refused, not left waiting."""
+    """A socket that is bound but does not listen: clients are refused, not kept waiting, while the model loads."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -247,20 +290,6 @@ def _bind(settings: Settings) -> socket.socket:
         ) from None
     return listener
 
-
-def _health(settings: Settings, _: argparse.Namespace) -> int:
-    return 0 if health.answers(settings) else 1
-
-
-VERBS = {
-    "api": _api,
-    "worker": _worker,
-    "jobs": _jobs,
-    "evaluate": _evaluate,
-    "health": _health,
-    "model": _lock,
-    "transcribe": _transcribe,
-}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:], os.environ))

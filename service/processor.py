@@ -1,4 +1,4 @@
-"""What the processor under the service offers: how many CPUs, and which arithmetic it does right."""
+"""The processor that the service runs on: its CPUs, and the number format that it computes exactly."""
 
 import os
 import platform
@@ -14,9 +14,9 @@ DOT_PRODUCTS = {"avx512_vnni", "avx_vnni"}
 
 
 def number_format(wanted: str, cpuinfo: Path = CPUINFO) -> str:
-    """The number format to compute in: what is wanted, and for `auto` the fastest that this processor does right.
+    """The number format to compute in: the wanted one, or for `auto` the fastest that this processor computes exactly.
 
-    x86 processors without VNNI add pairs of 8-bit products in 16 bits, which overflow: CTranslate2 then hears other
+    x86 processors without VNNI add pairs of 8-bit products in 16 bits, which overflow: the model then returns wrong
     words. Arm's instructions add in 32 bits.
     """
     if wanted != ANY_EXACT:
@@ -28,14 +28,14 @@ def number_format(wanted: str, cpuinfo: Path = CPUINFO) -> str:
 
 
 def available_cpus(cgroup: Path = CGROUP) -> int:
-    """The whole CPUs this process may use: its affinity, cut by the container's quota."""
+    """The whole CPUs that this process may use: its affinity, limited by the container's quota; at least one."""
     cpus = len(os.sched_getaffinity(0))
     quota = cpu_quota(cgroup)
     return cpus if quota is None else max(1, min(cpus, int(quota)))
 
 
 def cpu_quota(cgroup: Path) -> float | None:
-    """The quota in CPUs, from cgroup v2's `cpu.max` or v1's `cpu.cfs_quota_us`; None where there is none."""
+    """The quota in CPUs, from cgroup v2's `cpu.max` or v1's `cpu.cfs_quota_us`; None if there is no quota."""
     try:
         if (v2 := cgroup / "cpu.max").exists():
             limit, period = v2.read_text().split()

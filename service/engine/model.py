@@ -1,4 +1,4 @@
-"""Where the weights come from: a folder, S3, or a name looked up in the cache and then on the model hub."""
+"""Finds and loads a model: from a folder, from S3, or by name from the cache or the model hub."""
 
 import hashlib
 import tempfile
@@ -32,7 +32,7 @@ def load(settings: Settings, *, download: Download | None = None) -> WhisperMode
     """Load the model that the settings name, on as many threads as the container may use.
 
     Raises:
-        ModelError: no such model, not reachable, not the one expected, or damaged.
+        ModelError: the model is unknown, unreachable, damaged or has another digest than expected.
     """
     folder = find(settings.model, download=download)
     if settings.model_sha256 and (actual := digest(folder)) != settings.model_sha256:
@@ -44,7 +44,7 @@ def load(settings: Settings, *, download: Download | None = None) -> WhisperMode
             compute_type=processor.number_format(settings.compute_type),
             cpu_threads=settings.threads or processor.available_cpus(),
         )
-    # CTranslate2 and tokenizers raise whatever a damaged file makes of them.
+    # CTranslate2 and tokenizers raise many kinds of errors for a damaged file.
     except Exception as error:
         raise ModelDamaged(model=settings.model) from error
     if settings.language and settings.language not in model.supported_languages:
@@ -53,15 +53,15 @@ def load(settings: Settings, *, download: Download | None = None) -> WhisperMode
 
 
 def find(model: str, *, download: Download | None = None) -> Path:
-    """The folder with the model's files; what is in S3, or a name that is not in the cache, is downloaded.
+    """The folder with the model's files, downloaded if the model is in S3 or its name is not in the cache.
 
     Raises:
-        ModelError: neither a folder nor a known name, incomplete, or not reachable.
+        ModelError: the model is neither a folder nor a known name, is incomplete, or is unreachable.
     """
     if model.startswith(S3_SCHEME):
         if not download:
             raise NoModelFromS3(url=model, files=REQUIRED_FILES)
-        # Never reused: a task downloads once, and half a copy of an earlier start must not pass for a whole one.
+        # A new folder each time, so that a partial copy of an earlier start cannot pass for a complete one.
         folder = Path(tempfile.mkdtemp(prefix="model-"))
         download(model, folder)
         return _complete(folder, model)
@@ -71,7 +71,7 @@ def find(model: str, *, download: Download | None = None) -> Path:
     if model not in available_models():
         raise UnknownModel(model=model, files=REQUIRED_FILES, known=available_models())
     try:
-        # The cache first: a service whose hub is out of reach starts all the same.
+        # The cache first: the service can then start while the hub is unreachable.
         cached = Path(download_model(model, local_files_only=True))
         if not _absent(cached):
             return cached
@@ -85,7 +85,7 @@ def find(model: str, *, download: Download | None = None) -> Path:
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of a folder's files: what `sha256sum * | sha256sum` says there, in C locale."""
+    """SHA-256 over the names and contents of a folder's files, as `sha256sum * | sha256sum` prints it in C locale."""
     lines = []
     for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
         with path.open("rb") as file:

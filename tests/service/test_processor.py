@@ -1,4 +1,4 @@
-"""What the processor offers."""
+"""CPUs and number format of the processor."""
 
 import platform
 from pathlib import Path
@@ -18,18 +18,18 @@ from service import processor
         ("aarch64", "", "int8"),
     ],
 )
-def test_int8_is_taken_where_it_does_not_overflow(
+def test_auto_is_int8_only_if_it_does_not_overflow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, flags: str, expected: str
 ) -> None:
-    """Wrong words are no price for speed: without 32-bit sums of 8-bit products, floats it is."""
+    """Without 32-bit sums of 8-bit products, `auto` computes in float32: speed is not worth wrong words."""
     monkeypatch.setattr(platform, "machine", lambda: machine)
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(f"processor\t: 0\nmodel name\t: avx512_vnni\nflags\t\t: {flags}\nbugs\t\t: sysret\n")
     assert processor.number_format("auto", cpuinfo) == expected
 
 
-def test_format_that_is_named_is_taken_as_it_is() -> None:
-    """Who measures one wants that one."""
+def test_named_format_overrides_the_processor() -> None:
+    """Benchmarks measure a format on any processor."""
     assert [processor.number_format(name) for name in ("int8", "float32")] == ["int8", "float32"]
 
 
@@ -45,7 +45,7 @@ def test_format_that_is_named_is_taken_as_it_is() -> None:
     ],
 )
 def test_cpu_quota_follows_the_control_group(tmp_path: Path, files: dict[str, str], quota: float | None) -> None:
-    """Version 2, version 1, no limit and no control group."""
+    """cgroup v2, v1, no limit and no cgroup."""
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -53,6 +53,6 @@ def test_cpu_quota_follows_the_control_group(tmp_path: Path, files: dict[str, st
 
 
 def test_half_a_cpu_still_gives_one_thread(tmp_path: Path) -> None:
-    """A quota is cut to whole CPUs, at least one."""
+    """A quota is rounded down to whole CPUs, but not to zero."""
     (tmp_path / "cpu.max").write_text("50000 100000\n")
     assert processor.available_cpus(tmp_path) == 1
