@@ -1,7 +1,7 @@
-"""Speech windows → token batches → segments: a recording in, its transcript out.
+"""Speech windows → token batches → segments: a recording goes in, its transcript comes out.
 
-A batch mixes the channels of a call. Several calls may run at once from several threads: the model takes
-their batches in turn, so that a short call does not wait for the end of a long one.
+A batch mixes the channels of a call. Several threads may transcribe at once: the model takes their batches in turn, so
+that a short call does not wait for a long one to end.
 """
 
 import zlib
@@ -25,7 +25,7 @@ from service.recording import Recording
 from service.settings import Settings
 from service.transcript import UNDETERMINED, Segment, Transcript, Word
 
-# Whisper's ladder: a window that fails a gate is sampled again, warmer and warmer.
+# Whisper's temperature fallback: a window that fails a quality check is sampled again at higher temperatures.
 FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 SAMPLES_PER_TEMPERATURE = 5
 MAX_COMPRESSION_RATIO = 2.4
@@ -47,8 +47,8 @@ class Cancelled(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded:
-    """What the model said about one window."""
+class Hypothesis:
+    """The model's hypothesis for one window."""
 
     tokens: list[int]
     average_log_probability: float
@@ -57,12 +57,12 @@ class Decoded:
 
     @property
     def failed(self) -> bool:
-        """Whether the model lost itself in repetition, or guessed."""
+        """Whether the hypothesis is repetitive or improbable."""
         return self.compression_ratio > MAX_COMPRESSION_RATIO or self._guessed
 
     @property
     def silent(self) -> bool:
-        """Whether the window holds no speech after all."""
+        """Whether the window holds no speech, although the detector found some."""
         return self.no_speech_probability > NO_SPEECH_PROBABILITY and self._guessed
 
     @property
@@ -80,7 +80,7 @@ class Utterance:
 
 
 class Engine:
-    """A loaded Whisper model, and how calls run through it. Safe to use from several threads."""
+    """A loaded Whisper model that transcribes recordings. Safe to use from several threads."""
 
     def __init__(self, *, model: WhisperModel, settings: Settings) -> None:
         self._model = model
@@ -105,8 +105,8 @@ class Engine:
         Args:
             recording: samples of shape (channels, frames).
             language: ISO 639 code; empty takes the settings' language, or detects it once for the call.
-            words: whether segments carry their words' times.
-            progress: called after each batch with the share done, 0 to 1; may raise `Cancelled`.
+            words: whether to add the times of each word.
+            progress: called after each batch with the completed share, 0 to 1; may raise `Cancelled`.
         """
         self.check_language(language)
         pending = deque(self._windows(recording))
@@ -130,7 +130,7 @@ class Engine:
         )
 
     def _windows(self, recording: Recording) -> list[Window]:
-        # A model may have learned from shorter windows than Whisper's 30 s; its preprocessor's configuration says so.
+        # A model may be trained on shorter windows than 30 s; its preprocessor's configuration gives their length.
         longest = min(self._settings.window_seconds, self._model.feature_extractor.chunk_length)
         windows: list[Window] = []
         for channel in recording.distinct_channels():
@@ -145,7 +145,7 @@ class Engine:
             return "en", 1.0
         if language:
             return language, 1.0
-        # The longest windows know best; both speakers of a call speak the same language.
+        # The longest windows identify the language best; both speakers of a call speak the same one.
         best = sorted(windows, key=lambda window: -window.duration)[:LANGUAGE_WINDOWS]
         votes = self._model.model.detect_language(self._model.encode(self._features(recording, best)))
         shares: dict[str, float] = {}
@@ -156,7 +156,7 @@ class Engine:
         return token.strip("<|>"), shares[token]
 
     def _tokenizer(self, language: str) -> Tokenizer:
-        """The tokenizer of a language; kept, because it works out once which tokens are no speech."""
+        """The tokenizer of a language, cached because computing its non-speech tokens takes time."""
         if language not in self._tokenizers:
             self._tokenizers[language] = Tokenizer(
                 self._model.hf_tokenizer, self._model.model.is_multilingual, task="transcribe", language=language
@@ -169,7 +169,7 @@ class Engine:
 
     def _window_features(self, recording: Recording, window: Window) -> NDArray[np.float32]:
         features = self._model.feature_extractor(window.audio(recording.samples[window.channel]))[:, :WINDOW_FRAMES]
-        # Silence is the floor of the features, which is what Whisper saw after the audio in training.
+        # Whisper was trained on audio padded with silence, which has the lowest feature value.
         room = ((0, 0), (0, WINDOW_FRAMES - features.shape[1]))
         padded: NDArray[np.float32] = np.pad(features, room, constant_values=features.min())
         return padded
@@ -177,7 +177,7 @@ class Engine:
     def _transcribe_batch(
         self, recording: Recording, batch: Sequence[Window], language: str, *, words: bool
     ) -> tuple[list[Segment], list[Window]]:
-        """Segments of the windows, and the tails of windows that the model stopped short of."""
+        """Segments of the windows, and the tails of windows that the model did not reach the end of."""
         tokenizer = self._tokenizer(language)
         features = self._features(recording, batch)
         encoded = self._model.encode(features)
@@ -213,7 +213,7 @@ class Engine:
 
     def _generate(
         self, encoded: ctranslate2.StorageView, tokenizer: Tokenizer, *, count: int, temperature: float = 0.0
-    ) -> list[Decoded]:
+    ) -> list[Hypothesis]:
         how: dict[str, Any] = {"beam_size": self._settings.beam_size}
         if temperature:
             how = {
@@ -231,9 +231,9 @@ class Engine:
             return_no_speech_prob=True,
             **how,
         )
-        return [decoded(result, tokenizer) for result in results]
+        return [best_hypothesis(result, tokenizer) for result in results]
 
-    def _fall_back(self, features: NDArray[np.float32], tokenizer: Tokenizer, first: Decoded) -> Decoded:
+    def _fall_back(self, features: NDArray[np.float32], tokenizer: Tokenizer, first: Hypothesis) -> Hypothesis:
         encoded = self._model.encode(features)
         tried = [first]
         for temperature in FALLBACK_TEMPERATURES:
@@ -259,13 +259,13 @@ class Engine:
         return alignments
 
 
-def decoded(result: ctranslate2.models.WhisperGenerationResult, tokenizer: Tokenizer) -> Decoded:
-    """Read the model's best hypothesis."""
+def best_hypothesis(result: ctranslate2.models.WhisperGenerationResult, tokenizer: Tokenizer) -> Hypothesis:
+    """The best of the hypotheses that CTranslate2 returns for a window."""
     tokens = result.sequences_ids[0]
     text = tokenizer.decode(tokens).encode()
-    return Decoded(
+    return Hypothesis(
         tokens=tokens,
-        # The score is an average over the text's tokens; the end token counts too.
+        # The score is an average over the tokens and the end token.
         average_log_probability=result.scores[0] * len(tokens) / (len(tokens) + 1),
         no_speech_probability=result.no_speech_prob,
         compression_ratio=len(text) / len(zlib.compress(text)),
@@ -273,7 +273,7 @@ def decoded(result: ctranslate2.models.WhisperGenerationResult, tokenizer: Token
 
 
 def split_utterances(tokens: Sequence[int], timestamp_begin: int, duration: float) -> list[Utterance]:
-    """Cut a window's tokens at its timestamps; text without a closing one lasts to the window's end.
+    """Cut a window's tokens at its timestamps; text without a closing timestamp lasts to the window's end.
 
     >>> split_utterances([100, 7, 8, 150, 150, 9], 100, 3.0)
     [Utterance(start=0.0, end=1.0, tokens=[7, 8]), Utterance(start=1.0, end=3.0, tokens=[9])]
@@ -295,12 +295,12 @@ def split_utterances(tokens: Sequence[int], timestamp_begin: int, duration: floa
 
 
 def ends_open(tokens: Sequence[int], timestamp_begin: int) -> bool:
-    """Whether the tokens end with two timestamps: Whisper's way to say that more speech follows."""
+    """Whether the tokens end with two timestamps, with which Whisper signals that more speech follows."""
     return len(tokens) > 2 and min(tokens[-2:]) >= timestamp_begin
 
 
 def take_words(heard: deque[dict[str, Any]], utterance: Utterance, window: Window) -> tuple[Word, ...]:
-    """Take the words of an utterance off the front of its window's words, in call time and within the utterance."""
+    """Remove the words of an utterance from the front of `heard`; returns them in call time, within the utterance."""
 
     def clamp(seconds: float) -> float:
         return min(max(seconds, utterance.start), utterance.end)

@@ -53,7 +53,9 @@ def fetch(name: str, *, release: bool, file: Path = LOCK) -> None:
 
 def main() -> None:
     """The command line of the image's build."""
-    parser = argparse.ArgumentParser(prog="python -m service.engine.weights", description="Make a model available locally.")
+    parser = argparse.ArgumentParser(
+        prog="python -m service.engine.weights", description="Make a model available locally."
+    )
     parser.add_argument("name", metavar="MODEL", help="a folder, or a name that the model hub knows")
     parser.add_argument("--release", action="store_true", help="refuse a model without a recorded digest")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Where speech is, packed into windows for the model, and the way back to call time.
+"""Detects speech, packs it into windows for the model, and maps window time back to call time.
 
 A window holds the speech of one channel only: two speakers or two customers never share one.
 """
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from service.recording import SAMPLE_RATE
 
-# Detection walks a recording in blocks, so that its working memory does not grow with the call.
+# Detection reads a recording in blocks, so that its working memory does not grow with the call.
 BLOCK_SAMPLES = 600 * SAMPLE_RATE
 LEAD_SAMPLES = SAMPLE_RATE
-# Whisper needs some context around a word; longer silences than twice this are cut out.
+# Whisper needs some context around a word; silences longer than twice this are cut out.
 PADDING_MS = 400
 MIN_SILENCE_MS = 160
-# How far the model's times may be off beside a cut; well inside the padding.
+# Tolerance for the model's times beside a cut; well inside the padding.
 SLACK_SAMPLES = SAMPLE_RATE // 4
-# A tail shorter than this holds no word that was not heard already.
+# A shorter tail holds no word that is not transcribed already.
 MIN_TAIL_SAMPLES = SAMPLE_RATE // 2
 
 
@@ -39,7 +39,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Speech of one channel, its silences cut out: what the model hears at once.
+    """Speech of one channel with its silences cut out; the model's input.
 
     >>> window = Window(channel=0, spans=(Span(start=16_000, end=32_000), Span(start=80_000, end=96_000)))
     >>> window.to_call_time(0.5), window.to_call_time(1.5)
@@ -63,8 +63,7 @@ class Window:
     def to_call_time(self, seconds: float, *, is_end: bool = False) -> float:
         """Seconds of the recording for seconds of the window.
 
-        Beside a silence that was cut out, the padding holds no speech: what starts there starts behind the cut,
-        what ends there ends before it.
+        The padding beside a cut holds no speech: a start that falls there belongs after the cut, an end before it.
         """
         left = round(seconds * SAMPLE_RATE)
         for span, following in pairwise(self.spans):
@@ -76,7 +75,7 @@ class Window:
         return (last.start + min(max(left, 0), last.length)) / SAMPLE_RATE
 
     def after(self, seconds: float) -> "Window | None":
-        """What is left of the window after `seconds` of it, or None where that is too little to hold a word."""
+        """The rest of the window after `seconds`, or None if it is too short to hold a word."""
         skip = round(seconds * SAMPLE_RATE)
         rest: list[Span] = []
         for span in self.spans:
@@ -105,9 +104,9 @@ def find_speech(samples: NDArray[np.int16], *, max_seconds: float) -> list[Span]
         following = position + len(block)
         if following < len(samples):
             if found and found[-1]["end"] == len(block):
-                # Speech that reaches the block's end goes on in the next block: detect it there, whole.
+                # Speech that reaches the block's end continues in the next block: detect it there, complete.
                 following = position + found.pop()["start"]
-            # What begins at the border is heard with the moment before it.
+            # Speech that begins at the border is detected with the second before it.
             said_until = position + (found[-1]["end"] if found else 0)
             following = max(said_until, min(following, position + len(block) - LEAD_SAMPLES))
         spans += [Span(start=position + speech["start"], end=position + speech["end"]) for speech in found]

@@ -1,4 +1,4 @@
-"""The engine, with the demo model through the real loading code."""
+"""The engine, with the demo model loaded as in production."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from service.engine.engine import Cancelled, Decoded, Engine, ends_open
+from service.engine.engine import Cancelled, Hypothesis, Engine, ends_open
 from service.errors import InvalidField
 from service.recording import SAMPLE_RATE, Gap, Recording
 from tests.service.calls import CALLS, SETTINGS, recording
@@ -28,7 +28,7 @@ def silence(*, channels: int = 1, seconds: float = 3.0) -> Recording:
 
 @pytest.mark.parametrize("name", sorted(CALLS))
 def test_every_channel_is_transcribed_in_call_order(engine: Engine, name: str) -> None:
-    """Each speaker's channel has segments; they come by start; the language is the call's."""
+    """Each speaker's channel has segments, sorted by start, and the language is detected."""
     transcript = engine.transcribe(recording(name))
     assert transcript.language == CALLS[name].language
     assert tuple(sorted({segment.channel for segment in transcript.segments})) == CALLS[name].channels
@@ -38,7 +38,7 @@ def test_every_channel_is_transcribed_in_call_order(engine: Engine, name: str) -
 
 
 def test_words_come_on_request_and_add_up_to_the_text(engine: Engine) -> None:
-    """Words carry times inside their call and spell their segment; unasked, there are none."""
+    """Words have times within their call and add up to their segment; by default there are none."""
     plain = engine.transcribe(recording("billing.wav"))
     timed = engine.transcribe(recording("billing.wav"), words=True)
     assert not any(segment.words for segment in plain.segments)
@@ -48,7 +48,7 @@ def test_words_come_on_request_and_add_up_to_the_text(engine: Engine) -> None:
 
 
 def test_silent_recording_gives_an_empty_transcript(engine: Engine) -> None:
-    """Nothing is invented where nobody speaks."""
+    """The model is not given silence, for which it would invent words."""
     transcript = engine.transcribe(silence(channels=2), words=True)
     assert (transcript.language, transcript.segments, transcript.duration) == ("und", (), 3.0)
 
@@ -60,7 +60,7 @@ def test_noise_gives_an_empty_transcript(engine: Engine) -> None:
 
 
 def test_mono_recorded_as_stereo_is_transcribed_once(engine: Engine) -> None:
-    """Two identical channels are one speaker, not two that say the same."""
+    """Two identical channels are one speaker, not two."""
     mono = recording("voicemail.wav")
     stereo = replace(mono, samples=np.repeat(mono.samples, 2, axis=0))
     transcript = engine.transcribe(stereo)
@@ -68,27 +68,27 @@ def test_mono_recorded_as_stereo_is_transcribed_once(engine: Engine) -> None:
     assert transcript.segments == engine.transcribe(mono).segments
 
 
-def test_fixed_language_is_not_detected(engine: Engine) -> None:
-    """A language that was asked for is certain."""
+def test_requested_language_is_not_detected(engine: Engine) -> None:
+    """The caller knows it for certain."""
     transcript = engine.transcribe(recording("voicemail.wav"), language="en")
     assert (transcript.language, transcript.language_probability) == ("en", 1.0)
 
 
 def test_unknown_language_is_refused(engine: Engine) -> None:
-    """The message names the field, the value and the languages there are."""
+    """The message names the field, the value and the known languages."""
     with pytest.raises(InvalidField, match=r"^language: unknown language \(got 'xx'\); expected one of af, am"):
         engine.transcribe(silence(), language="xx")
 
 
 def test_missing_audio_marks_the_transcript_partial(engine: Engine) -> None:
-    """What could not be decoded is said, never hidden."""
+    """The transcript states which audio could not be decoded."""
     damaged = replace(silence(), missing_seconds=1.5, gaps=(Gap(start=1.0, end=2.5),))
     transcript = engine.transcribe(damaged)
     assert (transcript.partial, transcript.missing_seconds, transcript.gaps) == (True, 1.5, damaged.gaps)
 
 
 def test_progress_rises_to_one() -> None:
-    """A person watches it; it ends with the call."""
+    """A progress bar never moves backwards, and is full when the call ends."""
     small = Engine.load(replace(SETTINGS, batch_size=1, window_seconds=8.0))
     shares: list[float] = []
     small.transcribe(recording("billing.wav"), progress=shares.append)
@@ -98,7 +98,7 @@ def test_progress_rises_to_one() -> None:
 
 
 def test_progress_can_cancel(engine: Engine) -> None:
-    """A caller that has gone stops the work after the batch."""
+    """If the caller has disconnected, the work stops after the current batch."""
 
     def leave(_: float) -> None:
         raise Cancelled
@@ -108,7 +108,7 @@ def test_progress_can_cancel(engine: Engine) -> None:
 
 
 def test_calls_in_parallel_do_not_mix(engine: Engine) -> None:
-    """Calls that share the model give what they give alone."""
+    """Calls that share the model have the same transcripts as alone."""
     names = sorted(CALLS)
     alone = [engine.transcribe(recording(name)) for name in names]
     with ThreadPoolExecutor(len(names)) as pool:
@@ -120,11 +120,11 @@ def test_calls_in_parallel_do_not_mix(engine: Engine) -> None:
     ("probability", "compression", "no_speech", "failed", "silent"),
     [(-0.3, 1.5, 0.9, False, False), (-1.2, 1.5, 0.1, True, False), (-0.3, 3.0, 0.1, True, False), (-1.2, 1.5, 0.9, True, True)],
 )  # fmt: skip
-def test_gates_tell_sure_from_lost_from_silent(
+def test_quality_checks_tell_failed_and_silent_windows(
     probability: float, compression: float, no_speech: float, *, failed: bool, silent: bool
 ) -> None:
-    """Whisper's gates: repetition and guessing are decoded again, a guess about silence is dropped."""
-    result = Decoded(
+    """Whisper's checks: a repetitive or improbable window is decoded again, an improbable silent one is dropped."""
+    result = Hypothesis(
         tokens=[],
         average_log_probability=probability,
         compression_ratio=compression,
@@ -143,5 +143,5 @@ def test_gates_tell_sure_from_lost_from_silent(
     ],
 )
 def test_two_last_timestamps_mean_more_speech(tokens: list[int], *, more: bool) -> None:
-    """The rest of such a window is heard again, not dropped."""
+    """The rest of such a window is transcribed as well."""
     assert ends_open(tokens, BEGIN) is more

@@ -1,4 +1,4 @@
-"""Where the weights come from."""
+"""Finding, checking and loading a model."""
 
 import shutil
 import subprocess
@@ -13,13 +13,13 @@ from service.settings import Settings
 
 
 def test_unknown_model_is_refused_with_the_valid_names() -> None:
-    """A typo is answered with what there is."""
+    """A typo is answered with the known names."""
     with pytest.raises(ModelError, match=r"no such model \(got 'smal'\); expected a folder with .* or one of tiny.en"):
         model.find("smal")
 
 
-def test_incomplete_folder_is_refused_with_what_it_lacks(tmp_path: Path) -> None:
-    """Half a copy never becomes ready."""
+def test_incomplete_folder_is_refused_with_the_missing_files(tmp_path: Path) -> None:
+    """A service with a partial copy never becomes ready."""
     shutil.copy(MODEL / "config.json", tmp_path)
     with pytest.raises(ModelError, match=r"the folder lacks model\.bin, tokenizer\.json"):
         model.find(str(tmp_path))
@@ -27,7 +27,7 @@ def test_incomplete_folder_is_refused_with_what_it_lacks(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", model.REQUIRED_FILES)
 def test_damaged_file_is_refused(tmp_path: Path, name: str) -> None:
-    """A file cut short stops the start instead of the first call."""
+    """A truncated file stops the start, not the first call."""
     folder = shutil.copytree(MODEL, tmp_path / "model")
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: len(content) // 2])
@@ -35,8 +35,8 @@ def test_damaged_file_is_refused(tmp_path: Path, name: str) -> None:
         model.load(Settings(model=str(folder)))
 
 
-def test_digest_is_what_the_shell_says(tmp_path: Path) -> None:
-    """An operator computes the digest with the two commands that the docs give; hidden files do not count."""
+def test_digest_agrees_with_the_shell(tmp_path: Path) -> None:
+    """An operator computes it with the commands in docs/models.md; hidden files do not count."""
     folder = shutil.copytree(MODEL, tmp_path / "model")
     (folder / ".gitattributes").write_text("ignored by the shell's star")
     command = ["/bin/sh", "-c", "LC_ALL=C; sha256sum * | sha256sum"]
@@ -45,13 +45,13 @@ def test_digest_is_what_the_shell_says(tmp_path: Path) -> None:
 
 
 def test_model_with_its_digest_is_loaded() -> None:
-    """The right digest stands in nobody's way."""
+    """The check passes if the digest is right."""
     assert model.load(Settings(model=str(MODEL), model_sha256=model.digest(MODEL)))
 
 
 @pytest.mark.parametrize("name", model.REQUIRED_FILES)
 def test_model_with_another_digest_is_refused_before_it_is_loaded(tmp_path: Path, name: str) -> None:
-    """One byte more in any file, and the service never becomes ready."""
+    """With one more byte in any file, the service never becomes ready."""
     folder = shutil.copytree(MODEL, tmp_path / "model")
     with (folder / name).open("ab") as file:
         file.write(b"\n")
@@ -63,5 +63,5 @@ def test_model_with_another_digest_is_refused_before_it_is_loaded(tmp_path: Path
 
 
 def test_language_of_the_settings_is_checked_at_start() -> None:
-    """`WHISPER_LANGUAGE` of a language the model lacks is refused before the first call."""
+    """A `WHISPER_LANGUAGE` that the model does not know is refused before the first call."""
     assert model.load(Settings(model=str(MODEL), language="fr")).supported_languages

@@ -1,4 +1,4 @@
-"""Which weights an image may bring."""
+"""The weights that an image may contain, and the lock file with their digests."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_recorded_digest_is_that_of_the_settings(tmp_path: Path) -> None:
-    """What the lock says is what `WHISPER_MODEL_SHA256` takes; other models' lines stay, sorted by name."""
+    """The lock file holds digests as `WHISPER_MODEL_SHA256` takes them; other models' lines stay, sorted by name."""
     file = tmp_path / "models.lock"
     file.write_text(f"{'0' * 64}  a model with a space\n{'1' * 64}  small\n")
     digest = weights.lock(str(MODEL), file=file)
@@ -26,7 +26,7 @@ def test_recorded_digest_is_that_of_the_settings(tmp_path: Path) -> None:
 
 
 def test_locked_model_is_fetched(tmp_path: Path) -> None:
-    """The right files stand in nobody's way, a release's neither."""
+    """The check passes for a build and for a release if the files are right."""
     file = tmp_path / "models.lock"
     file.touch()
     weights.fetch(str(MODEL), release=False, file=file)
@@ -36,7 +36,7 @@ def test_locked_model_is_fetched(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("release", [False, True])
 def test_model_with_other_files_than_recorded_is_refused(tmp_path: Path, *, release: bool) -> None:
-    """Whoever changed the weights changes the lock, too."""
+    """A change of the weights needs a change of the lock file."""
     file = tmp_path / "models.lock"
     file.write_text(f"{'0' * 64}  {MODEL}\n")
     with pytest.raises(ModelError) as refusal:
@@ -49,7 +49,7 @@ def test_model_with_other_files_than_recorded_is_refused(tmp_path: Path, *, rele
 
 
 def test_release_without_a_recorded_digest_is_refused(tmp_path: Path) -> None:
-    """Nobody has vouched for these files."""
+    """Unverified files cannot reach production."""
     file = tmp_path / "models.lock"
     file.touch()
     with pytest.raises(
@@ -59,21 +59,21 @@ def test_release_without_a_recorded_digest_is_refused(tmp_path: Path) -> None:
 
 
 def test_image_brings_no_model_from_s3() -> None:
-    """Tasks fetch such a model themselves."""
+    """Tasks download such a model when they start."""
     with pytest.raises(ModelError, match="an image brings no model from S3"):
         weights.fetch("s3://models/small", release=False)
 
 
-def test_repository_locks_only_what_it_has() -> None:
-    """A digest is recorded by whoever downloaded the files; here that is the demo model alone."""
+def test_repository_locks_only_the_demo_model() -> None:
+    """It is the only model that the repository contains."""
     assert weights.locked() == {"demo/model": model.digest(MODEL)}
 
 
 @pytest.mark.parametrize(
     "command", [["-m", "service", "model", "lock", "tiny"], ["-m", "service.engine.weights", "tiny"]]
 )
-def test_model_out_of_reach_is_one_line(tmp_path: Path, command: list[str]) -> None:
-    """Without the hub nothing is recorded, and the reason needs no traceback."""
+def test_unreachable_model_is_one_line(tmp_path: Path, command: list[str]) -> None:
+    """If the hub is unreachable, nothing is recorded and the reason is printed without a traceback."""
     before = weights.LOCK.read_text()
     environ = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path)}
     done = subprocess.run(
@@ -88,7 +88,7 @@ def test_model_out_of_reach_is_one_line(tmp_path: Path, command: list[str]) -> N
 
 
 def test_lock_command_records_and_prints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The printed line is the recorded one."""
+    """The printed line is the recorded line."""
     monkeypatch.chdir(ROOT)
     before = weights.LOCK.read_text()
     assert main(["model", "lock", "demo/model"], {}) == 0

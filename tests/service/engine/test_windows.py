@@ -1,4 +1,4 @@
-"""Speech windows: one channel each, at most as long as asked, and a way back to call time."""
+"""Speech windows: one channel each, limited in length, with a mapping to call time."""
 
 from itertools import pairwise
 
@@ -34,7 +34,7 @@ span_lists = st.lists(st.tuples(st.floats(0.1, 29.0), st.floats(0.0, 20.0)), min
 
 @given(span_lists)
 def test_packing_keeps_every_sample_in_order_and_fits(found: list[Span]) -> None:
-    """No speech is lost, doubled or moved, and no window is longer than asked."""
+    """No speech is lost, repeated or moved, and no window is longer than the limit."""
     windows = pack(found, channel=1, max_seconds=30.0)
     assert [span for window in windows for span in window.spans] == found
     assert all(window.duration <= 30.0 and window.channel == 1 for window in windows)
@@ -42,14 +42,14 @@ def test_packing_keeps_every_sample_in_order_and_fits(found: list[Span]) -> None
 
 @given(span_lists)
 def test_packing_fills_windows(found: list[Span]) -> None:
-    """Two neighbouring windows never fit into one: fewer windows are less work."""
+    """Two neighbouring windows never fit into one, because fewer windows are less work."""
     windows = pack(found, channel=0, max_seconds=30.0)
     assert all(a.duration + b.spans[0].length / SAMPLE_RATE > 30.0 for a, b in pairwise(windows))
 
 
 @given(span_lists, st.floats(0, 1))
 def test_call_time_lies_in_the_windows_spans(found: list[Span], share: float) -> None:
-    """A time of the window maps to a time at which that window has speech."""
+    """A time of the window maps to a time at which the window has speech."""
     window = pack(found, channel=0, max_seconds=30.0)[0]
     for is_end in (False, True):
         sample = window.to_call_time(window.duration * share, is_end=is_end) * SAMPLE_RATE
@@ -57,7 +57,7 @@ def test_call_time_lies_in_the_windows_spans(found: list[Span], share: float) ->
 
 
 def test_time_beside_a_cut_falls_on_its_own_side() -> None:
-    """A start a moment too early is not thrown back over the pause that was cut out, nor an end forward."""
+    """A start that is slightly early does not move back across the cut, and a late end does not move forward."""
     window = Window(channel=0, spans=tuple(spans((1, 3), (10, 14))))
     assert window.to_call_time(1.9) == 10.0
     assert window.to_call_time(2.1, is_end=True) == 3.0
@@ -65,8 +65,8 @@ def test_time_beside_a_cut_falls_on_its_own_side() -> None:
     assert window.to_call_time(2.1) == 10.1
 
 
-def test_window_tail_starts_where_the_model_stopped() -> None:
-    """What the model did not reach is heard again, from there on."""
+def test_window_tail_starts_at_the_time_the_model_reached() -> None:
+    """The rest of the window is transcribed next."""
     window = Window(channel=0, spans=tuple(spans((1, 3), (10, 14))))
     assert window.after(1.5) == Window(channel=0, spans=tuple(spans((2.5, 3), (10, 14))))
     assert window.after(5.0) == Window(channel=0, spans=tuple(spans((13, 14))))
@@ -78,12 +78,12 @@ def test_window_tail_starts_where_the_model_stopped() -> None:
     "samples", [np.zeros(0, np.int16), np.zeros(5 * SAMPLE_RATE, np.int16)], ids=["no samples", "silence"]
 )
 def test_silence_has_no_speech(samples: NDArray[np.int16]) -> None:
-    """A silent channel costs nothing and says nothing."""
+    """A silent channel has no windows."""
     assert find_speech(samples, max_seconds=30.0) == []
 
 
-def test_speech_is_found_where_it_is_said() -> None:
-    """Every turn of the truth lies in speech, and the pauses between far turns do not."""
+def test_every_turn_is_detected() -> None:
+    """The middle of each reference turn lies in a span of speech."""
     call = CALLS["billing.wav"]
     found = find_speech(recording("billing.wav").samples[0], max_seconds=30.0)
     for turn in call.turns:
@@ -93,11 +93,11 @@ def test_speech_is_found_where_it_is_said() -> None:
 
 
 def test_speech_across_a_block_is_not_cut_there() -> None:
-    """Detection walks in blocks, and finds at their border what it finds elsewhere."""
+    """Speech across the border of two blocks is detected like any other."""
     turn = next(turn for turn in CALLS["billing.wav"].turns if turn.channel == 0)
     samples = recording("billing.wav").samples[0]
     said = samples[round((turn.start - 0.3) * SAMPLE_RATE) : round((turn.end + 0.3) * SAMPLE_RATE)]
-    # A line is never silent for ten minutes; the detector is not at its best after that.
+    # Noise as on a phone line: after ten minutes of digital silence the detector would be less accurate.
     long = np.random.default_rng(0).normal(0, 20, BLOCK_SAMPLES + 60 * SAMPLE_RATE).astype(np.int16)
     start = BLOCK_SAMPLES - len(said) // 2
     long[start : start + len(said)] += said
