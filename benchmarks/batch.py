@@ -1,9 +1,9 @@
-"""How fast a backlog is drained, by one worker and by two, beside the engine alone: `make bench-batch`.
+"""Time to drain a backlog with one worker and with two, compared with the engine alone: `make bench-batch`.
 
-Every part gets one thread, and a CPU of its own as a task has: unpinned, one worker would borrow the second's for its
-decoder, and two could not be twice as fast. A round measures each of them once, one after the other,
-so that a busy machine slows all of them down; medians of the rounds are printed with the goals. The backlog is one
-sample call under many keys: where all calls are alike, no worker is left with a long one at the end.
+Each worker and each engine has one thread and, like a task, a CPU of its own: unpinned, one worker would use both CPUs
+for its decoder, and two could not be twice as fast. A round measures each configuration once, so that a busy machine
+slows all of them down; the medians of the rounds are printed with the goals. The backlog is one sample call under many
+keys: as all calls are alike, no worker is left with a long one at the end.
 """
 
 import argparse
@@ -21,12 +21,11 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from local import emulator
 from local.cloud import Cloud, running_cloud
 from local.processes import Process, end_like_interrupted
-from local.reconcile import reconcile
+from local.results import count_writes, transcripts
 from service.engine.engine import Engine
-from service.recording import audio
+from service.recording import SAMPLE_RATE, Recording, decode
 from service.settings import Settings, variable
 
 CALL = Path(__file__).parent.parent / "demo" / "calls" / "voicemail.wav"
@@ -45,7 +44,7 @@ ONE, TWO, KILLED = "one worker", "two workers", "two workers, some killed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One drained backlog: seconds, CPU seconds, most memory of a process, and CPU seconds of the emulator meanwhile."""
+    """One drained backlog: seconds, CPU seconds, peak memory of a process, and CPU seconds of the emulator."""
 
     seconds: float
     cpu_seconds: float
@@ -55,22 +54,22 @@ class Run:
 
 @dataclass(kw_only=True)
 class Figures:
-    """Runs by what was measured."""
+    """Runs by the name of the configuration."""
 
     runs: dict[str, list[Run]] = field(default_factory=dict)
 
     def add(self, name: str, run: Run) -> None:
-        """Keep a run, and say how long it took: a benchmark of minutes is silent for long."""
+        """Add a run and print its time, as the benchmark takes minutes."""
         self.runs.setdefault(name, []).append(run)
         print(f"  {name:<34} {run.seconds:7.2f} s", flush=True)
 
     def seconds(self, name: str) -> float:
-        """Median time."""
+        """Median of a configuration's times."""
         return statistics.median(run.seconds for run in self.runs[name])
 
 
 def engines(count: int, calls: int) -> Run:
-    """Transcribe decoded calls in as many processes as there are engines, each its share, one call after the other."""
+    """Transcribe decoded calls with one process per engine; each takes an equal share, one call after the other."""
     context = get_context("spawn")
     ours, theirs = zip(*(context.Pipe() for _ in range(count)), strict=True)
     processes = [
@@ -104,12 +103,13 @@ def _engine(calls: int, pipe: Connection, number: int) -> None:
     pipe.send((time.process_time() - began, _peak_bytes(os.getpid())))
 
 
-def _decoded() -> audio.Recording:
-    return audio.decode(CALL, settings=SETTINGS)
+def _decoded() -> Recording:
+    with CALL.open("rb") as file:
+        return decode(file, settings=SETTINGS)
 
 
 class Backlog:
-    """Calls under a prefix of their own, and how far the workers are with them."""
+    """Calls under a prefix of their own, and their transcripts."""
 
     def __init__(self, cloud: Cloud, name: str) -> None:
         self._cloud, self._name = cloud, name
@@ -117,7 +117,7 @@ class Backlog:
         self.began = 0.0
 
     def upload(self, calls: int, content: bytes) -> None:
-        """Put calls into the bucket; the clock begins."""
+        """Start the clock and upload calls."""
         self.began = time.time()
         for _ in range(calls):
             self._uploaded += 1
@@ -125,15 +125,12 @@ class Backlog:
             self._cloud.s3.put_object(Bucket=self._cloud.recordings, Key=key, Body=content)
 
     def done(self) -> list[float]:
-        """When each transcript was written, in seconds since the upload."""
-        pages = self._cloud.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._cloud.transcripts, Prefix=f"transcripts/{self._name}/"
-        )
-        written = [entry for page in pages for entry in page.get("Contents", ()) if _is_result(entry["Key"])]
+        """The time at which each transcript was written, in seconds since the upload; sorted."""
+        written = transcripts(self._cloud.s3, self._cloud.transcripts, recordings=f"{self._name}/")
         return sorted(entry["LastModified"].timestamp() - self.began for entry in written)
 
     def drain(self) -> Iterator[int]:
-        """How many transcripts there are, again and again until all are, and the queue is empty."""
+        """The number of transcripts, repeatedly, until every call has one and the queue is empty."""
         while (done := len(self.done())) < self._uploaded or self._cloud.messages() != (0, 0):
             yield done
             _tend(self._cloud)
@@ -141,10 +138,10 @@ class Backlog:
 
 
 def workers(cloud: Cloud, count: int, calls: int, *, name: str, kills: Sequence[int] = ()) -> tuple[Run, float]:
-    """Drain a backlog by some workers that run already; one is killed when so many transcripts are there.
+    """Drain a backlog with workers that are already running; at each number of transcripts in `kills`, kill one.
 
     Returns:
-        The run, and how long the first of the workers took from its start to its first transcript.
+        The run, and the seconds from the start of the first worker to its first transcript.
     """
     content, service = CALL.read_bytes(), cloud.fleet.service
     first = Backlog(cloud, f"{name}-first")
@@ -174,17 +171,17 @@ def workers(cloud: Cloud, count: int, calls: int, *, name: str, kills: Sequence[
 
 
 def growth(cloud: Cloud, calls: int) -> tuple[float, list[int]]:
-    """How much more memory a worker takes in the last fifth of many short calls than in the second one.
+    """Growth of a worker's memory over many short calls, from the second fifth of them to the last.
 
     Returns:
-        The growth, and the most that it took in either.
+        The growth of the median as a share, and the peaks in both fifths in bytes.
     """
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as short:
         short.setnchannels(1)
         short.setsampwidth(2)
-        short.setframerate(audio.SAMPLE_RATE)
-        short.writeframes(_decoded().samples[0, : MEMORY_CALL_SECONDS * audio.SAMPLE_RATE].tobytes())
+        short.setframerate(SAMPLE_RATE)
+        short.writeframes(_decoded().samples[0, : MEMORY_CALL_SECONDS * SAMPLE_RATE].tobytes())
     service, backlog = cloud.fleet.service, Backlog(cloud, "memory")
     service.wanted = 1
     backlog.upload(calls, buffer.getvalue())
@@ -199,7 +196,7 @@ def growth(cloud: Cloud, calls: int) -> tuple[float, list[int]]:
 
 
 def _kill_one(processes: Sequence[Process], chance: random.Random) -> bool:
-    """Kill one that is at work; whether there was one."""
+    """Kill a worker that is transcribing; whether there was one."""
     busy = [process for process in processes if process.protected]
     if busy:
         chance.choice(busy).kill()
@@ -209,10 +206,10 @@ def _kill_one(processes: Sequence[Process], chance: random.Random) -> bool:
 def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__)
-    parser.add_argument("--calls", type=_even, default=24, help="in a backlog, an even number (default: 24)")
-    parser.add_argument("--rounds", type=_count, default=3, help="how often each is measured (default: 3)")
+    parser.add_argument("--calls", type=_even, default=24, help="calls in a backlog, an even number (default: 24)")
+    parser.add_argument("--rounds", type=_count, default=3, help="measurements of each configuration (default: 3)")
     parser.add_argument(
-        "--memory", type=_count, metavar="CALLS", help="let a worker transcribe so many short calls, too"
+        "--memory", type=_count, metavar="CALLS", help="also measure the memory of a worker over this many short calls"
     )
     asked = parser.parse_args(arguments)
     calls: int = asked.calls
@@ -236,19 +233,22 @@ def main(arguments: Sequence[str]) -> None:
         kills = chance.sample(range(calls), max(1, round(KILLED_SHARE * calls)))
         figures.add(KILLED, workers(cloud, 2, calls, name="killed", kills=kills)[0])
         grown = growth(cloud, asked.memory) if asked.memory else None
-        accounts = reconcile(cloud.s3, recordings=cloud.recordings, transcripts=cloud.transcripts)
+        _, (*_, tally) = cloud.jobs("reconcile")
+        twice = count_writes(cloud.s3, cloud.transcripts) - tally["done"] - tally["failed"]
     _print(figures, calls=calls, kills=len(kills))
-    once = sum(account.outcome == "transcript" and account.results == 1 for account in accounts)
     print(f"\nFrom the start of a worker to its first transcript: {statistics.median(wakes):.1f} s (median).\n")
     alone, one, two = (figures.seconds(name) for name in (ENGINE, ONE, TWO))
     _verdict("throughput of a worker ÷ the engine alone", alone / one, THROUGHPUT_GOAL)
     _verdict("throughput of two workers ÷ one", one / two, SCALING_GOAL)
-    print(f"  {'of two engines ÷ one, which is what the machine gives':<58} {alone / figures.seconds(ENGINES):8.3f}")
-    _verdict("calls with exactly one transcript ÷ calls", once / len(accounts), 1.0)
+    print(f"  {'two engines ÷ one: the limit of this machine':<58} {alone / figures.seconds(ENGINES):8.3f}")
+    uploads = tally["done"] + tally["failed"] + tally["running"] + tally["unaccounted"]
+    _verdict("calls with exactly one transcript ÷ calls", (tally["done"] - twice) / uploads, 1.0)
     if grown:
         growing, (warm, last) = grown
         _verdict(f"memory over {asked.memory} calls: 1 - growth", 1 - growing, 1 - GROWTH_GOAL)
-        print(f"  {warm / MIB:.0f} MiB at most in the second fifth of the calls, {last / MIB:.0f} MiB in the last")
+        print(
+            f"  {warm / MIB:.0f} MiB at most in the second fifth of the calls, {last / MIB:.0f} MiB in the last fifth"
+        )
 
 
 def _print(figures: Figures, *, calls: int, kills: int) -> None:
@@ -270,23 +270,23 @@ def _print(figures: Figures, *, calls: int, kills: int) -> None:
         )
 
 
-def _verdict(what: str, found: float, goal: float) -> None:
-    print(f"  {what:<58} {found:8.3f}   goal {goal:g} or more: {'met' if found >= goal else 'missed'}")
+def _verdict(figure: str, found: float, goal: float) -> None:
+    print(f"  {figure:<58} {found:8.3f}   goal {goal:g} or more: {'met' if found >= goal else 'missed'}")
 
 
 def _tend(cloud: Cloud) -> None:
-    """Start and stop what is due; each task has a CPU that no other has."""
+    """Start and stop workers to reach the wanted number; each has a CPU of its own."""
     before = {process.pid for process in cloud.fleet.service.tasks}
     cloud.fleet.service.tend()
     for number, process in enumerate(cloud.fleet.service.tasks):
-        # At its start it has one thread, which the others inherit from.
+        # At its start it has one thread; later ones inherit its CPU.
         if process.pid not in before:
             _pin(process.pid, number)
 
 
 def _pin(pid: int, number: int) -> None:
     cpus = sorted(CPUS)
-    # Libraries start threads as they are imported.
+    # Libraries start threads on import.
     for thread in Path(f"/proc/{pid}/task").iterdir():
         os.sched_setaffinity(int(thread.name), {cpus[number % len(cpus)]})
 
@@ -311,14 +311,10 @@ def _dismiss(cloud: Cloud) -> None:
         time.sleep(0.1)
 
 
-def _is_result(key: str) -> bool:
-    return key.endswith(".json") and not key.endswith("/latest.json")
-
-
 def _resident_bytes(pid: int, name: str = "VmRSS") -> int:
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:  # it was killed meanwhile
+    except FileNotFoundError:  # it has been killed
         return 0
     return next((1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith(name)), 0)
 
@@ -328,24 +324,22 @@ def _peak_bytes(pid: int) -> int:
 
 
 def _emulator_seconds(cloud: Cloud) -> float:
-    """CPU time that the emulator took so far."""
-    running = emulator.find(cloud.folder)
-    assert running  # noqa: S101 -- it runs as long as its cloud
-    return _cpu_of({running.pid})
+    """CPU seconds of the emulator so far."""
+    return _cpu_of({cloud.emulator.pid})
 
 
 def _cpu_seconds(processes: Sequence[Process]) -> float:
-    """CPU time that some tasks took so far, decoders and all."""
+    """CPU seconds of some tasks so far, with their decoders."""
     return _cpu_of({process.pid for process in processes})
 
 
 def _cpu_of(groups: set[int]) -> float:
-    """CPU time of all processes of some groups, and of those that they waited for."""
+    """CPU seconds of all processes in some process groups, and of their ended children."""
     ticks = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             facts = path.read_text().rpartition(")")[2].split()
-        except OSError:  # it ended meanwhile
+        except OSError:  # it has ended
             continue
         if int(facts[2]) in groups:
             ticks += sum(map(int, facts[11:15]))

@@ -1,6 +1,6 @@
-"""How long a synth takes, beside an empty application's in the same interleaved run: `make bench-synth`.
+"""Time of a synth, compared with an empty application's in the same interleaved run: `make bench-synth`.
 
-Prints the medians and whether the goal is met; on a busy machine both sides slow down together.
+Prints the medians and whether the goal is met. A busy machine slows both down.
 """
 
 import argparse
@@ -18,7 +18,7 @@ EMPTY = "from aws_cdk import App; App().synth()"
 
 
 def seconds(*arguments: str, outdir: Path) -> float:
-    """How long an application takes to write its templates, from the start of its process to its end."""
+    """Seconds that an application takes to write its templates, from the start of its process to its end."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     environ = os.environ | {"CDK_OUTDIR": str(outdir), "CDK_CONTEXT_JSON": json.dumps(context)}
     start = time.perf_counter()
@@ -29,7 +29,7 @@ def seconds(*arguments: str, outdir: Path) -> float:
 def main(arguments: list[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks/synth.py", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="runs of each (default: 5)")
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each application (default: 5)")
     rounds: int = parser.parse_args(arguments).rounds
     if rounds < 1:
         parser.error(f"--rounds: got '{rounds}', expected a whole number, 1 or more")

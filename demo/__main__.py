@@ -1,4 +1,4 @@
-"""`make demo`: serve the demo model, send every sample call over HTTP, print what was heard and how well."""
+"""`make demo`: serve the demo model, send every sample call over HTTP, print a transcript and the error rates."""
 
 import sys
 import time
@@ -16,14 +16,16 @@ SHOWN = "billing.wav"
 
 
 def main() -> int:
-    """Run the demo; 0 where every call was transcribed and the server ended cleanly."""
+    """Run the demo; 0 if every call was transcribed and the server ended cleanly."""
     with running_server() as server, httpx2.Client(base_url=server.url, timeout=600) as client:
-        print(f"The service runs at {server.url} with the demo model, on {len(load_calls())} sample calls:\n")
+        print(
+            f"The service runs at {server.url} with the demo model and transcribes {len(load_calls())} sample calls:\n"
+        )
         print(f"{'call':<18}{'language':>9}{'channels':>9}{'seconds':>9}{'took':>8}{'word error rate':>17}")
         answers = {call.path.name: _transcribe(client, call) for call in load_calls().values()}
         _print_transcript(load_calls()[SHOWN], answers[SHOWN]["transcription"])
         ended = server.stop()
-    print(f"\nThe service drained and ended with {ended}. The model is a demonstration: see demo/README.md.")
+    print(f"\nThe service drained and ended with exit code {ended}. Its model is a demonstration, see demo/README.md.")
     return ended
 
 
@@ -42,7 +44,7 @@ def _transcribe(client: httpx2.Client, call: Call) -> dict[str, Any]:
 
 
 def _print_transcript(call: Call, segments: Sequence[Mapping[str, Any]]) -> None:
-    print(f"\n{call.path.name}, as it was heard:")
+    print(f"\nThe transcript of {call.path.name}:")
     for segment in segments:
         print(f"{segment['start']:7.2f}  {SPEAKERS[segment['channel']]:<9} {segment['text']}")
 

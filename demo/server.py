@@ -35,11 +35,11 @@ class Server:
 
 @contextmanager
 def running_server(**environ: str) -> Iterator[Server]:
-    """Start the service with the demo model, wait until it is ready, and never leave it behind."""
+    """Start the service with the demo model and wait until it is ready; it is killed at the end of the block."""
     port = _free_port()
     own = {"WHISPER_MODEL": str(MODEL), "WHISPER_HOST": "127.0.0.1", "WHISPER_PORT": str(port)}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WHISPER_")}
-    # Its log goes to a file: a pipe that nobody reads would stop it.
+    # Its log goes to a file: a pipe without a reader would fill up and block it.
     log = ROOT / "build" / "server.log"
     log.parent.mkdir(exist_ok=True)
     with (

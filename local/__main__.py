@@ -18,7 +18,7 @@ from local.rehearsal import rehearse
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one verb; a failure ends with one line and exit code 1."""
+    """Run one verb; an error ends the program with one line and exit code 1."""
     asked = _parser().parse_args(arguments)
     try:
         _run(asked, asked.folder.resolve())
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(asked: argparse.Namespace, folder: Path) -> None:
     match asked.verb:
         case "start":
-            print(f"The emulator answers at {emulator.start(folder, port=asked.port).url}.", flush=True)
+            print(f"The emulator listens at {emulator.start(folder, port=asked.port).url}.", flush=True)
         case "deploy":
             _deploy(folder)
         case "stop":
@@ -53,22 +53,30 @@ def _run(asked: argparse.Namespace, folder: Path) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description="The cloud on one machine.")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build/local", help="where files are kept")
+    parser.add_argument(
+        "--folder", type=Path, default=ROOT / "build/local", help="folder for all files (default: build/local)"
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
-    start = verbs.add_parser("start", help="start the AWS emulator; it keeps running")
+    start = verbs.add_parser("start", help="start the AWS emulator, which keeps running")
     start.add_argument("--port", type=_port, default=0, help="port on the loopback interface (default: a free one)")
     verbs.add_parser("deploy", help="bootstrap the emulator and deploy the data stacks to it")
-    verbs.add_parser("stop", help="stop the emulator; everything deployed to it is gone")
-    built = verbs.add_parser("image", help="build the service's image without an engine, run it and measure it")
-    billed = verbs.add_parser("sbom", help="build it and list what it holds")
+    verbs.add_parser("stop", help="stop the emulator; everything deployed to it is lost")
+    built = verbs.add_parser(
+        "image", help="build the image without a container engine, run it and measure it (as root)"
+    )
+    billed = verbs.add_parser("sbom", help="build the image and write its bill of materials (as root)")
     for verb in (built, billed):
-        verb.add_argument("--model", default="demo/model", help="what the image brings: a folder or a name")
+        verb.add_argument(
+            "--model",
+            default="demo/model",
+            help="model in the image: a folder, or a name that the model hub knows (default: demo/model)",
+        )
         verb.add_argument("--release", action="store_true", help="refuse a model without a recorded digest")
-    verbs.add_parser("rehearse", help="play the batch path, with what goes wrong in it, in a cloud of its own")
+    verbs.add_parser("rehearse", help="rehearse the batch path and its faults in a cloud of its own")
     run = verbs.add_parser("run", help="run a cloud with API and workers until interrupted")
-    run.add_argument("--port", type=_port, default=8000, help="of the API (default: 8000)")
+    run.add_argument("--port", type=_port, default=8000, help="port of the API (default: 8000; 0 takes a free one)")
     run.add_argument(
-        "--minute", type=_seconds, default=2.0, help="seconds that a minute of the scaling takes (default: 2)"
+        "--minute", type=_seconds, default=2.0, help="length of a minute of the scaling, in seconds (default: 2)"
     )
     return parser
 

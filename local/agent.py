@@ -1,4 +1,4 @@
-"""What ECS runs beside each task, as far as a worker asks: whether its task may be stopped by scaling in."""
+"""The ECS agent beside each task, as far as workers use it: protection from scaling in."""
 
 import json
 import threading
@@ -11,14 +11,14 @@ from typing import Any
 from local.emulator import HOST
 
 STATE = "/task-protection/v1/state"
-# What ECS takes where a task does not say for how long.
+# ECS's default if a task names no duration.
 DEFAULT_MINUTES = 120
 MAX_MINUTES = 2880
 MAX_BODY_BYTES = 1024
 
 
 class Agent:
-    """An agent for all tasks on this machine: each reaches it under a path of its own, as in ECS."""
+    """The agent of all tasks on this machine; as in ECS, each task has a path of its own."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -29,14 +29,14 @@ class Agent:
         return f"{self._url}/{task}"
 
     def protected(self, task: str) -> bool:
-        """Whether scaling in must spare a task: it asked for that, and the time it asked for has not run out."""
+        """Whether scaling in must not stop a task: its protection has not expired."""
         return self._until.get(task, 0.0) > time.monotonic()
 
     def take(self, task: str, wish: Any) -> None:
-        """Note what a task asks for.
+        """Record a task's request for protection, or for its end.
 
         Raises:
-            ValueError: that is no request of this kind.
+            ValueError: the request is not one of ECS's.
         """
         match wish:
             case {"ProtectionEnabled": bool(wanted)}:
@@ -50,7 +50,7 @@ class Agent:
 
 @contextmanager
 def running_agent() -> Iterator[Agent]:
-    """An agent that answers on the loopback interface until the end of the block."""
+    """An agent that listens on the loopback interface until the end of the block."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
@@ -75,7 +75,7 @@ def running_agent() -> Iterator[Agent]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the library's name
-            """Say nothing: it is asked with every heartbeat."""
+            """Write no log: workers call with every heartbeat."""
 
     with ThreadingHTTPServer((HOST, 0), Handler) as server:
         agent = Agent(f"http://{HOST}:{server.server_address[1]}")

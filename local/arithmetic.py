@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from local.errors import LocalError
 
-Number = float | None  # None where a minute has no datapoint
+Number = float | None  # None: the minute has no datapoint
 
 _OPERATORS: Mapping[type[ast.AST], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -25,14 +25,14 @@ _FOLDS: Mapping[str, Callable[[list[float]], float]] = {"MAX": max, "MIN": min, 
 
 
 def evaluate(expression: str, minute: Mapping[str, Number]) -> Number:
-    """The value of an expression in one minute; None where a metric that it needs has no datapoint.
+    """The value of an expression in one minute; None if a metric that it needs has no datapoint.
 
     Args:
-        expression: of metrics' ids, numbers, `+ - * /`, comparisons, `AND`, `OR`, `IF`, `FILL`, `MAX`, `MIN`, `SUM`.
-        minute: the datapoint of every metric, by its id.
+        expression: metric ids, numbers, `+ - * /`, comparisons, `AND`, `OR`, `IF`, `FILL`, `MAX`, `MIN`, `SUM`.
+        minute: the datapoint of every metric, by id.
 
     Raises:
-        LocalError: the expression holds anything else, or names a metric that `minute` does not know.
+        LocalError: the expression contains anything else, or a metric that is not in `minute`.
 
     >>> evaluate("IF(FILL(waiting, 0) > 0 AND tasks < 1, 1, 0)", {"waiting": 3, "tasks": 0})
     1.0
@@ -42,9 +42,9 @@ def evaluate(expression: str, minute: Mapping[str, Number]) -> Number:
     try:
         value = _value(ast.parse(words, mode="eval").body, minute)
     except (SyntaxError, KeyError) as error:
-        raise LocalError(f"metric arithmetic: got {expression!r}, expected what is simulated ({error})") from None
+        raise LocalError(f"metric arithmetic: got {expression!r}, expected one that is simulated ({error})") from None
     except ZeroDivisionError:
-        return None  # CloudWatch leaves such a datapoint out
+        return None  # CloudWatch omits such a datapoint
     return None if value is None else float(value)
 
 

@@ -1,7 +1,7 @@
-"""Everything at once on one machine: the emulator, what the CDK deployed to it, and the tasks that the services want."""
+"""A whole cloud on one machine: the emulator, the stacks deployed to it, and the tasks of the API and the fleet."""
 
 import hashlib
-import os
+import json
 import subprocess
 import sys
 import time
@@ -25,14 +25,14 @@ from local.processes import Machine, Process, TaskDefinition
 from local.scaling import ARRIVALS, WAITING, WORKING, Scaling
 from local.template import Resolver
 from service.contract import READY_PATH
-from service.settings import variable
+from service.settings import PREFIX, variable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 TICK_SECONDS = 0.1
-# How the service ends where it refuses a setting or a model.
+# The service's exit code when it refuses a setting or a model.
 REFUSED = 2
 
 Say = Callable[[str, str], None]
@@ -40,21 +40,19 @@ Say = Callable[[str, str], None]
 
 @dataclass(kw_only=True)
 class Cloud:
-    """A cloud at work. Its clock is `tick`: tasks are started, stopped and scaled there and nowhere else.
+    """A running cloud. Its clock is `tick`: tasks are started, stopped and scaled there and nowhere else.
 
     Attributes:
-        environ: leads an AWS client here.
-        folder: where every log is.
         url: of the API.
-        key: that its callers show.
+        key: the API key that its callers send.
         minute_seconds: how long a minute of the scaling takes.
-        peak: most tasks that the scaling asked for so far.
+        say: called with each event: its kind, and a description.
+        peak: the largest number of workers that the scaling has asked for.
         watchers: called at each tick.
     """
 
+    emulator: Emulator
     deployment: Deployment
-    environ: Mapping[str, str]
-    folder: Path
     s3: "S3Client"
     sqs: "SQSClient"
     url: str
@@ -68,13 +66,23 @@ class Cloud:
     _minute: float = field(default_factory=time.monotonic)
 
     @property
+    def environ(self) -> dict[str, str]:
+        """The variables that direct an AWS client to this cloud."""
+        return self.emulator.credentials | region_variables(self.deployment)
+
+    @property
+    def folder(self) -> Path:
+        """Holds every log."""
+        return self.emulator.folder
+
+    @property
     def recordings(self) -> str:
-        """The bucket that recordings arrive in."""
+        """The bucket that recordings are uploaded to."""
         return self.deployment.outputs["RecordingsBucket"]
 
     @property
     def transcripts(self) -> str:
-        """The bucket that transcripts leave from."""
+        """The bucket that transcripts are written to."""
         return self.deployment.outputs["TranscriptsBucket"]
 
     @property
@@ -88,30 +96,40 @@ class Cloud:
         return self.fleet.service.tasks
 
     def messages(self, queue: str = "QueueUrl") -> tuple[int, int]:
-        """Messages of a queue that wait, and that are in work."""
+        """How many messages of a queue wait, and how many are in flight."""
         asked = self.sqs.get_queue_attributes(
             QueueUrl=self.deployment.outputs[queue],
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
         )["Attributes"]
         return int(asked["ApproximateNumberOfMessages"]), int(asked["ApproximateNumberOfMessagesNotVisible"])
 
-    def jobs(self, action: str) -> int:
-        """What an operator's `python -m service jobs` ends with here; what it says goes to a log."""
-        places = {"queue_url": self.queue, "recordings_bucket": self.recordings, "transcripts_bucket": self.transcripts}
-        environ = {**os.environ, **self.environ, **{variable(name): value for name, value in places.items()}}
+    def jobs(self, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
+        """Run an operator's `python -m service jobs` against this cloud; its exit code, and the rows it prints.
+
+        Raises:
+            LocalError: it refuses its settings or fails.
+        """
+        named = {"queue_url": self.queue, "recordings_bucket": self.recordings, "transcripts_bucket": self.transcripts}
+        inherited = {name: value for name, value in self.emulator.environ().items() if not name.startswith(PREFIX)}
+        own = region_variables(self.deployment) | {variable(name): value for name, value in named.items()}
+        command = [sys.executable, "-m", "service", "jobs", *arguments, "--json"]
         with (self.folder / "jobs.log").open("w") as log:
-            command = [sys.executable, "-m", "service", "jobs", action]
-            return subprocess.run(command, cwd=ROOT, env=environ, stdout=log, stderr=log, check=False).returncode
+            ended = subprocess.run(
+                command, cwd=ROOT, env=inherited | own, stdout=subprocess.PIPE, stderr=log, text=True, check=False
+            )
+        if ended.returncode not in (0, 1):
+            raise LocalError(f"`jobs {arguments[0]}` ended with {ended.returncode}; {log.name} says why")
+        return ended.returncode, [json.loads(line) for line in ended.stdout.splitlines()]
 
     def ready(self) -> bool:
-        """Whether the API takes calls."""
+        """Whether the API accepts calls."""
         try:
             return httpx2.get(f"{self.url}{READY_PATH}", trust_env=False).status_code == 200
         except httpx2.TransportError:
             return False
 
     def tick(self) -> None:
-        """Let a moment pass.
+        """Scale once a minute is over, start and stop tasks, call the watchers, and sleep for a moment.
 
         Raises:
             LocalError: a task refused its settings or its model.
@@ -120,30 +138,30 @@ class Cloud:
             self._minute = time.monotonic()
             waiting, working = self.messages()
             before = self.fleet.service.wanted
-            # The emulator does not count events. They only matter where a queue's own numbers come late; its do not.
+            # The emulator does not count events. The policies need them only while the queue's metrics are late.
             change = self.fleet.minute({WAITING: waiting, WORKING: working, ARRIVALS: None})
             if change:
                 self.peak = max(self.peak, change.tasks)
                 self.say("scaled", f"{before} → {change.tasks} workers ({change.policy})")
         for service in (self.api, self.fleet.service):
             for task in service.tasks:
-                if task.exit_code == REFUSED:  # as would be the next one
+                if task.exit_code == REFUSED:  # its replacement would refuse them, too
                     raise LocalError(f"{task.name} ended with {REFUSED}; {task.log} says why")
             service.tend()
         for watch in self.watchers:
             watch()
         time.sleep(TICK_SECONDS)
 
-    def wait(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
-        """Let time pass until a condition holds.
+    def wait(self, condition: Callable[[], bool], *, seconds: float, awaited: str) -> None:
+        """Tick until a condition holds; `awaited` names it in the error message.
 
         Raises:
-            LocalError: it does not within so many seconds.
+            LocalError: it does not hold within so many seconds.
         """
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                raise LocalError(f"{what}: waited {seconds:.0f} s in vain; {self.folder} has the logs")
+                raise LocalError(f"{awaited}: waited {seconds:.0f} s in vain; {self.folder} has the logs")
             self.tick()
 
 
@@ -151,17 +169,17 @@ class Cloud:
 def running_cloud(
     folder: Path, *, port: int = 0, minute_seconds: float, say: Say, workers: Mapping[str, str] | None = None
 ) -> Iterator[Cloud]:
-    """A cloud of its own in `folder`, gone with every process of it at the end of the block.
+    """A cloud of its own in `folder`; at the end of the block all of its processes are ended.
 
     Args:
         folder: for its files.
         port: of the API; 0 takes one that is free.
         minute_seconds: how long a minute of the scaling takes.
-        say: told of each thing that happens: of what kind it is, and what.
-        workers: variables that a measurement wants otherwise than they were synthesized.
+        say: called with each event: its kind, and a description.
+        workers: environment variables that replace the workers' synthesized ones, for a measurement.
 
     Raises:
-        LocalError: an emulator runs there already, the port of the API is taken, or the deploy fails.
+        LocalError: an emulator runs there already, the API's port is taken, or the deploy fails.
     """
     if emulator.find(folder):
         raise LocalError(f"an emulator runs in {folder}; `python -m local --folder {folder} stop` ends it")
@@ -172,17 +190,34 @@ def running_cloud(
         running = emulator.start(folder)
         deployment = deploy(running, log=log)
         say("deployed", ", ".join(deployment.outputs))
-        # What ECS gives every task.
-        platform = running.environ() | region_variables(deployment)
-        with (
-            running_agent() as agent,
-            Machine(folder=folder / "tasks", platform=platform, agent=agent, say=say) as machine,
-        ):
-            yield _assemble(
-                running, deployment, machine, port=port, minute_seconds=minute_seconds, say=say, workers=workers or {}
-            )
+        with serving(
+            running, deployment, port=port, minute_seconds=minute_seconds, say=say, workers=workers or {}
+        ) as cloud:
+            yield cloud
     finally:
         emulator.stop(folder)
+
+
+@contextmanager
+def serving(
+    running: Emulator,
+    deployment: Deployment,
+    *,
+    port: int,
+    minute_seconds: float,
+    say: Say,
+    workers: Mapping[str, str],
+) -> Iterator[Cloud]:
+    """The API and the fleet on a deployment; at the end of the block none of their tasks is left."""
+    # ECS sets the region and the source of the credentials in every task.
+    platform = running.environ() | region_variables(deployment)
+    with (
+        running_agent() as agent,
+        Machine(folder=running.folder / "tasks", platform=platform, agent=agent, say=say) as machine,
+    ):
+        yield _assemble(
+            running, deployment, machine, port=port, minute_seconds=minute_seconds, say=say, workers=workers
+        )
 
 
 def _assemble(
@@ -220,12 +255,11 @@ def _assemble(
     batch = template(running.folder / ASSEMBLY, "Batch")
     worker, api = definition(batch), definition(template(running.folder / ASSEMBLY, "Api"))
     worker = replace(worker, environ={**worker.environ, **workers})
-    # A process shares the machine's network, where a task has an address of its own.
+    # A task has an address of its own; a process shares the machine's network.
     api = replace(api, environ={**api.environ, variable("host"): HOST, variable("port"): str(port)})
     return Cloud(
+        emulator=running,
         deployment=deployment,
-        environ=running.credentials | region_variables(deployment),
-        folder=running.folder,
         s3=session.client("s3", **options),
         sqs=session.client("sqs", **options),
         url=f"http://{HOST}:{port}",
@@ -238,11 +272,11 @@ def _assemble(
 
 
 def region_variables(deployment: Deployment) -> dict[str, str]:
-    """The region as AWS clients read it: most of them the first name, boto3 the second."""
+    """The region for AWS clients: most of them read the first name, boto3 reads the second."""
     return dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), deployment.region)
 
 
 def code_digest() -> str:
-    """What stands for the digest of an image where nothing builds one: that of the service's files."""
-    files = sorted((ROOT / "service").glob("*.py"))
+    """Takes the place of the image's digest, as no image is built: the digest of the service's files."""
+    files = sorted((ROOT / "service").rglob("*.py"))
     return "sha256:" + hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

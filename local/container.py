@@ -1,6 +1,6 @@
-"""A container run without an engine: `runc`, with the limits that local/compose.yaml gives the service.
+"""A container without a container engine: `runc`, with the limits of local/compose.yaml.
 
-It has a network of its own that leads nowhere, as first process the service itself, and the task's rights: nobody's.
+As in a task, the service is the first process and runs as an unprivileged user. The container's network has no route.
 """
 
 import contextlib
@@ -22,9 +22,10 @@ import yaml
 from demo.truth import load_calls, word_error_rate
 from local.errors import LocalError
 from local.image import FOLDER, ROOT, Image, Store, run, tree_bytes
+from service.settings import Settings
 
 COMPOSE = ROOT / "local/compose.yaml"
-PORT = 8000
+PORT = Settings().port
 START_SECONDS = 60
 STOP_SECONDS = 60
 CPU_PERIOD_MICROSECONDS = 100_000
@@ -32,7 +33,7 @@ CPU_PERIOD_MICROSECONDS = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A started container; what it says goes to `log`."""
+    """A started container; its output goes to `log`."""
 
     identity: str
     runc: tuple[str, ...]
@@ -40,41 +41,41 @@ class Container:
     log: Path
 
     def exec(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command inside, with the service's rights."""
+        """Run a command in the container, as the service's user."""
         return subprocess.run(
             [*self.runc, "exec", self.identity, *command], capture_output=True, text=True, check=False
         )
 
     def curl(self, path: str, *options: str) -> str:
-        """Ask the API from inside the container's network.
+        """Send a request to the API from the container's network; the body of the answer.
 
         Raises:
-            LocalError: it does not answer, or with an error.
+            LocalError: the API does not answer, or answers with an error.
         """
         entered = ("nsenter", f"--net=/proc/{self._pid}/ns/net")
         return run(*entered, "curl", "--silent", "--show-error", "--fail", *options, f"http://127.0.0.1:{PORT}{path}")
 
     def wait_until_it_handles_signals(self) -> None:
-        """Wait until the first process asks for SIGTERM, which the kernel keeps from it before."""
+        """Wait until the first process handles SIGTERM; the kernel drops the signal before."""
 
         def handled() -> bool:
             status = Path(f"/proc/{self._pid}/status").read_text()
             mask = int(status.partition("SigCgt:")[2].split()[0], 16)
-            # While it starts, the process is runc's.
+            # At first the process is still runc.
             return "Name:\tpython" in status and bool((mask >> (signal.SIGTERM - 1)) & 1)
 
         self._wait("handling signals", handled)
 
-    def wait_until_said(self, words: str) -> None:
-        """Wait until the log holds these words."""
-        self._wait(f"saying {words}", lambda: words in self.log.read_text())
+    def wait_until_logged(self, text: str) -> None:
+        """Wait until the log contains a text."""
+        self._wait(f"logging {text}", lambda: text in self.log.read_text())
 
     def wait_until_ready(self) -> None:
-        """Wait until the API takes calls."""
+        """Wait until the API accepts calls."""
         self._wait("ready", lambda: self.curl("/readyz") != "")
 
     def stop(self) -> int:
-        """Send SIGTERM as an engine does, to the first process alone; the container's exit code."""
+        """Send SIGTERM to the first process only, as an engine does; the container's exit code."""
         run(*self.runc, "kill", self.identity, "TERM")
         return self.process.wait(STOP_SECONDS)
 
@@ -84,7 +85,7 @@ class Container:
         return pid
 
     def _wait(self, state: str, reached: Callable[[], bool]) -> None:
-        """Raise `LocalError` where it ended, or is not there in time."""
+        """Wait for a state; raise `LocalError` if the container ends, or does not reach it in time."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -96,7 +97,7 @@ class Container:
         raise LocalError(f"the container was not {state} within {START_SECONDS} s: {self._last_words()}")
 
     def _last_words(self) -> str:
-        return (self.log.read_text().splitlines() or ["it said nothing"])[-1]
+        return (self.log.read_text().splitlines() or ["it logged nothing"])[-1]
 
 
 @contextlib.contextmanager
@@ -108,14 +109,14 @@ def running(
     environ: Mapping[str, str] | None = None,
     mounts: Mapping[Path, str] | None = None,
 ) -> Iterator[Container]:
-    """Run a service of the compose file in an image, and never leave it behind.
+    """Run a service of the compose file in an image, until the end of the block.
 
     Args:
-        image: what the service runs in.
+        image: that the service runs in.
         folder: for its files.
         service: name in the compose file.
-        environ: variables beside the image's.
-        mounts: files and folders of this machine and where they are read in the container.
+        environ: variables in addition to the image's.
+        mounts: files and folders of this machine, each with its path in the container; read-only.
     """
     runc = ("runc", "--root", str(folder / "run/runc"))
     identity = f"whisper-{uuid.uuid4().hex[:12]}"
@@ -147,7 +148,7 @@ def running(
 
 
 def _fill(spec: dict[str, Any], *, image: Image, service: str, environ: Mapping[str, str]) -> None:
-    """Turn runc's own example into the service: what the image says, and what the compose file says about it."""
+    """Turn runc's example specification into the service's: the image's configuration, and the compose file's limits."""
     composed = yaml.safe_load(COMPOSE.read_text())["services"][service]
     user, _, group = composed["user"].partition(":")
     spec["root"] = {"path": str(image.root), "readonly": composed["read_only"]}
@@ -170,7 +171,7 @@ def _fill(spec: dict[str, Any], *, image: Image, service: str, environ: Mapping[
 
 
 def _copy_empty(original: Path, volume: Path) -> None:
-    """A new volume takes owner and mode from the image's folder."""
+    """Make a volume with the owner and mode of the image's folder."""
     volume.mkdir()
     facts = original.stat()
     os.chown(volume, facts.st_uid, facts.st_gid)
@@ -187,23 +188,23 @@ def _bind(source: Path, target: str, access: str) -> dict[str, Any]:
 
 
 def report(store: Store, image: Image) -> None:
-    """Start the API in an image, send the sample calls, stop it, and print what was measured.
+    """Start the API in an image, send the sample calls, stop it, and print sizes and times.
 
     Raises:
-        LocalError: it does not start, answer or end as it should.
+        LocalError: it does not start, answer or end as expected.
     """
     megabytes = round(tree_bytes(image.root) / 1e6), round(store.packed_bytes(image) / 1e6)
-    print("size      {} MB, of which a registry keeps and a task pulls {} MB".format(*megabytes))
+    print("size      {} MB; compressed, as a registry stores and a task pulls it, {} MB".format(*megabytes))
     started = time.monotonic()
     with running(image, folder=store.folder) as container:
         container.wait_until_ready()
-        print(f"ready     {time.monotonic() - started:.1f} s after the start, without a network")
+        print(f"ready     {time.monotonic() - started:.1f} s after the start, without network access")
         for name, call in load_calls().items():
             answer = json.loads(container.curl("/transcribe", "--form", f"audio_file=@{call.path}"))
             rate = word_error_rate(call, answer["transcription"])
             print(f"call      {name:<16} {answer['metadata']['duration']:5.1f} s, word error rate {rate:.1%}")
         if container.exec("python", "-m", "service", "health").returncode != 0:
-            raise LocalError("the health check fails in a container that transcribes")
+            raise LocalError("the health check fails, though the container transcribes")
         asked = time.monotonic()
         code = container.stop()
         print(f"stop      {time.monotonic() - asked:.1f} s after SIGTERM, with exit code {code}")

@@ -15,32 +15,32 @@ from local.errors import LocalError
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = "local"
-# Where a folder of the emulator has the templates.
+# Subfolder of the emulator's folder with the synthesized templates.
 ASSEMBLY = "cdk.out"
-# The emulator knows every type of these stacks' resources; docs/local.md says what it refuses of the others.
+# The emulator supports every resource type of these stacks; docs/local.md lists the types that it refuses.
 STACKS = ("Registry", "Recordings")
-# The CDK adds outputs of its own where another stack refers to a resource.
+# The CDK adds an output for each resource that another stack refers to.
 GENERATED = ("ExportsOutput", "PublishOutput")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What stands in the emulator: its region and the stacks' outputs by name."""
+    """The stacks in the emulator: their region, and their outputs by name."""
 
     region: str
     outputs: Mapping[str, str]
 
 
 def deploy(emulator: Emulator, *, log: Path | None = None) -> Deployment:
-    """Synthesize, bootstrap and deploy; deploying again updates. What the CDK says goes to `log`, or to the terminal.
+    """Synthesize, bootstrap and deploy; a second deploy updates. The CDK's output goes to `log`, or to the terminal.
 
     Raises:
-        LocalError: nothing answers at the emulator's address, or a step of the CDK fails.
+        LocalError: the emulator does not answer, or a CDK command fails.
     """
     if not emulator.answers():
         raise LocalError(f"no emulator answers at {emulator.url}; `python -m local start` starts one")
     assembly, outputs = emulator.folder / ASSEMBLY, emulator.folder / "outputs.json"
-    # The CDK remembers the account of an access key in its home: not in the user's.
+    # The CDK caches the account of an access key in its home, which must not be the user's.
     environ = emulator.environ() | {"CDK_HOME": str(emulator.folder / "cdk")}
     cdk = partial(_cdk, environ=environ, log=log)
     cdk("synth", "--quiet", "--context", f"environment={ENVIRONMENT}", "--output", str(assembly))
@@ -57,7 +57,7 @@ def deploy(emulator: Emulator, *, log: Path | None = None) -> Deployment:
 
 
 def template(assembly: Path, stack: str) -> dict[str, Any]:
-    """What was synthesized for a stack of the environment, such as `Batch`.
+    """The synthesized template of one of the environment's stacks, such as `Batch`.
 
     Raises:
         LocalError: there is no such stack.
@@ -83,11 +83,11 @@ def _stacks(assembly: Path) -> list[dict[str, Any]]:
 
 def _cdk(*arguments: str, environ: Mapping[str, str], log: Path | None = None) -> None:
     program = Path(sys.executable).with_name("cdk")
-    where = f"{log} says why" if log else "it says why above"
+    explained = f"{log} says why" if log else "it says why above"
     try:
         with log.open("ab") if log else nullcontext() as output:
             subprocess.run([program, *arguments], cwd=ROOT, env=environ, stdout=output, stderr=output, check=True)
     except FileNotFoundError:
         raise LocalError(f"there is no {program}; `make install` puts it there") from None
     except subprocess.CalledProcessError as error:
-        raise LocalError(f"`cdk {arguments[0]}` ended with {error.returncode}; {where}") from None
+        raise LocalError(f"`cdk {arguments[0]}` ended with {error.returncode}; {explained}") from None

@@ -1,10 +1,10 @@
 """The AWS emulator: one `ministack` process on the loopback interface, found again through the files in its folder.
 
-    emulator.json   process and port
-    emulator.log    what it says; the process holds a lock on it for as long as it lives
-    tmp/            its own temporary files
+    emulator.json   process id and port
+    emulator.log    its output; the process holds a lock on this file as long as it lives
+    tmp/            its temporary files
 
-What is deployed to it lives in its memory and ends with it.
+Everything deployed to it is in its memory, and is lost when it ends.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from pathlib import Path
 from local.errors import LocalError
 
 HOST = "127.0.0.1"
-# The emulator takes twelve digits in place of an access key as the account: no real key looks like this.
+# The emulator takes an access key of twelve digits as the account id; no real access key looks like that.
 ACCOUNT = "000000000000"
 START_SECONDS = 30
 STOP_SECONDS = 10
@@ -32,7 +32,7 @@ STOP_SECONDS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
-    """A started emulator, its files in an absolute `folder`; whether it still answers is another question."""
+    """An emulator that was started, with its files in `folder`, an absolute path; it may have ended since."""
 
     folder: Path
     pid: int
@@ -45,12 +45,12 @@ class Emulator:
 
     @property
     def credentials(self) -> dict[str, str]:
-        """The variables that lead an AWS client here."""
+        """The variables that direct an AWS client to the emulator."""
         return {"AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "local"}
 
     def environ(self) -> dict[str, str]:
-        """An environment for AWS clients that leads here and nowhere else."""
-        # A real account's variables, profiles or instance role must not slip in, nor a proxy in between.
+        """A process environment in which AWS clients can reach the emulator only."""
+        # No variable, profile or instance role of a real account may slip in, and no proxy may come between.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
         elsewhere = {
             "AWS_CONFIG_FILE": os.devnull,
@@ -74,15 +74,15 @@ class Emulator:
 
 
 def start(folder: Path, *, port: int = 0) -> Emulator:
-    """Start an emulator and wait until it answers; the one that already runs in `folder`, an absolute path, if any.
+    """Start an emulator in `folder`, an absolute path, and wait until it answers; if one runs there, return that one.
 
     Raises:
-        LocalError: `port` is taken (0 takes a free one), or the emulator does not come up.
+        LocalError: `port` is taken (0 takes a free one), or the emulator does not start.
     """
     if running := find(folder):
         if port not in (0, running.port):
             raise LocalError(
-                f"port: got '{port}', expected {running.port}, where the emulator of {folder} runs already"
+                f"port: got '{port}', expected {running.port}, the port of the emulator that runs in {folder}"
             )
         return running
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
@@ -97,14 +97,14 @@ def start(folder: Path, *, port: int = 0) -> Emulator:
 
 
 def find(folder: Path) -> Emulator | None:
-    """The emulator that runs in `folder`."""
+    """The emulator that runs in `folder`; None if none does."""
     if not _alive(folder):
         return None
     return Emulator(folder=folder, **json.loads((folder / "emulator.json").read_text()))
 
 
 def stop(folder: Path) -> bool:
-    """Stop the emulator that runs in `folder` with all its children; False where none runs."""
+    """Stop the emulator that runs in `folder`, with all its children; False if none runs."""
     emulator = find(folder)
     if emulator is None:
         return False
@@ -120,13 +120,13 @@ def _spawn(folder: Path, *, port: int) -> Emulator:
         "MINISTACK_HOST": HOST,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "GATEWAY_PORT": str(port),
-        "IOT_MTLS_ENABLED": "0",  # it would listen on every interface
+        "IOT_MTLS_ENABLED": "0",  # its IoT server would listen on every interface
     }
     with (folder / "emulator.log").open("ab") as log:
         fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         log.truncate(0)
-        # Spawned rather than opened as a Popen, which would complain that the process outlives it. Its output shares
-        # the lock. A group of its own, so that its children end with it.
+        # Not a Popen, which would warn that the process outlives it. The process inherits the lock with its output, and
+        # has a process group of its own, so that its children end with it.
         pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-m", "ministack"],
@@ -142,13 +142,13 @@ def _spawn(folder: Path, *, port: int) -> Emulator:
 
 
 def _end(emulator: Emulator) -> None:
-    # It keeps nothing, so there is nothing to ask it to finish; asked, it waits for its open requests.
-    with contextlib.suppress(ProcessLookupError):  # where it did not come up
+    # It stores nothing, so it needs no clean end; on SIGTERM it would wait for its open requests.
+    with contextlib.suppress(ProcessLookupError):  # it did not start
         os.killpg(emulator.pid, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):  # where another process started it
+    with contextlib.suppress(ChildProcessError):  # another process started it
         os.waitpid(emulator.pid, 0)
     if not _wait_for(lambda: not _alive(emulator.folder), seconds=STOP_SECONDS):
-        raise LocalError(f"process {emulator.pid} does not end")
+        raise LocalError(f"the emulator's process {emulator.pid} does not end")
     (emulator.folder / "emulator.json").unlink(missing_ok=True)
     shutil.rmtree(emulator.folder / "tmp")
 
@@ -156,13 +156,11 @@ def _end(emulator: Emulator) -> None:
 def _wait_until_it_answers(emulator: Emulator) -> None:
     _wait_for(lambda: emulator.answers() or not _alive(emulator.folder), seconds=START_SECONDS)
     if not emulator.answers():
-        raise LocalError(
-            f"the emulator did not come up on port {emulator.port}; {emulator.folder}/emulator.log says why"
-        )
+        raise LocalError(f"the emulator did not start on port {emulator.port}; {emulator.folder}/emulator.log says why")
 
 
 def _alive(folder: Path) -> bool:
-    """Whether a process holds the log: unlike a process id, a lock is never another program's."""
+    """Whether a process holds the lock on the log. A process id could be another program's by now; a lock cannot."""
     try:
         with (folder / "emulator.log").open("rb") as log:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -174,10 +172,10 @@ def _alive(folder: Path) -> bool:
 
 
 def free_port(wanted: int) -> int:
-    """A port of the loopback interface that is free; 0 takes any.
+    """A free port of the loopback interface: `wanted`, or any for 0.
 
     Raises:
-        LocalError: the wanted one is taken.
+        LocalError: the wanted port is taken.
     """
     try:
         with socket.create_server((HOST, wanted)) as listener:

@@ -1,8 +1,8 @@
 """The image, built without a container engine: a base by debootstrap, then `buildah bud` of the service's Dockerfile.
 
-root/    root filesystem of the image that was built last
-store/   images, layers and the base, from which later builds start
-run/     what buildah and runc know of what runs
+root/    root filesystem of the last image
+store/   images, layers and the base, which later builds reuse
+run/     state of buildah and runc
 """
 
 import ast
@@ -31,9 +31,9 @@ TOOLS = {
     "unshare": "util-linux",
     "curl": "curl",
 }
-# What the public Python image has beside Debian's smallest.
+# Packages of the public Python image that Debian's minimal system lacks.
 BASE_PACKAGES = ("ca-certificates", "python3-venv")
-# What that image leaves out, too.
+# Folders that the public image omits, too.
 LEFT_OUT = (
     "usr/share/doc",
     "usr/share/info",
@@ -48,7 +48,7 @@ COMPONENTS = {"debian": "main", "ubuntu": "main,universe"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A built image: its id, what it says of itself, and its root filesystem as a folder."""
+    """A built image: its id, its OCI configuration, and its root filesystem as a folder."""
 
     identity: str
     config: Mapping[str, Any]
@@ -57,15 +57,15 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """Images in a folder: no engine sees them, and they are gone with the folder."""
+    """Images in a folder, which no container engine sees; deleting the folder deletes them."""
 
     folder: Path = FOLDER
 
     def build(self, *, model: str, release: bool = False) -> Image:
-        """Build the service's image. What has not changed since the last build is taken from there.
+        """Build the service's image, reusing every layer of the last build that has not changed.
 
         Raises:
-            LocalError: a tool is missing, or a step failed, whose own words are on the terminal.
+            LocalError: a tool is missing, or a step failed; its output is on the terminal.
         """
         need_tools()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -83,12 +83,12 @@ class Store:
                 *("--output", f"type=local,dest={root}"),
                 *_pip_options(Path(scratch) / "pip.conf"),
                 *(part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")),
-                # Its cache does not see that an argument of the Dockerfile's own label has changed.
+                # Buildah's cache ignores a change of an argument that the Dockerfile uses in a label only.
                 *("--label", f"{REVISION}={arguments['COMMIT']}"),
                 *("--file", str(ROOT / "service/Dockerfile"), str(ROOT)),
             )
             built = identity.read_text()
-            # Only now: a build that fails leaves what there was.
+            # Not earlier: a build that fails keeps the last image.
             shutil.rmtree(self.root, ignore_errors=True)
             root.rename(self.root)
         config = json.loads(self._ask("inspect", "--type", "image", built))["OCIv1"]["config"]
@@ -96,11 +96,11 @@ class Store:
 
     @property
     def root(self) -> Path:
-        """Root filesystem of the image that was built last."""
+        """Root filesystem of the last image."""
         return self.folder / "root"
 
     def packed_bytes(self, image: Image) -> int:
-        """Size of an image's compressed layers: what a registry keeps and a task pulls."""
+        """Size of an image's compressed layers, which a registry stores and a task pulls."""
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
             self._ask("push", "--quiet", image.identity, f"oci:{scratch}/image")
             return tree_bytes(Path(scratch))
@@ -112,16 +112,16 @@ class Store:
         try:
             subprocess.run([*self._command, *arguments], check=True, stdout=sys.stderr)
         except subprocess.CalledProcessError as error:
-            raise LocalError(f"`buildah {arguments[0]}` ended with {error.returncode}; it says why above") from None
+            raise LocalError(f"`buildah {arguments[0]}` ended with {error.returncode}; its output is above") from None
 
     @property
     def _command(self) -> tuple[str, ...]:
-        # What it mounts ends with it.
+        # In a mount namespace of its own, so that no mount outlives it.
         buildah = ("unshare", "--mount", "buildah")
         return (*buildah, "--root", str(self.folder / "store"), "--runroot", str(self.folder / "run/buildah"))
 
     def _base(self) -> str:
-        """Name of the base image, which is made where the store has none of this release yet."""
+        """Name of the base image; it is made if the store has none of this Debian release."""
         system = _system()
         name = f"localhost/base:{'.'.join((system['VERSION_CODENAME'], *BASE_PACKAGES))}"
         if not self._ask("images", "--quiet", "--filter", f"reference={name}"):
@@ -136,23 +136,25 @@ class Store:
 
 
 def need_tools() -> None:
-    """Install what is missing.
+    """Install the missing tools.
 
     Raises:
-        LocalError: this is not root, or there is no apt to install them with.
+        LocalError: the user is not root, or apt-get is missing, too.
     """
     if os.geteuid() != 0:
-        raise LocalError("user: got one without rights, expected root, who alone may build and run without an engine")
+        raise LocalError(
+            f"user: got uid {os.geteuid()}, expected root, which building without a container engine takes"
+        )
     missing = [package for program, package in TOOLS.items() if shutil.which(program) is None]
     if missing and shutil.which("apt-get") is None:
-        raise LocalError(f"programs: {', '.join(missing)} missing, and no apt-get to install them with")
+        raise LocalError(f"programs: got no {', '.join(missing)} and no apt-get, expected one to install the others")
     if missing:
         run("apt-get", "update", "--quiet")
         run("apt-get", "install", "--quiet", "--yes", "--no-install-recommends", *missing)
 
 
 def commit() -> str:
-    """The commit that is built, marked where files differ from it; `unknown` outside a repository."""
+    """The commit that is built, with `-dirty` if files differ from it; `unknown` outside a repository."""
     try:
         return run("git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except LocalError:
@@ -160,16 +162,16 @@ def commit() -> str:
 
 
 def tree_bytes(*roots: Path) -> int:
-    """Bytes of all files in folders, a file with two names counted once."""
+    """Bytes of all files in some folders; a file with several hard links counts once."""
     files = (path.lstat() for root in roots for path in root.rglob("*"))
     return sum({(facts.st_dev, facts.st_ino): facts.st_size for facts in files}.values())
 
 
 def run(*command: str) -> str:
-    """Standard output of a program.
+    """Run a program; its standard output.
 
     Raises:
-        LocalError: it failed; holds the last line of what it said.
+        LocalError: it failed; the message holds the last line of its output.
     """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -187,31 +189,33 @@ def _bootstrap(root: Path, system: dict[str, str]) -> None:
 
 
 def _system() -> dict[str, str]:
-    """What this machine says it is."""
+    """The fields of this machine's /etc/os-release."""
     lines = (line.partition("=") for line in Path("/etc/os-release").read_text().splitlines())
     return {name: value.strip('"') for name, _, value in lines}
 
 
 def _mirror(release: str) -> str:
-    """Where apt is configured to get the packages of a release from."""
+    """The URL from which apt is configured to download a release's packages."""
     targets = run("apt-get", "indextargets", "Created-By: Packages", "--format", "$(RELEASE) $(REPO_URI)").splitlines()
     for target in targets:
         suite, _, uri = target.partition(" ")
         if suite == release:
             return uri
-    raise LocalError(f"apt's sources: no {release} among {len(targets)} lists, expected the release of this machine")
+    raise LocalError(
+        f"apt's sources: got {len(targets)} lists without {release}, expected one of this machine's release"
+    )
 
 
 def _pip_options(file: Path) -> list[str]:
-    """Lend pip's configuration to the build, with the files that it names; no layer keeps any of it."""
+    """Options that lend pip's configuration and the files it names to the build; no layer keeps any of it."""
     settings = configparser.RawConfigParser()
     lent: dict[str, None] = {}
     for line in run(sys.executable, "-m", "pip", "config", "list").splitlines():
         name, _, quoted = line.partition("=")
         section, _, key = name.rpartition(".")
-        # An index in a folder leads to files anywhere on this machine, and stays here.
+        # A file:// index may refer to files anywhere on this machine, so the build does not use it.
         words = [word for word in ast.literal_eval(quoted).split() if not word.startswith("file://")]
-        # Listed last and so the last to be set: variables of this shell.
+        # The shell's variables are listed last, so that they override the files.
         section = "global" if section == ":env:" else section
         settings.read_dict({section: {key: " ".join(words)}} if words else {})
         lent |= dict.fromkeys(word for word in words if word.startswith("/") and Path(word).exists())

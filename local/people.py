@@ -1,4 +1,4 @@
-"""`make run`: a cloud for people, with the addresses printed, until they have enough."""
+"""`make run`: a cloud for people to try, with its addresses printed."""
 
 from pathlib import Path
 
@@ -12,11 +12,11 @@ def run_cloud(folder: Path, *, port: int, minute_seconds: float) -> None:
     """Run until interrupted.
 
     Raises:
-        LocalError: the port is taken, or something does not start.
+        LocalError: the port is taken, or the emulator, the deploy or the API fails.
     """
     with running_cloud(folder, port=port, minute_seconds=minute_seconds, say=Clock().say) as cloud:
         cloud.watchers.append(Stages(cloud).look)
-        cloud.wait(cloud.ready, seconds=READY_SECONDS, what="the API to be ready")
+        cloud.wait(cloud.ready, seconds=READY_SECONDS, awaited="the API to be ready")
         _print(cloud)
         while True:
             cloud.tick()
@@ -32,7 +32,7 @@ def _print(cloud: Cloud) -> None:
   API          {cloud.url}
   logs         {cloud.folder}/tasks
 
-In another terminal, put a recording, and find its transcript:
+In another terminal, upload a recording and list its transcript:
 """
     )
     for name, value in cloud.environ.items():
@@ -43,7 +43,7 @@ In another terminal, put a recording, and find its transcript:
   .venv/bin/python -c "{session}; \\
       print(*(o['Key'] for o in s3.list_objects_v2(Bucket='{cloud.transcripts}').get('Contents', ())), sep='\\n')"
 
-or ask the API:
+or send it to the API:
 
   curl --form audio_file=@demo/calls/billing.wav --header 'Authorization: Bearer {cloud.key}' {cloud.url}/transcribe
 

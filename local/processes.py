@@ -1,4 +1,4 @@
-"""Tasks as processes: what a synthesized task definition says, started, stopped and killed as ECS does."""
+"""Tasks as processes: a synthesized task definition, started, stopped and killed as ECS does."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ from local.template import Resolver, resources
 from service.contract import AGENT_VARIABLE
 from service.settings import PREFIX
 
-# ECS's own, where a container does not say.
+# ECS's default.
 STOP_TIMEOUT_SECONDS = 30
 END_SECONDS = 10
 
@@ -29,7 +29,7 @@ Secret = Callable[[Mapping[str, Any]], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDefinition:
-    """What starts the one container of a task, and how long it may take to stop."""
+    """Command and environment of a task's one container, and how long it may take to stop."""
 
     command: tuple[str, ...]
     environ: Mapping[str, str]
@@ -41,11 +41,11 @@ class TaskDefinition:
 
         Args:
             template: as synthesized.
-            resolve: its values.
-            secret: what the vault holds for the properties of a secret of the template.
+            resolve: resolves the template's values.
+            secret: returns the value of a secret, given its properties in the template.
 
         Raises:
-            LocalError: there is none, or several, or one that needs what is not known here.
+            LocalError: the template has no container or several, or a value that cannot be resolved here.
         """
         found = [
             container
@@ -62,7 +62,9 @@ class TaskDefinition:
                 case {"Ref": str(name)} if name in secrets:
                     environ[each["Name"]] = secret(secrets[name])
                 case unknown:
-                    raise LocalError(f"secret {each['Name']}: got {unknown}, expected a Ref to one of the template")
+                    raise LocalError(
+                        f"secret {each['Name']}: got {unknown}, expected a Ref to a secret of the template"
+                    )
         return cls(
             command=tuple(container["Command"]),
             environ=environ,
@@ -71,9 +73,9 @@ class TaskDefinition:
 
 
 class Process:
-    """A running task: a process group of its own, a folder of its own in place of the volume /tmp, and a log.
+    """A running task: a process group of its own, a temporary folder in place of the volume /tmp, and a log.
 
-    `platform` is the environment that every task on this machine has; the definition's comes on top.
+    `platform` is the environment of every task on this machine; the definition's variables are added to it.
     """
 
     def __init__(
@@ -81,13 +83,13 @@ class Process:
     ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
-        # Not in the folder, whose path may be long: sockets in it take a hundred characters.
+        # Not below `folder`, whose path may be long: the path of a socket has at most about 100 characters.
         self._tmp = tempfile.mkdtemp(prefix=f"{name}-")
         self._agent = agent
         self._stop_timeout = definition.stop_timeout_seconds
         self._deadline: float | None = None
         self._over = False
-        # A setting of the user's own is none of the container's.
+        # The user's own settings must not reach the container.
         environ = {key: value for key, value in platform.items() if not key.startswith(PREFIX)}
         environ |= {"TMPDIR": self._tmp, AGENT_VARIABLE: agent.uri(name), **definition.environ}
         with self.log.open("wb") as log:
@@ -98,18 +100,18 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # What the terminal sends on Ctrl-C is not for it: whoever started it stops it.
+                # Ctrl-C in the terminal must not reach it: the machine stops its tasks.
                 start_new_session=True,
             )
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
+        """None while it runs."""
         return self._process.poll()
 
     @property
     def protected(self) -> bool:
-        """Whether it asked not to be stopped by scaling in."""
+        """Whether scaling in must not stop it."""
         return self.exit_code is None and self._agent.protected(self.name)
 
     @property
@@ -119,46 +121,46 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is its process group's, too."""
+        """Its process id and process group."""
         return self._process.pid
 
     def stop(self) -> None:
-        """SIGTERM, which begins the stop timeout: `tend` kills what outlives it."""
+        """Send SIGTERM; `tend` kills the process once the stop timeout is over."""
         if not self.stopping:
             self._deadline = time.monotonic() + self._stop_timeout
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL to all that runs in the task, as when a container is killed."""
-        if self._over:  # its number may be another's by now
+        """Send SIGKILL to every process of the task, as when a container is killed."""
+        if self._over:  # its process id may be in use again
             return
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
     def tend(self) -> bool:
-        """Kill it once its stop timeout is over; whether it runs still. What it left behind is cleared up."""
+        """Kill it once its stop timeout is over, and clean up once it has ended; whether it is still running."""
         if self._over:
             return False
         if self.exit_code is None and self._deadline is not None and time.monotonic() > self._deadline:
             self.kill()
         if self.exit_code is None:
             return True
-        self.kill()  # its children, where it left any
+        self.kill()  # children that outlived it
         shutil.rmtree(self._tmp, ignore_errors=True)
         self._over = True
         return False
 
 
 def end_like_interrupted() -> None:
-    """Let SIGTERM and SIGHUP end this program as Ctrl-C does, so that nothing that it started stays."""
+    """Let SIGTERM and SIGHUP end this program as Ctrl-C does, so that it stops everything it started."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
 
 
 class Machine:
-    """Where tasks run; at the end of its block none is left, whatever ended it."""
+    """Runs tasks; at the end of its block none is left, even after an exception."""
 
     def __init__(
         self, *, folder: Path, platform: Mapping[str, str], agent: Agent, say: Callable[[str, str], None]
@@ -172,7 +174,7 @@ class Machine:
         return self
 
     def start(self, definition: TaskDefinition) -> Process:
-        """Start a task, named by its verb and its number."""
+        """Start a task; its name is its verb and a number."""
         name = f"{definition.command[0]}-{len(self._started) + 1}"
         process = Process(name, definition, folder=self._folder, platform=self._platform, agent=self._agent)
         self._started.append(process)
@@ -180,7 +182,7 @@ class Machine:
         return process
 
     def __exit__(self, *_: object) -> None:
-        """Stop every task. What it has in hand is worth nothing by now, so it gets less than its stop timeout."""
+        """Stop every task. Its work is not needed any more, so it gets less time than its stop timeout."""
         running = [process for process in self._started if process.exit_code is None]
         try:
             for process in running:

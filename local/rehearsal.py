@@ -1,27 +1,28 @@
-"""`make rehearse`: the batch path from upload to transcript, through what usually goes wrong, and the account at the end."""
+"""`make rehearse`: the batch path from upload to transcript with its usual faults, and the reconciliation at the end."""
 
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
 from local.cloud import Cloud, running_cloud
 from local.deploy import ROOT
 from local.processes import Process
-from local.reconcile import LOST, Account, reconcile
+from local.results import count_writes, transcripts
 from local.stages import Clock, Stages
 from service.batch import results
 from service.batch.events import Upload, announcement
+from service.batch.results import ResultKeys
 
 CALLS = ROOT / "demo" / "calls"
 FIRST_CALL, SECOND_CALL = "rendez-vous.wav", "voicemail.wav"
 FIRST, POISON = "2026-11-20/call.wav", "2026-11-20/poison.wav"
 # How long a minute of the scaling takes.
 MINUTE_SECONDS = 1.0
-# More than the visibility timeout, after which what a killed worker had comes back.
+# Longer than the visibility timeout, after which a killed worker's messages come back.
 PATIENCE_SECONDS = 150
 
 
@@ -32,12 +33,12 @@ class Report:
     lines: list[tuple[str, str, bool]] = field(default_factory=list)
 
     def check(self, promise: str, found: object, *, kept: bool) -> None:
-        """Note what was found of a promise."""
+        """Record what was found about a promise."""
         self.lines.append((promise, str(found), kept))
 
     @property
     def kept(self) -> bool:
-        """Whether every promise was."""
+        """Whether every promise was kept."""
         return all(kept for _, _, kept in self.lines)
 
     def print(self) -> None:
@@ -47,126 +48,132 @@ class Report:
 
 
 def rehearse(folder: Path) -> bool:
-    """Play everything, print it, and say whether every promise was kept.
+    """Play and print all of it; whether every promise was kept.
 
     Raises:
-        LocalError: something did not happen in time.
+        LocalError: an awaited event did not happen in time.
     """
     clock, report = Clock(), Report()
     with running_cloud(folder, minute_seconds=MINUTE_SECONDS, say=clock.say) as cloud:
         stages = Stages(cloud)
         cloud.watchers.append(stages.look)
         _wake(cloud, report)
-        _fill(cloud)
+        newest = _fill(cloud)
         _kill(cloud, report)
         _interrupt(cloud, report)
         _ask(cloud, report)
         _settle(cloud, stages, report)
-        accounts = reconcile(cloud.s3, recordings=cloud.recordings, transcripts=cloud.transcripts)
-        _conclude(cloud, accounts, report)
-    print(f"\nAfter {clock.seconds:.0f} s, of {len(accounts)} uploads:\n")
-    for account in accounts:
-        print(f"  {account.key:<40} {account.version[:8]}  {account.outcome}")
+        outcomes = _conclude(cloud, report, newest=newest)
+    print(f"\nThe outcomes after {clock.seconds:.0f} s:\n")
+    for row in outcomes:
+        print(f"  {row['recording']:<40} {row['version'][:8]}  {row['state']:<7} {row.get('code', '')}".rstrip())
     print()
     report.print()
     return report.kept
 
 
 def _wake(cloud: Cloud, report: Report) -> None:
-    """One message wakes a fleet of none."""
+    """One message starts the first worker."""
     began = time.monotonic()
     _upload(cloud, FIRST, CALLS / FIRST_CALL)
-    cloud.wait(lambda: len(_results(cloud)) == 1, seconds=PATIENCE_SECONDS, what="the first transcript")
-    report.check("one message wakes a fleet of none", f"{time.monotonic() - began:.0f} s to its transcript", kept=True)
+    cloud.wait(lambda: len(_results(cloud)) == 1, seconds=PATIENCE_SECONDS, awaited="the first transcript")
+    report.check(
+        "one message starts the first worker", f"{time.monotonic() - began:.0f} s to its transcript", kept=True
+    )
 
 
-def _fill(cloud: Cloud) -> None:
-    """Every call of two agents, what is no call, the first call's event once more, and its recording anew."""
+def _fill(cloud: Cloud) -> str:
+    """Upload two agents' calls, a file that is no recording, and a new version of the first call; repeat its event.
+
+    Returns:
+        Entity tag of the first call's new version.
+    """
     for agent in ("agent 7", "agent 8+é"):
         for path in sorted(path for path in CALLS.iterdir() if path.suffix != ".json"):
             _upload(cloud, f"2026-11-21/{agent}/{path.name}", path)
     _upload(cloud, POISON, Path(__file__))
     (result,) = _results(cloud)
     document = cloud.s3.get_object(Bucket=cloud.transcripts, Key=result)["Body"].read()
-    facts = results.read_recording(document)
-    repeated = Upload(**{field.name: facts[field.name] for field in fields(Upload)})
+    repeated = results.read_upload(document)
     cloud.sqs.send_message(QueueUrl=cloud.queue, MessageBody=announcement(repeated))
     cloud.say("repeated", f"the event of {FIRST}")
-    _upload(cloud, FIRST, CALLS / SECOND_CALL)
+    return _upload(cloud, FIRST, CALLS / SECOND_CALL)
 
 
 def _kill(cloud: Cloud, report: Report) -> None:
-    """A worker dies in the middle of a call: nobody hears of it, and its messages come back by themselves."""
+    """A worker dies in the middle of a call; its messages come back after the visibility timeout."""
     left: set[str] = set()
     for _ in range(3):
         victim = _busy(cloud)
         victim.kill()
         cloud.say("killed", f"{victim.name} with SIGKILL")
-        # What says that somebody is at it, and nobody is.
-        left = {
-            key for key in _keys(cloud, "running/") if key.replace("running/", "transcripts/", 1) not in _results(cloud)
-        }
+        # Marked as running, though the worker is dead.
+        left = {key for key in _running(cloud) if key.replace("running/", "transcripts/", 1) not in _results(cloud)}
         if left:
             break
     report.check("a worker is killed in the middle of its calls", f"{len(left)} left behind", kept=bool(left))
 
 
 def _interrupt(cloud: Cloud, report: Report) -> None:
-    """Spot takes a task back: SIGTERM, and SIGKILL after the stop timeout."""
+    """A Spot interruption: SIGTERM, and SIGKILL after the stop timeout."""
     victim = _busy(cloud)
     began = time.monotonic()
     victim.stop()
     cloud.say("interrupted", f"{victim.name} with SIGTERM")
-    cloud.wait(lambda: victim.exit_code is not None, seconds=PATIENCE_SECONDS, what=f"{victim.name} to stop")
+    cloud.wait(lambda: victim.exit_code is not None, seconds=PATIENCE_SECONDS, awaited=f"{victim.name} to stop")
     found = f"ended with {victim.exit_code} after {time.monotonic() - began:.0f} s"
     cloud.say("stopped", f"{victim.name} {found}")
-    report.check("an interrupted worker ends in time, by itself", found, kept=victim.exit_code == 0)
+    report.check("an interrupted worker ends by itself and in time", found, kept=victim.exit_code == 0)
 
 
 def _ask(cloud: Cloud, report: Report) -> None:
-    """The API answers meanwhile."""
-    cloud.wait(cloud.ready, seconds=PATIENCE_SECONDS, what="the API to be ready")
+    """The API answers while the backlog is worked off."""
+    cloud.wait(cloud.ready, seconds=PATIENCE_SECONDS, awaited="the API to be ready")
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(_post, cloud)
-        cloud.wait(answer.done, seconds=PATIENCE_SECONDS, what="the API's answer")
+        cloud.wait(answer.done, seconds=PATIENCE_SECONDS, awaited="the API's answer")
     status, seconds = answer.result()
     cloud.say("answered", f"{status} for {SECOND_CALL} over HTTP")
-    report.check("the API answers meanwhile", f"{status} in {seconds:.1f} s", kept=status == 200)
+    report.check("the API answers during the backlog", f"{status} in {seconds:.1f} s", kept=status == 200)
 
 
 def _settle(cloud: Cloud, stages: Stages, report: Report) -> None:
-    """The queue becomes empty, and then the fleet."""
-    cloud.wait(lambda: cloud.messages() == (0, 0), seconds=PATIENCE_SECONDS, what="the queue to be empty")
-    cloud.wait(lambda: not cloud.workers, seconds=PATIENCE_SECONDS, what="the fleet to be empty")
-    report.check("the fleet grows with the backlog, and shrinks to none", f"0 → {cloud.peak} → 0", kept=cloud.peak > 1)
+    """The queue becomes empty, and then the fleet ends."""
+    cloud.wait(lambda: cloud.messages() == (0, 0), seconds=PATIENCE_SECONDS, awaited="the queue to be empty")
+    cloud.wait(lambda: not cloud.workers, seconds=PATIENCE_SECONDS, awaited="the fleet to be empty")
+    report.check("the fleet grows with the backlog and shrinks to zero", f"0 → {cloud.peak} → 0", kept=cloud.peak > 1)
     again = sum(attempt > 1 for attempt in stages.attempts.values())
-    report.check("what a killed worker had is taken up again", f"{again} second attempts", kept=again > 0)
+    report.check("a killed worker's calls are taken up again", f"{again} second attempts", kept=again > 0)
 
 
-def _conclude(cloud: Cloud, accounts: Sequence[Account], report: Report) -> None:
-    """Every upload is a transcript or a named failure, and none is either twice."""
-    lost = sum(account.outcome == LOST for account in accounts)
-    twice = sum(account.results > 1 for account in accounts)
-    failed = [account for account in accounts if account.outcome.startswith("failed")]
-    report.check("every upload is a transcript or a named failure", f"{lost} lost", kept=lost == 0)
+def _conclude(cloud: Cloud, report: Report, *, newest: str) -> list[dict[str, Any]]:
+    """Every upload is a transcript or a named failure, and none has two results; the outcomes, as an operator sees them.
+
+    The operator's `jobs reconcile` says which uploads are accounted for. It cannot see a result that was written again,
+    so the writes are counted here.
+    """
+    code, (*_, tally) = cloud.jobs("reconcile")
+    _, outcomes = cloud.jobs("list", "--done", "--failed")
+    twice = count_writes(cloud.s3, cloud.transcripts) - tally["done"] - tally["failed"]
+    lost = tally["unaccounted"]
+    report.check("every upload is a transcript or a named failure", f"{lost} lost", kept=code == 0 and lost == 0)
     report.check("no upload has two results", f"{twice} duplicate", kept=twice == 0)
+    failed = [row for row in outcomes if row["state"] == "failed"]
     report.check(
-        "what is no call has a named failure, and nothing else has",
-        ", ".join(account.outcome for account in failed),
-        kept=[account.key for account in failed] == [POISON],
+        "the file that is no recording failed, and nothing else did",
+        ", ".join(row["code"] for row in failed),
+        kept=[row["recording"] for row in failed] == [POISON],
     )
     letters = sum(cloud.messages("DeadLetterQueueUrl"))
     report.check("no message is a dead letter", f"{letters} dead letters", kept=letters == 0)
-    newest = [account.version for account in accounts if account.key == FIRST][-1]
-    latest = f"transcripts/{FIRST}/latest.json"
-    known = results.read_recording(cloud.s3.get_object(Bucket=cloud.transcripts, Key=latest)["Body"].read())
-    report.check("latest is the newest version", known["version"][:8], kept=known["version"] == newest)
-    operator = cloud.jobs("reconcile")
-    report.check("an operator's `jobs reconcile` finds all of it", f"ended with {operator}", kept=operator == 0)
+    latest = ResultKeys(Upload(bucket=cloud.recordings, key=FIRST)).latest
+    pointer = results.read_upload(cloud.s3.get_object(Bucket=cloud.transcripts, Key=latest)["Body"].read())
+    report.check("latest points to the newest version", pointer.version[:8], kept=pointer.etag == newest)
+    return outcomes
 
 
 def _busy(cloud: Cloud) -> Process:
-    """A worker with a call in hand, for long enough to be in the middle of it."""
+    """A worker that has held a call for two ticks, so that it is in the middle of it."""
     found: list[Process] = []
 
     def look() -> bool:
@@ -174,28 +181,30 @@ def _busy(cloud: Cloud) -> Process:
         found[:] = [worker for worker in cloud.workers if worker.protected and not worker.stopping]
         return any(worker in known for worker in found)
 
-    cloud.wait(look, seconds=PATIENCE_SECONDS, what="a worker to be at work")
+    cloud.wait(look, seconds=PATIENCE_SECONDS, awaited="a worker to be at work")
     return found[0]
 
 
-def _upload(cloud: Cloud, key: str, path: Path) -> None:
-    cloud.s3.put_object(Bucket=cloud.recordings, Key=key, Body=path.read_bytes())
+def _upload(cloud: Cloud, key: str, path: Path) -> str:
+    """Upload a file; the entity tag of its content."""
+    written = cloud.s3.put_object(Bucket=cloud.recordings, Key=key, Body=path.read_bytes())
     cloud.say("uploaded", key)
+    return written["ETag"].strip('"')
 
 
 def _results(cloud: Cloud) -> set[str]:
-    """Keys of the transcripts that are there."""
-    return {key for key in _keys(cloud, "transcripts/") if key.endswith(".json") and not key.endswith("/latest.json")}
+    """Keys of the transcripts so far."""
+    return {entry["Key"] for entry in transcripts(cloud.s3, cloud.transcripts)}
 
 
-def _keys(cloud: Cloud, prefix: str) -> list[str]:
-    return [
-        entry["Key"] for entry in cloud.s3.list_objects_v2(Bucket=cloud.transcripts, Prefix=prefix).get("Contents", ())
-    ]
+def _running(cloud: Cloud) -> list[str]:
+    """Keys that mark recordings as being transcribed."""
+    listed = cloud.s3.list_objects_v2(Bucket=cloud.transcripts, Prefix="running/")
+    return [entry["Key"] for entry in listed.get("Contents", ())]
 
 
 def _post(cloud: Cloud) -> tuple[int, float]:
-    """Send a call to the API; its status and the seconds that it took."""
+    """Send a call to the API; the status of the answer, and how many seconds it took."""
     began = time.monotonic()
     with httpx2.Client(trust_env=False, timeout=PATIENCE_SECONDS) as client, (CALLS / SECOND_CALL).open("rb") as file:
         answer = client.post(

@@ -1,4 +1,4 @@
-"""The bill of materials of a built image, as CycloneDX: what its root filesystem really holds, from Python and Debian."""
+"""The CycloneDX bill of materials of a built image: the Python and Debian packages in its root filesystem."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ SITE_PACKAGES = "lib/python3*/site-packages"
 
 
 def write(image: Image, file: Path) -> int:
-    """Write the bill into a file; how many components it has."""
+    """Write the bill of materials to a file; its number of components."""
     bill: dict[str, Any] = json.loads(_python(image))
     bill["components"] += _debian(image)
     labels = image.config["Labels"]
@@ -28,7 +28,7 @@ def write(image: Image, file: Path) -> int:
 
 
 def _python(image: Image) -> str:
-    """The Python packages with their licences, told by an interpreter of ours that looks into the image's packages."""
+    """A bill of the Python packages with their licences, read by an interpreter of ours from the image's folder."""
     (packages,) = image.root.glob(f"opt/venv/{SITE_PACKAGES}")
     with tempfile.TemporaryDirectory() as scratch:
         venv.create(scratch, with_pip=False)

@@ -1,9 +1,9 @@
-"""What Application Auto Scaling and CloudWatch do with the policies of a synthesized template, minute by minute.
+"""Application Auto Scaling and CloudWatch, simulated minute by minute for the policies of a synthesized template.
 
-The policies, their alarms and the limits are read; only what AWS does with them is written here, as its documentation
-describes it: an alarm needs some of the last datapoints, acts in each minute that it lasts, and what a policy added
-counts as added until its cooldown is over. A target has two alarms that AWS makes by itself: three minutes above it,
-or fifteen minutes more than a tenth below it.
+Policies, alarms and limits are read from the template. Only AWS's behaviour is written here, as its documentation
+describes it: an alarm evaluates the last datapoints and acts in every minute that it is on; tasks that a policy added
+count as added until its cooldown is over. For a target, AWS makes two alarms itself: three minutes above the target,
+and fifteen minutes more than a tenth below it.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ from local.arithmetic import Number, evaluate
 from local.errors import LocalError
 from local.template import resources
 
-# What a metric is called in the templates: its namespace and its name.
+# A metric in the templates: its namespace and its name.
 Metric = tuple[str, str]
 Minute = Mapping[Metric, Number]
 Query = Mapping[str, Any]
@@ -37,7 +37,7 @@ COMPARISONS = {
 
 @dataclass(kw_only=True)
 class Alarm:
-    """An alarm on metrics: on once `needed` of the last `periods` minutes are beyond the threshold."""
+    """An alarm on metrics: on if `needed` of the last `periods` minutes are beyond the threshold."""
 
     queries: list[Query]
     comparison: str
@@ -57,7 +57,7 @@ class Alarm:
         self._seen.append(beyond)
         while len(self._seen) > self.periods:
             self._seen.popleft()
-        # Minutes before the first, and those without a datapoint, decide nothing: the alarm stays as it is.
+        # Minutes before the first one, and minutes without a datapoint, leave the alarm as it is.
         open_ones = self.periods - len(self._seen) + self._seen.count(None)
         if self._seen.count(True) >= self.needed:
             self.on = True
@@ -66,7 +66,7 @@ class Alarm:
 
 
 class Policy(Protocol):
-    """When a number of tasks is to change, and to what."""
+    """A scaling policy. Cooldowns are in minutes."""
 
     name: str
     out_cooldown: int
@@ -76,12 +76,12 @@ class Policy(Protocol):
         """Look at one more minute."""
 
     def wish(self, *, tasks: int, added: int) -> int | None:
-        """Tasks wanted where there are some, of which a policy added a few a moment ago; None for no opinion."""
+        """The wanted number of tasks; None for no change. `added` of the `tasks` are so new that a cooldown covers them."""
 
 
 @dataclass(kw_only=True)
 class Step:
-    """A step policy: while its alarm is on, adds tasks or sets their number. Cooldowns are in minutes."""
+    """A step policy: while its alarm is on, it adds tasks or sets their number."""
 
     name: str
     alarm: Alarm
@@ -95,7 +95,7 @@ class Step:
         self.alarm.see(minute)
 
     def wish(self, *, tasks: int, added: int) -> int | None:
-        """What the step makes of the number there is."""
+        """The number of tasks after the step."""
         if not self.alarm.on:
             return None
         if self.exact:
@@ -105,7 +105,7 @@ class Step:
 
 @dataclass(kw_only=True)
 class Target:
-    """A target-tracking policy: as many tasks as bring a metric back to its target. Cooldowns are in minutes."""
+    """A target-tracking policy: as many tasks as bring a metric back to its target."""
 
     name: str
     queries: list[Query]
@@ -125,27 +125,27 @@ class Target:
         for alarm in (self._above, self._below):
             alarm.see(minute)
 
-    def wish(self, *, tasks: int, added: int) -> int | None:  # noqa: ARG002 -- its metric knows of what was added
-        """As many as there are, times how far the metric is from its target: of none, none."""
+    def wish(self, *, tasks: int, added: int) -> int | None:  # noqa: ARG002 -- its metric includes new tasks
+        """The number of tasks times the ratio of the metric to its target; zero stays zero."""
         if self._value is None or not (self._above.on or (self.shrinks and self._below.on)):
             return None
         return ceil(tasks * self._value / self.target)
 
     def _alarm(self, comparison: str, threshold: float, minutes: int) -> Alarm:
-        # Without a datapoint it has no opinion, in either direction.
+        # A minute without a datapoint turns either alarm off.
         return Alarm(queries=self.queries, comparison=comparison, threshold=threshold, needed=minutes, periods=minutes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What came of a minute: the number of tasks, and which policy wanted it."""
+    """A new number of tasks, and the policy that set it."""
 
     tasks: int
     policy: str
 
 
 class Scaling:
-    """The scaling of one service, told of minutes and answering with changes."""
+    """The scaling of one service: takes the metrics of each minute, and returns the changes."""
 
     def __init__(self, *, policies: list[Policy], least: int, most: int) -> None:
         self.least, self.most = least, most
@@ -166,7 +166,7 @@ class Scaling:
         return cls(policies=list(_policies(template)), least=targets[0]["MinCapacity"], most=targets[0]["MaxCapacity"])
 
     def minute(self, observed: Minute, *, tasks: int) -> Change | None:
-        """Play one minute: what was observed in it, with so many tasks asked for; the change, if there is one."""
+        """Apply the policies to one minute's metrics and the wanted number of tasks; the change, if there is one."""
         self._now += 1
         if self._now > self._out_until:
             self._added = 0
@@ -177,7 +177,7 @@ class Scaling:
             wanted = policy.wish(tasks=tasks, added=self._added)
             if wanted is not None and (limited := min(self.most, max(self.least, wanted))) != tasks:
                 wishes.append((limited, policy))
-        # Where policies disagree, the largest capacity is taken; growing never waits for a shrinking to cool down.
+        # If policies disagree, the largest capacity wins; scaling out never waits for the cooldown of scaling in.
         return self._apply(*max(wishes, key=lambda wish: wish[0]), tasks) if wishes else None
 
     def _apply(self, wanted: int, policy: Policy, tasks: int) -> Change | None:
@@ -186,7 +186,7 @@ class Scaling:
             self._out_until = self._now + policy.out_cooldown
             self._in_until = 0
         elif self._added:
-            # An increase that is not felt yet is not taken back because another policy would do with less.
+            # No policy takes back an increase before its cooldown is over.
             return None
         elif self._now <= self._in_until:
             return None
@@ -240,7 +240,7 @@ def _result(queries: list[Query], minute: Minute) -> Number:
         metric = query["MetricStat"]["Metric"]
         name = (metric["Namespace"], metric["MetricName"])
         if name not in minute:
-            raise LocalError(f"metric: got {'/'.join(name)!r}, expected one that is observed here")
+            raise LocalError(f"metric: got {'/'.join(name)!r}, expected one that is simulated")
         values[query["Id"]] = minute[name]
     (returned,) = (query for query in queries if query["ReturnData"])
     return evaluate(returned["Expression"], values) if "Expression" in returned else values[returned["Id"]]

@@ -1,4 +1,4 @@
-"""What happens to recordings, told as it can be seen from outside: in the buckets and on the queue."""
+"""The progress of recordings as it can be seen from outside: in the buckets and on the queue."""
 
 import json
 import time
@@ -7,31 +7,31 @@ from typing import Any
 from local.cloud import Cloud
 
 LOOK_SECONDS = 0.25
-# Looking takes at most this part of the time, however much there is to look at.
+# At most this share of the time is spent on looking, however large the bucket is.
 LOOK_SHARE = 0.2
 
 
 class Clock:
-    """Prints what happens, and when."""
+    """Prints events with the seconds since it was made."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Since it was made."""
+        """Seconds since it was made."""
         return time.monotonic() - self._began
 
     def say(self, stage: str, text: str) -> None:
-        """Print one line."""
+        """Print an event on one line."""
         print(f"{self.seconds:6.1f} s  {stage:<12} {text}", flush=True)
 
 
 class Stages:
-    """Tells of each change once; `look` is called again and again.
+    """Reports each change once; `look` is called repeatedly.
 
     Attributes:
-        attempts: how often each recording was taken up, by the key that says so.
+        attempts: how often each recording was taken up, by the key of its progress document.
     """
 
     def __init__(self, cloud: Cloud) -> None:
@@ -42,7 +42,7 @@ class Stages:
         self._again = 0.0
 
     def look(self) -> None:
-        """Tell what changed since the last look."""
+        """Report the changes since the last look."""
         began = time.monotonic()
         if began < self._again:
             return
@@ -52,7 +52,7 @@ class Stages:
         self._known = found
         waiting, working = self._cloud.messages()
         if waiting + working < self._left:
-            self._cloud.say("deleted", f"{waiting + working} messages left, {working} of them in work")
+            self._cloud.say("deleted", f"{waiting + working} messages left, {working} of them in flight")
         self._left = waiting + working
         self._again = time.monotonic() + max(LOOK_SECONDS, (time.monotonic() - began) / LOOK_SHARE)
 
@@ -81,7 +81,7 @@ class Stages:
     def _read(self, key: str) -> dict[str, Any] | None:
         try:
             answer = self._cloud.s3.get_object(Bucket=self._cloud.transcripts, Key=key)
-        except self._cloud.s3.exceptions.NoSuchKey:  # a sign of work that is over
+        except self._cloud.s3.exceptions.NoSuchKey:  # a progress document is deleted when the work is done
             return None
         document: dict[str, Any] = json.loads(answer["Body"].read())
         return document

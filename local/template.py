@@ -1,4 +1,4 @@
-"""Values of a synthesized template, as CloudFormation resolves them at a deploy."""
+"""Values of a synthesized template, resolved as CloudFormation does."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,10 +20,10 @@ class Resolver:
     """Reads values of one template.
 
     Args:
-        template: whose values.
-        pseudo: what stands behind names such as `AWS::Region`.
-        given: parameters that a deploy names.
-        published: looks up a parameter that the account keeps, and raises `KeyError` where it keeps none.
+        template: as synthesized.
+        pseudo: values of pseudo parameters such as `AWS::Region`.
+        given: parameters of the deploy, by name.
+        published: returns the value of an SSM parameter; raises `KeyError` if there is none.
 
     >>> resolve = Resolver({}, pseudo={"AWS::Region": "eu-west-1"}, given={}, published={}.__getitem__)
     >>> resolve({"Fn::Join": [".", ["sqs", {"Ref": "AWS::Region"}]]})
@@ -42,10 +42,10 @@ class Resolver:
         self._known, self._published = {**pseudo, **given}, published
 
     def __call__(self, value: Any) -> Any:
-        """The value that stands for itself.
+        """Resolve a value to text, a number or a list.
 
         Raises:
-            LocalError: it needs a function, a resource or a parameter that is not known here.
+            LocalError: it needs a function, a resource or a parameter that is not simulated.
         """
         match value:
             case str() | int() | float():
@@ -60,7 +60,7 @@ class Resolver:
                 return self(text).split(between)
             case {"Fn::Select": [index, parts]}:
                 return self((parts if isinstance(parts, list) else self(parts))[int(index)])
-        expected = "a text, a number, Fn::Join, Fn::Split, Fn::Select, or Ref to a parameter that the deploy knows"
+        expected = "text, a number, Fn::Join, Fn::Split, Fn::Select, or Ref to a known parameter"
         raise LocalError(f"template: got {json.dumps(value)}, expected {expected}")
 
     def _look_up(self, name: str) -> str:

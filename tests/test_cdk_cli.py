@@ -18,7 +18,7 @@ def test_cdk_runs_pinned_version_without_system_node() -> None:
 
 
 def test_package_lock_names_hashes_but_no_registry() -> None:
-    """Every package is installed by its hash, from whichever registry npm is configured with."""
+    """Every package is installed by its hash, from the registry that npm is configured with."""
     packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
     installed = [package for path, package in packages.items() if path]
     assert installed

@@ -1,4 +1,4 @@
-"""The main job, as a user does it: a real server process, real recordings over HTTP."""
+"""The main use: a real server process transcribes real recordings over HTTP."""
 
 import subprocess
 import sys
@@ -38,13 +38,13 @@ def peer() -> WhisperModel:
 
 
 def post(server: Server, call: Call) -> httpx2.Response:
-    """Send a call as an internal tool would."""
+    """Send a call as an internal tool does."""
     with call.path.open("rb") as file:
         return httpx2.post(f"{server.url}/transcribe", files={"audio_file": file}, timeout=120)
 
 
 def peer_segments(peer: WhisperModel, call: Call) -> list[dict[str, Any]]:
-    """What faster-whisper itself hears, channel by channel."""
+    """faster-whisper's own segments, channel by channel."""
     stereo = len(call.channels) > 1
     decoded = decode_audio(str(call.path), split_stereo=stereo)
     heard: list[dict[str, Any]] = []
@@ -76,7 +76,7 @@ def test_agent_and_customer_are_on_their_own_channels(answers: dict[str, dict[st
 def test_every_turn_starts_and_ends_within_half_a_second_of_the_truth(
     answers: dict[str, dict[str, Any]], name: str
 ) -> None:
-    """An analyst finds the sentence where the transcript says it is."""
+    """An analyst finds a sentence at the time in its transcript."""
     segments = answers[name]["transcription"]
     for turn in CALLS[name].turns:
         own = [segment for segment in segments if segment["channel"] == turn.channel]
@@ -84,8 +84,8 @@ def test_every_turn_starts_and_ends_within_half_a_second_of_the_truth(
         assert min(abs(segment["end"] - turn.end) for segment in own) <= 0.5, turn
 
 
-def test_metadata_tells_language_duration_and_wholeness(answers: dict[str, dict[str, Any]]) -> None:
-    """The language was detected with confidence, and nothing is missing."""
+def test_metadata_has_language_duration_and_completeness(answers: dict[str, dict[str, Any]]) -> None:
+    """The language is detected with confidence, and no call is partial."""
     for name, call in CALLS.items():
         facts = answers[name]["metadata"]
         assert (facts["language"], facts["partial"]) == (call.language, False)
@@ -94,7 +94,7 @@ def test_metadata_tells_language_duration_and_wholeness(answers: dict[str, dict[
 
 
 def test_health_answers_fast_while_calls_are_transcribed(server: Server) -> None:
-    """The event loop is never busy with anything but bytes."""
+    """Decoding and inference never block the event loop."""
     call = CALLS["billing.wav"]
     callers = [threading.Thread(target=post, args=(server, call)) for _ in range(3)]
     for caller in callers:
@@ -110,7 +110,7 @@ def test_health_answers_fast_while_calls_are_transcribed(server: Server) -> None
 
 @pytest.mark.parametrize("content", [b"", b"hello, this is no audio", b"ffconcat version 1.0\nfile a.wav\n"])
 def test_bad_upload_is_refused_and_the_server_lives(server: Server, content: bytes) -> None:
-    """4xx with field, value and expectation; the next call is served."""
+    """4xx with field, value and expectation; the server stays ready."""
     response = httpx2.post(f"{server.url}/transcribe", files={"audio_file": ("call.wav", content)}, timeout=60)
     assert response.status_code in {415, 422}
     error = response.json()["error"]
@@ -119,7 +119,7 @@ def test_bad_upload_is_refused_and_the_server_lives(server: Server, content: byt
     assert httpx2.get(f"{server.url}/readyz").status_code == 200
 
 
-def test_sigterm_drains_what_was_accepted() -> None:
+def test_sigterm_drains_accepted_calls() -> None:
     """A call in flight is answered, new ones are refused, and the process ends with 0."""
     with running_server() as server:
         answered: list[int] = []
@@ -134,7 +134,7 @@ def test_sigterm_drains_what_was_accepted() -> None:
 
 
 def test_idle_service_stops_at_once() -> None:
-    """Nothing to drain, nothing to wait for."""
+    """Without calls it waits for nothing."""
     with running_server() as server:
         started = time.monotonic()
         assert server.stop() == 0
@@ -142,7 +142,7 @@ def test_idle_service_stops_at_once() -> None:
 
 
 def test_demo_prints_transcript_and_error_rate() -> None:
-    """`make demo` shows both speakers and the rate of every call, and ends with 0."""
+    """`make demo` prints both speakers' turns and the error rate of every call, and ends with 0."""
     done = subprocess.run(
         [sys.executable, "-m", "demo"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=240
     )

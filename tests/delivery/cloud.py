@@ -5,7 +5,6 @@ import io
 import json
 import os
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +15,18 @@ import boto3
 
 from delivery.__main__ import main
 from local.emulator import Emulator
-from tests.local.test_every_stack import REFUSED, pruned
+from stacks.environments import select
+from tests.emulated import DIGEST, create_stack, session
 from tests.stacks.synthesis import Template
 
 REGION = "eu-west-1"
-FINISH_SECONDS = 10
 # In the order of a deploy: what a release finds, and what it looks at.
 STACKS = (
     "dev/Registry",
     *(f"stage/{name}" for name in ("Network", "Registry", "Cluster", "Delivery", "Gate")),
     *(f"prod/{name}" for name in ("Network", "Registry", "Recordings", "Cluster", "Api", "Batch", "Monitoring")),
 )
-OLD, NEW = (f"sha256:{digit * 64}" for digit in "01")
+OLD, NEW = DIGEST, f"sha256:{'1' * 64}"
 
 DOCKER = """
 import json, os, sys
@@ -118,7 +117,7 @@ class Cloud:
 
     def repository(self, name: str) -> str:
         """The name of an environment's repository."""
-        stack = self.client("cloudformation").describe_stacks(StackName=f"whisper-{name}-Registry")["Stacks"][0]
+        stack = self.client("cloudformation").describe_stacks(StackName=stack_name(f"{name}/Registry"))["Stacks"][0]
         return str(stack["Outputs"][0]["OutputValue"]).partition("/")[2]
 
     def push(self, name: str, tag: str) -> str:
@@ -129,13 +128,16 @@ class Cloud:
         return str(pushed["image"]["imageId"]["imageDigest"])
 
 
+def stack_name(path: str) -> str:
+    """The name in CloudFormation of a stack such as `dev/Registry`."""
+    name, _, stack = path.partition("/")
+    (environment,) = select(name)
+    return environment.stack_name(stack)
+
+
 def build(running: Emulator, folder: Path, templates: Mapping[str, Template]) -> Cloud:
     """Create the stacks, and the programs on a path of their own."""
-    session = boto3.Session(
-        aws_access_key_id=running.credentials["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=running.credentials["AWS_SECRET_ACCESS_KEY"],
-        region_name=REGION,
-    )
+    clients = session(running, region=REGION)
     programs = folder / "programs"
     programs.mkdir()
     for name, text in (("docker", DOCKER), ("cdk", CDK)):
@@ -148,35 +150,9 @@ def build(running: Emulator, folder: Path, templates: Mapping[str, Template]) ->
         "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "CALLS": str(folder / "calls"),
         "ASSEMBLY": str(templates["dev/Registry"].path.parent.parent),
-        "STACKS": " ".join(f"whisper-{name.replace('/', '-')}" for name in STACKS),
+        "STACKS": " ".join(map(stack_name, STACKS)),
     }
-    cloud = Cloud(folder=folder, environ=environ, session=session)
+    cloud = Cloud(folder=folder, environ=environ, session=clients)
     for name in STACKS:
-        _create(cloud, name, templates[name].body)
+        create_stack(clients, running.url, name=stack_name(name), template=templates[name].body)
     return cloud
-
-
-def _create(cloud: Cloud, name: str, template: Mapping[str, Any]) -> None:
-    cut = pruned(template, set(REFUSED))
-    ssm, cloudformation = cloud.client("ssm"), cloud.client("cloudformation")
-    given = []
-    for key, parameter in cut.get("Parameters", {}).items():
-        if key == "ImageDigest":
-            given.append({"ParameterKey": key, "ParameterValue": OLD})
-        elif parameter["Type"].startswith("AWS::SSM"):
-            try:
-                ssm.get_parameter(Name=parameter["Default"])
-            except ssm.exceptions.ParameterNotFound:
-                ssm.put_parameter(Name=parameter["Default"], Value="99", Type="String")
-    stack = f"whisper-{name.replace('/', '-')}"
-    cloudformation.create_stack(
-        StackName=stack, TemplateBody=json.dumps(cut), Parameters=given, Capabilities=["CAPABILITY_IAM"]
-    )
-    deadline = time.monotonic() + FINISH_SECONDS
-    while (status := cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]).endswith("PROGRESS"):
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
-    if status != "CREATE_COMPLETE":
-        events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
-        raise ValueError(f"{stack}: {status} {[e.get('ResourceStatusReason', '') for e in events]}")

@@ -35,7 +35,7 @@ def test_sentences_use_only_taught_words(language: str) -> None:
 
 
 def test_fill_keeps_known_slots() -> None:
-    """What a call is about stays the same from sentence to sentence."""
+    """The subject of a call stays the same from sentence to sentence."""
     text = Grammar.load("en").fill("My {thing} {problem}.", random.Random(1), {"thing": "refund"})
     assert text.startswith("My refund ")
     assert "{" not in text

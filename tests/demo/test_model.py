@@ -47,7 +47,7 @@ def test_folder_is_small() -> None:
 
 
 def test_folder_matches_its_recorded_hashes() -> None:
-    """Nobody swapped a file."""
+    """No file was replaced."""
     assert digests(MODEL) == (MODEL / "SHA256SUMS").read_text("ascii")
 
 

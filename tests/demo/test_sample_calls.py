@@ -77,14 +77,14 @@ def test_truth_is_the_seeded_script() -> None:
 
 
 def test_calls_hold_sentences_never_taught() -> None:
-    """At least a third of what is said in each call is not in the training corpus."""
+    """At least a third of the sentences in each call are not in the training corpus."""
     for call in CALLS.values():
         unseen = [turn for turn in call.turns if turn.text not in taught_sentences()]
         assert len(unseen) >= len(call.turns) / 3
 
 
 def test_flows_use_only_taught_sentences() -> None:
-    """What agents and customers say is in the grammar the model was taught."""
+    """Agents and customers say only sentences of the grammar that the model was taught."""
     _, flows = load_recipes()
     for flow in flows.values():
         said = {template for step in flow["steps"] for templates in step.values() for template in templates}

@@ -10,7 +10,7 @@ MINUTE = {"waiting": 8.0, "tasks": 2.0, "late": None}
 
 
 def test_examples_are_true() -> None:
-    """What the docstrings show is what happens."""
+    """The examples in the docstrings are correct."""
     result = doctest.testmod(local.arithmetic)
     assert result.attempted > 0
     assert result.failed == 0
@@ -34,7 +34,7 @@ def test_examples_are_true() -> None:
     ],
 )
 def test_arithmetic_is_cloudwatchs(expression: str, value: float) -> None:
-    """Comparisons are 1 or 0, a filling stands where nothing was reported, a list's function takes what there is."""
+    """Comparisons are 1 or 0, FILL replaces a missing datapoint, and the functions of lists ignore one."""
     assert evaluate(expression, MINUTE) == value
 
 
@@ -43,7 +43,7 @@ def test_arithmetic_is_cloudwatchs(expression: str, value: float) -> None:
     ["late", "late + 1", "late > 0 AND tasks > 0", "IF(late, 1, 0)", "-late", "MAX([late])", "waiting / (tasks - 2)"],
 )
 def test_minute_without_a_needed_datapoint_has_no_value(expression: str) -> None:
-    """What was not reported is not taken for nothing, and a division by none is left out."""
+    """A missing datapoint is not zero, and a division by zero has no datapoint."""
     assert evaluate(expression, MINUTE) is None
 
 
@@ -51,7 +51,7 @@ def test_minute_without_a_needed_datapoint_has_no_value(expression: str) -> None
     "expression", ["RATE(waiting)", "other", "1 < tasks < 3", "tasks ** 2", "IF(1, 2)", "waiting +"]
 )
 def test_arithmetic_that_is_not_simulated_is_refused(expression: str) -> None:
-    """A template that begins to use more is not silently played wrongly."""
+    """A template with other expressions is not simulated wrongly in silence."""
     with pytest.raises(LocalError) as refused:
         evaluate(expression, MINUTE)
-    assert str(refused.value).startswith(f"metric arithmetic: got {expression!r}, expected what is simulated (")
+    assert str(refused.value).startswith(f"metric arithmetic: got {expression!r}, expected one that is simulated (")

@@ -1,5 +1,6 @@
-"""The compose file gives a container what a task of the local environment has, no more."""
+"""The compose file gives a container the rights and limits of a task of the local environment."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +9,13 @@ import yaml
 
 from local.container import COMPOSE
 from service.settings import Settings
-from stacks.environments import select
-from tests.stacks.synthesis import Template, synthesize
+from tests.stacks.synthesis import Template
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text())["services"]
 
 
-@pytest.fixture(scope="module")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
-    """The local environment, synthesized."""
-    return synthesize(select("local"), tmp_path_factory.mktemp("cdk.out"))
-
-
 @pytest.mark.parametrize(("service", "stack"), [("api", "Api"), ("worker", "Batch")])
-def test_compose_is_the_task(templates: dict[str, Template], service: str, stack: str) -> None:
+def test_compose_is_the_task(templates: Mapping[str, Template], service: str, stack: str) -> None:
     """Command, user, rights and limits are the synthesized ones."""
     task = templates[f"local/{stack}"].only("AWS::ECS::TaskDefinition")
     (container,) = task["ContainerDefinitions"]
@@ -37,20 +31,20 @@ def test_compose_is_the_task(templates: dict[str, Template], service: str, stack
     assert composed["mem_limit"] == f"{int(task['Memory']) // 1024}g"
 
 
-def test_health_check_is_the_tasks(templates: dict[str, Template]) -> None:
-    """The same command tells whether the API lives."""
+def test_health_check_is_the_tasks(templates: Mapping[str, Template]) -> None:
+    """The API has the task's health check."""
     (container,) = templates["local/Api"].only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     assert SERVICES["api"]["healthcheck"]["test"] == container["HealthCheck"]["Command"]
     assert "healthcheck" not in SERVICES["worker"]
 
 
 def test_api_is_published_to_this_machine_alone() -> None:
-    """Whoever tries it out does not serve the office."""
+    """A developer who tries the API does not expose it to the network."""
     assert SERVICES["api"]["ports"] == [f"127.0.0.1:{Settings().port}:{Settings().port}"]
 
 
 def test_both_services_are_built_from_the_dockerfile() -> None:
-    """From the repository's root, as the pipeline builds."""
+    """From the repository's root, as in the pipeline."""
     for composed in SERVICES.values():
         context = (COMPOSE.parent / composed["build"]["context"]).resolve()
         assert (context / composed["build"]["dockerfile"]).is_file()

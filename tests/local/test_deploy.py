@@ -11,23 +11,31 @@ from mypy_boto3_sqs import SQSClient
 
 from local import emulator
 from local.__main__ import main
-from local.deploy import ASSEMBLY, _cdk, deploy, template
-from local.emulator import Emulator
+from local.cloud import serving
+from local.deploy import ASSEMBLY, Deployment, _cdk, deploy, template
+from local.emulator import Emulator, free_port
 from local.errors import LocalError
+from tests.emulated import session
+from tests.local.leftovers import left_behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """The emulator's folder, the stacks' outputs, and clients of the emulator they were deployed to."""
+    """An emulator, the deployment to it, and its clients."""
 
-    folder: Path
-    outputs: Mapping[str, str]
+    emulator: Emulator
+    deployment: Deployment
     session: boto3.Session
     s3: S3Client
     sqs: SQSClient
 
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """The stacks' outputs by name."""
+        return self.deployment.outputs
+
     def receive(self, queue: str, *, wait_seconds: int = 5) -> Mapping[str, Any] | None:
-        """The event in the queue's next message, which is back at once; None where none comes."""
+        """The event in the queue's next message, which stays visible; None if none arrives."""
         answer = self.sqs.receive_message(
             QueueUrl=self.outputs[queue], VisibilityTimeout=0, WaitTimeSeconds=wait_seconds
         )
@@ -45,17 +53,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     try:
         running = emulator.start(folder)
         deployment = deploy(running)
-        session = boto3.Session(
-            aws_access_key_id=running.credentials["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=running.credentials["AWS_SECRET_ACCESS_KEY"],
-            region_name=deployment.region,
-        )
+        clients = session(running, region=deployment.region)
         yield Cloud(
-            folder=folder,
-            outputs=deployment.outputs,
-            session=session,
-            s3=session.client("s3", endpoint_url=running.url),
-            sqs=session.client("sqs", endpoint_url=running.url),
+            emulator=running,
+            deployment=deployment,
+            session=clients,
+            s3=clients.client("s3", endpoint_url=running.url),
+            sqs=clients.client("sqs", endpoint_url=running.url),
         )
     finally:
         emulator.stop(folder)
@@ -63,13 +67,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 @pytest.fixture
 def empty_queue(cloud: Cloud) -> None:
-    """A test begins without what earlier ones left."""
+    """No message of an earlier test is left."""
     cloud.sqs.purge_queue(QueueUrl=cloud.outputs["QueueUrl"])
 
 
 @pytest.mark.usefixtures("empty_queue")
 def test_uploaded_recording_is_announced_on_the_queue(cloud: Cloud) -> None:
-    """A recording that arrives becomes one message that names its bucket and its unescaped key."""
+    """An uploaded recording becomes one message with its bucket and its unescaped key."""
     bucket, key = cloud.outputs["RecordingsBucket"], "2026-01-31/agent 7+8, für später.wav"
     cloud.s3.put_object(Bucket=bucket, Key=key, Body=b"RIFF")
     event = cloud.receive("QueueUrl")
@@ -82,7 +86,7 @@ def test_uploaded_recording_is_announced_on_the_queue(cloud: Cloud) -> None:
 
 @pytest.mark.usefixtures("empty_queue")
 def test_recording_waits_in_dead_letters_after_its_last_receive(cloud: Cloud) -> None:
-    """A recording that fails as often as it may is kept aside with its event, and no longer offered."""
+    """A message that was received too often moves to the dead letters, and is not received again."""
     attributes = cloud.sqs.get_queue_attributes(QueueUrl=cloud.outputs["QueueUrl"], AttributeNames=["RedrivePolicy"])
     receives = json.loads(attributes["Attributes"]["RedrivePolicy"])["maxReceiveCount"]
     cloud.s3.put_object(Bucket=cloud.outputs["RecordingsBucket"], Key="poison.wav", Body=b"RIFF")
@@ -94,13 +98,13 @@ def test_recording_waits_in_dead_letters_after_its_last_receive(cloud: Cloud) ->
 
 @pytest.mark.usefixtures("empty_queue")
 def test_saved_transcript_is_not_announced(cloud: Cloud) -> None:
-    """The worker's own result does not come back to it as work."""
+    """A result of the workers never becomes a message."""
     cloud.s3.put_object(Bucket=cloud.outputs["TranscriptsBucket"], Key="call.json", Body=b"{}")
     assert cloud.receive("QueueUrl", wait_seconds=1) is None
 
 
 def test_registry_waits_for_the_first_image(cloud: Cloud) -> None:
-    """The repository stands before any image exists, at the address its stack gives out."""
+    """The repository exists before any image, under the address in its stack's output."""
     uri = cloud.outputs["RepositoryUri"]
     registry = cloud.session.client("ecr", endpoint_url=cloud.s3.meta.endpoint_url)
     (repository,) = registry.describe_repositories(repositoryNames=[uri.partition("/")[2]])["repositories"]
@@ -108,28 +112,28 @@ def test_registry_waits_for_the_first_image(cloud: Cloud) -> None:
 
 
 def test_deploy_into_missing_emulator_is_one_line(tmp_path: Path) -> None:
-    """A deploy does not begin where nothing answers."""
+    """A deploy does not begin if no emulator answers."""
     with pytest.raises(LocalError) as refused:
         deploy(Emulator(folder=tmp_path, pid=0, port=1))
     assert str(refused.value) == "no emulator answers at http://127.0.0.1:1; `python -m local start` starts one"
 
 
 def test_deploy_command_without_emulator_is_one_line(tmp_path: Path) -> None:
-    """The command line names the folder in which it looked."""
+    """The command names the folder in which it looked."""
     with pytest.raises(SystemExit) as ended:
         main(["--folder", str(tmp_path), "deploy"])
     assert ended.value.code == f"local: no emulator runs in {tmp_path}; `python -m local start` starts one"
 
 
 def test_cdk_step_that_fails_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """The CDK's own words stay on the terminal; ours say which step it was."""
+    """The CDK's output stays on the terminal; the error names the failed command."""
     with pytest.raises(LocalError, match="`cdk bootstrap` ended with 1; it says why above"):
         _cdk("bootstrap", "nowhere", environ={"CDK_HOME": str(tmp_path)})
     assert "nowhere" in capfd.readouterr().err
 
 
-def test_cdk_step_that_fails_in_silence_names_its_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Where the CDK's own words go to a file, the one line says which."""
+def test_cdk_step_that_fails_with_a_log_names_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """If the CDK's output goes to a file, the error names the file."""
     log = tmp_path / "cdk.log"
     with pytest.raises(LocalError) as refused:
         _cdk("bootstrap", "nowhere", environ={"CDK_HOME": str(tmp_path)}, log=log)
@@ -139,10 +143,32 @@ def test_cdk_step_that_fails_in_silence_names_its_log(tmp_path: Path, capfd: pyt
 
 
 def test_template_of_a_stack_is_found_by_its_name(cloud: Cloud) -> None:
-    """Also of stacks that were not deployed; one that does not exist is named."""
-    assembly = cloud.folder / ASSEMBLY
+    """Also if the stack was not deployed; an unknown name is refused."""
+    assembly = cloud.emulator.folder / ASSEMBLY
     kinds = {resource["Type"] for resource in template(assembly, "Batch")["Resources"].values()}
     assert "AWS::ECS::TaskDefinition" in kinds
     with pytest.raises(LocalError) as refused:
         template(assembly, "Bat")
     assert str(refused.value) == f"stack: got no 'local/Bat', expected one of those in {assembly}"
+
+
+def test_task_that_refuses_its_settings_ends_the_cloud(cloud: Cloud) -> None:
+    """Its replacement would refuse them, too: the error names the task's log, and no task is left."""
+
+    def run() -> None:
+        with serving(
+            cloud.emulator,
+            cloud.deployment,
+            port=free_port(0),
+            minute_seconds=60,
+            say=lambda *_: None,
+            workers={"WHISPER_THREADS": "many"},
+        ) as serving_cloud:
+            serving_cloud.fleet.service.wanted = 1
+            serving_cloud.wait(lambda: False, seconds=60, awaited="the end")
+
+    with pytest.raises(LocalError, match=r"worker-\d ended with 2; .*worker-\d\.log says why"):
+        run()
+    tasks = cloud.emulator.folder / "tasks"
+    assert "WHISPER_THREADS: got 'many'" in next(tasks.glob("worker-*.log")).read_text()
+    assert not left_behind(tasks)

@@ -13,7 +13,7 @@ from local.errors import LocalError
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder in which nothing runs after the test, however it ends."""
+    """A folder without an emulator after the test, even if it fails."""
     yield tmp_path
     emulator.stop(tmp_path)
 
@@ -25,26 +25,26 @@ def started(folder: Path) -> Emulator:
 
 
 def test_emulator_answers_on_loopback_only(started: Emulator) -> None:
-    """What runs without any access control takes no request that came over a network."""
+    """It has no access control, so it must not accept requests from a network."""
     assert started.answers()
-    # Where it listened on every interface, it would answer at every address of this machine.
+    # If it listened on every interface, it would answer at every address of this machine.
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", started.port), timeout=5)
 
 
 def test_emulator_start_again_finds_the_running_one(started: Emulator) -> None:
-    """Two emulators in one folder would share their files, so the second start is the first one's."""
+    """Two emulators in one folder would share their files."""
     assert emulator.start(started.folder) == started
 
 
 def test_emulator_start_again_on_another_port_is_refused(started: Emulator, folder: Path) -> None:
-    """Nobody is left believing that the emulator moved."""
+    """A running emulator keeps its port."""
     with pytest.raises(LocalError, match=rf"port: got '1', expected {started.port}"):
         emulator.start(folder, port=1)
 
 
 def test_emulator_start_on_taken_port_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A taken port is named in one line, and nothing is started."""
+    """The error names the port in one line, and nothing is started."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SystemExit) as ended:
@@ -54,15 +54,15 @@ def test_emulator_start_on_taken_port_is_refused(folder: Path, capsys: pytest.Ca
     assert not capsys.readouterr().out
 
 
-def test_emulator_port_that_is_none_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A port out of range is refused by name before anything starts."""
+def test_emulator_port_out_of_range_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error names the port before anything is started."""
     with pytest.raises(SystemExit):
         main(["--folder", str(folder), "start", "--port", "65536"])
     assert "--port: got '65536', expected a whole number from 0 to 65535" in capsys.readouterr().err
 
 
 def test_emulator_stop_ends_the_process_and_its_files(started: Emulator) -> None:
-    """After a stop nothing runs and nothing temporary is left."""
+    """After a stop no process and no temporary file is left."""
     assert emulator.stop(started.folder)
     with pytest.raises(ProcessLookupError):
         os.killpg(started.pid, 0)
@@ -71,25 +71,25 @@ def test_emulator_stop_ends_the_process_and_its_files(started: Emulator) -> None
 
 
 def test_emulator_stop_is_idempotent(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Stopping what does not run is no failure."""
+    """It is no error if no emulator runs."""
     main(["--folder", str(folder), "stop"])
     main(["--folder", str(folder), "stop"])
     assert capsys.readouterr().out == "No emulator was running.\n" * 2
 
 
-def test_emulator_that_does_not_come_up_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A start that fails says where to look, and leaves no process."""
+def test_emulator_that_does_not_start_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the log, and no process is left."""
     broken = folder / "python"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o700)
     monkeypatch.setattr("sys.executable", str(broken))
-    with pytest.raises(LocalError, match=r"did not come up on port \d+; .*emulator.log says why"):
+    with pytest.raises(LocalError, match=r"did not start on port \d+; .*emulator.log says why"):
         emulator.start(folder)
     assert emulator.find(folder) is None
 
 
 def test_environ_hides_real_accounts(started: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client led to the emulator cannot reach a real account by the user's profile, session or proxy."""
+    """The user's profile, session or proxy cannot lead a client to a real account."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "CDK_DEFAULT_ACCOUNT"):
         monkeypatch.setenv(name, "real")
     environ = started.environ()

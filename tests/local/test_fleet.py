@@ -1,4 +1,4 @@
-"""A week's calls through the policies of the templates, in seconds instead of days."""
+"""A week's calls, simulated with the scaling policies of the templates."""
 
 import random
 from collections import deque
@@ -14,13 +14,13 @@ from stacks.environments import Environment, select
 from tests.stacks.synthesis import Template
 
 START_MINUTES = 2
-# How often a metric of the newest minute is not reported in time.
+# Share of the datapoints that are not reported in time.
 LATE_SHARE = 0.1
 
 
 @dataclass(eq=False)
 class Worker:
-    """A task that takes calls from a queue, several at a time, and protects itself while it has any."""
+    """A task that takes several calls at a time from a queue, and is protected while it has any."""
 
     queue: deque[float]
     lanes: int
@@ -35,15 +35,15 @@ class Worker:
         return bool(self.calls)
 
     def stop(self) -> None:
-        """Note what it had in hand."""
+        """Record how many calls it had in hand."""
         self.stopping, self.stopped_with = True, len(self.calls)
 
     def tend(self) -> bool:
-        """It ends at once."""
+        """A stopped worker ends at once."""
         return not self.stopping
 
     def work(self) -> None:
-        """One minute, shared by the calls in hand; a lane that is free takes the next call."""
+        """Work for one minute, shared by the calls in hand; a free lane takes the next call."""
         self.starting -= 1
         left = 1.0
         while self.starting < 0 and left > 0:
@@ -58,7 +58,7 @@ class Worker:
 
 @dataclass
 class World:
-    """A queue, its fleet and the minutes that passed."""
+    """A queue, its fleet, and the wanted number of tasks in each minute."""
 
     environment: Environment
     fleet: Fleet[Worker]
@@ -68,7 +68,7 @@ class World:
     wanted: list[int] = field(default_factory=lambda: [0])
 
     def minute(self, arrivals: int = 0) -> None:
-        """Let a minute pass in which some calls arrive."""
+        """Simulate a minute in which some calls arrive."""
         plan = self.environment.plan
         mean = plan.speed.task_time(self.environment.workload.talk_minutes_per_call)
         self.queue.extend(self.chance.uniform(0.2, 1.8) * mean for _ in range(arrivals))
@@ -82,7 +82,7 @@ class World:
         self.wanted.append(self.fleet.service.wanted)
 
     def drain(self, *, minutes: int) -> int:
-        """Let minutes pass until nothing waits and nobody works; how many they were."""
+        """Simulate minutes until no call is left; how many they were."""
         for passed in range(minutes):
             if not self.queue and not any(worker.calls for worker in self.fleet.service.tasks):
                 return passed
@@ -91,7 +91,7 @@ class World:
 
     @property
     def interrupted(self) -> int:
-        """Calls that scaling in ended."""
+        """Calls that scaling in interrupted."""
         return sum(worker.stopped_with for worker in self.started)
 
 
@@ -111,7 +111,7 @@ def world(templates: Mapping[str, Template], name: str, *, seed: int = 1) -> Wor
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_week_of_production_is_done_in_time(templates: Mapping[str, Template], seed: int) -> None:
-    """A week's calls land at once: one task, then all of them, then none; no call is cut off; the plan is kept."""
+    """A week's calls arrive at once: the fleet grows from one task to all of them and back to none, as fast as planned."""
     prod = world(templates, "prod", seed=seed)
     prod.minute(arrivals=round(prod.environment.workload.calls))
     took = prod.drain(minutes=round(60 * prod.environment.workload.window_hours))
@@ -128,7 +128,7 @@ def test_week_of_production_is_done_in_time(templates: Mapping[str, Template], s
 
 @pytest.mark.parametrize("name", ["local", "prod"])
 def test_single_call_needs_a_single_task(templates: Mapping[str, Template], name: str) -> None:
-    """One message wakes one task, which stays until the call is done, and then goes."""
+    """One message starts one task, which ends after the call is done."""
     quiet = world(templates, name)
     quiet.minute(arrivals=1)
     quiet.drain(minutes=60)
@@ -139,8 +139,8 @@ def test_single_call_needs_a_single_task(templates: Mapping[str, Template], name
     assert not quiet.queue
 
 
-def test_calls_of_an_office_day_are_transcribed_as_they_come(templates: Mapping[str, Template]) -> None:
-    """A steady load keeps a steady fleet: far from its limit, and nothing is stopped in the middle."""
+def test_steady_load_keeps_a_small_fleet(templates: Mapping[str, Template]) -> None:
+    """Calls of an office day: the fleet stays far below its limit, and no call is interrupted."""
     prod = world(templates, "prod")
     for _ in range(8 * 60):
         prod.minute(arrivals=prod.chance.choice([0, 1, 2]))
@@ -152,23 +152,23 @@ def test_calls_of_an_office_day_are_transcribed_as_they_come(templates: Mapping[
 
 @dataclass(eq=False)
 class Idle:
-    """A task that does as it is told."""
+    """A task without work."""
 
     protected: bool = False
     stopping: bool = False
     alive: bool = True
 
     def stop(self) -> None:
-        """Begin to stop."""
+        """Start to stop."""
         self.stopping = True
 
     def tend(self) -> bool:
-        """Whether it runs."""
+        """Whether it is running."""
         return self.alive
 
 
-def test_service_starts_what_is_missing() -> None:
-    """A task that died is replaced, and so is one that is on its way out."""
+def test_service_starts_missing_tasks() -> None:
+    """A task that died is replaced, and so is one that is stopping."""
     service = Service(Idle, wanted=3)
     service.tend()
     dead, stopping, staying = service.tasks
@@ -180,7 +180,7 @@ def test_service_starts_what_is_missing() -> None:
 
 
 def test_service_stops_no_protected_task() -> None:
-    """Scaling in takes the others, and comes back for it when it is free."""
+    """Scaling in stops the others, and stops this one once its protection ends."""
     service = Service(Idle, wanted=3)
     service.tend()
     busy = service.tasks[0]

@@ -1,4 +1,4 @@
-"""The image is really built, and its container really run: with nobody's rights, a read-only root and no network."""
+"""The image is built, and its container runs as an unprivileged user with a read-only root and no network access."""
 
 import json
 import re
@@ -18,30 +18,30 @@ from local.container import Container, running
 from local.errors import LocalError
 from local.image import REVISION, ROOT, Image, Store, commit
 
-# A first build makes its base and downloads its packages.
-pytestmark = pytest.mark.timeout(900)
+# The first build makes the base and downloads packages.
+pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
 
 CALLS = load_calls()
-# Name, version and, where it is not for every system or Python, a semicolon.
+# Name, version and, if it is not for every system and Python, a semicolon.
 LOCKED = re.findall(r"(?m)^([\w.-]+)==(\S+) (;?)", (ROOT / "service/requirements.txt").read_text())
 
 
 @pytest.fixture(scope="module")
 def image() -> Image:
-    """The image of a release with the demo model."""
+    """A release image with the demo model."""
     return Store().build(model="demo/model", release=True)
 
 
 @pytest.fixture(scope="module")
 def api(image: Image) -> Iterator[Container]:
-    """The API of the image, ready."""
+    """The image's API, ready."""
     with running(image) as container:
         container.wait_until_ready()
         yield container
 
 
 def transcribe(container: Container, name: str) -> dict[str, Any]:
-    """What the API hears in a sample call."""
+    """The API's answer to a sample call."""
     answer: dict[str, Any] = json.loads(
         container.curl("/transcribe", "--form", f"audio_file=@{CALLS[name].path}", "--max-time", "120")
     )
@@ -57,26 +57,26 @@ def packages(image: Image) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", sorted(CALLS))
 def test_container_transcribes_the_sample_calls(api: Container, name: str) -> None:
-    """A call over HTTP comes back in words, with no network but the container's own."""
+    """A call over HTTP is transcribed, though the container has no route to any network."""
     assert word_error_rate(CALLS[name], transcribe(api, name)["transcription"]) < 0.25
     routes = api.exec("cat", "/proc/net/route").stdout.splitlines()
-    assert len(routes) == 1  # the heading
+    assert len(routes) == 1  # the table's header
 
 
 def test_nothing_is_left_of_a_call(api: Container) -> None:
-    """Neither a recording, nor what a library keeps to report about it."""
+    """Neither the recording, nor a library's report about it."""
     transcribe(api, "voicemail.wav")
     assert api.exec("find", "/tmp", "-type", "f").stdout == ""
 
 
 def test_health_check_needs_no_other_program(api: Container) -> None:
-    """ECS and compose ask with the image's own Python."""
+    """ECS and compose run it with the image's Python."""
     assert api.exec("python", "-m", "service", "health").returncode == 0
     assert api.exec("sh", "-c", "command -v curl wget").stdout == ""
 
 
 def test_service_is_the_first_process_and_has_no_rights(api: Container) -> None:
-    """Nobody, without capabilities and without a way to gain any."""
+    """An unprivileged user, without capabilities or a way to gain any."""
     assert api.exec("cat", "/proc/1/cmdline").stdout.split("\0")[:4] == ["python", "-m", "service", "api"]
     status = dict(line.split(":\t", 1) for line in api.exec("cat", "/proc/1/status").stdout.splitlines())
     assert set(status["Uid"].split()) == set(status["Gid"].split()) == {"65534"}
@@ -86,28 +86,28 @@ def test_service_is_the_first_process_and_has_no_rights(api: Container) -> None:
 
 @pytest.mark.parametrize("folder", ["/", "/app", "/app/service", "/app/demo/model", "/opt/venv", "/var", "/etc"])
 def test_root_cannot_be_written(api: Container, folder: str) -> None:
-    """What is not in the image cannot come into it."""
+    """The root filesystem is read-only everywhere."""
     assert "Read-only file system" in api.exec("touch", f"{folder}/new").stderr
 
 
 def test_tmp_can_be_written(api: Container) -> None:
-    """A recording needs a place, which everybody may write and nobody but its owner remove."""
+    """Recordings are spooled there; everyone may write, and only a file's owner may remove it."""
     assert api.exec("sh", "-c", "touch /tmp/new && stat --format=%a /tmp && rm /tmp/new").stdout == "1777\n"
 
 
-def test_image_says_what_a_task_relies_on(image: Image) -> None:
-    """The user, the volume and the verb as command; whoever finds it learns its commit and model."""
+def test_image_configures_what_tasks_rely_on(image: Image) -> None:
+    """The user, the volume and the command; labels name the commit and the model."""
     assert image.config["User"] == "65534:65534"
     assert image.config["Volumes"] == {"/tmp": {}}
     assert (image.config["Entrypoint"], image.config["Cmd"]) == (["python", "-m", "service"], ["api"])
-    # Whether a file differs from the commit may have changed since it was built.
+    # Files may have changed since the build.
     revision = image.config["Labels"][REVISION]
     assert revision.removesuffix("-dirty") == commit().removesuffix("-dirty")
     assert image.config["Labels"]["whisper-fargate.model"] == "demo/model"
 
 
 def test_image_holds_the_locked_packages_and_no_others(image: Image) -> None:
-    """Not even pip: what runs is what was locked."""
+    """Not even pip."""
     found = packages(image)
     assert set(found.items()) <= {(name, version) for name, version, _ in LOCKED}
     assert {name for name, _, condition in LOCKED if not condition} <= set(found)
@@ -125,7 +125,7 @@ def test_image_holds_nothing_but_the_service(image: Image) -> None:
 
 
 def test_call_in_flight_is_answered_before_the_end(image: Image) -> None:
-    """SIGTERM to the first process: what was accepted is finished, and the exit code is 0."""
+    """After SIGTERM to the first process, accepted calls are answered and the exit code is 0."""
     with running(image) as container:
         container.wait_until_ready()
         heard: list[dict[str, Any]] = []
@@ -138,7 +138,7 @@ def test_call_in_flight_is_answered_before_the_end(image: Image) -> None:
 
 
 def test_service_that_is_stopped_as_it_starts_ends_at_once(image: Image) -> None:
-    """The kernel gives a first process no signal that it does not handle; this one does before its model is loaded."""
+    """The kernel drops signals that a first process does not handle; this one handles SIGTERM before the model is loaded."""
     with running(image) as container:
         container.wait_until_it_handles_signals()
         stopped = time.monotonic()
@@ -148,7 +148,7 @@ def test_service_that_is_stopped_as_it_starts_ends_at_once(image: Image) -> None
 
 
 def test_worker_of_the_same_image_ends_with_its_signal(image: Image) -> None:
-    """One image for both: a worker whose queue is out of reach still ends when it is told to."""
+    """A worker whose queue is unreachable still ends on SIGTERM."""
     environ = {
         "WHISPER_QUEUE_URL": "http://127.0.0.1:9/queue",
         "WHISPER_RECORDINGS_BUCKET": "recordings",
@@ -159,12 +159,12 @@ def test_worker_of_the_same_image_ends_with_its_signal(image: Image) -> None:
         "AWS_SECRET_ACCESS_KEY": "none",
     }
     with running(image, service="worker", environ=environ) as container:
-        container.wait_until_said('"message": "ready"')
+        container.wait_until_logged('"message": "ready"')
         assert container.stop() == 0
 
 
 def test_model_with_a_name_is_found_in_the_image(image: Image, tmp_path: Path) -> None:
-    """A name leads to the hub's cache that the build filled, and nobody is asked on the way."""
+    """The model is found in the hub's cache of the build, without network access."""
     cache = tmp_path / "hub"
     repository = cache / "models--Systran--faster-whisper-small"
     (repository / "refs").mkdir(parents=True)
@@ -177,7 +177,7 @@ def test_model_with_a_name_is_found_in_the_image(image: Image, tmp_path: Path) -
 
 
 def test_model_that_is_not_in_the_image_is_one_line(image: Image) -> None:
-    """A task whose settings and image disagree says so and ends."""
+    """A task with another model than its image ends with an error."""
     with running(image, environ={"WHISPER_MODEL": "small"}) as container:
         assert container.process.wait(60) == 2
         (line,) = container.log.read_text().splitlines()
@@ -185,7 +185,7 @@ def test_model_that_is_not_in_the_image_is_one_line(image: Image) -> None:
 
 
 def test_release_without_a_recorded_digest_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
-    """The build of a release ends before it downloads weights that nobody has vouched for."""
+    """A release build refuses weights without a recorded digest before it downloads them."""
     with pytest.raises(LocalError, match="`buildah bud` ended with"):
         Store().build(model="tiny", release=True)
     said = "whisper-fargate: MODEL: a release brings no model without a recorded digest (got 'tiny')"
@@ -193,7 +193,7 @@ def test_release_without_a_recorded_digest_is_refused(capfd: pytest.CaptureFixtu
 
 
 def test_bill_of_materials_names_what_is_in_the_image(image: Image, tmp_path: Path) -> None:
-    """A valid CycloneDX document with every Python and Debian package."""
+    """A valid CycloneDX document with every Python and Debian package of the image."""
     file = tmp_path / "sbom.json"
     count = sbom.write(image, file)
     bill = json.loads(file.read_text())
@@ -205,6 +205,6 @@ def test_bill_of_materials_names_what_is_in_the_image(image: Image, tmp_path: Pa
 
 
 def test_demo_model_is_the_one_that_was_locked(image: Image) -> None:
-    """The image's weights are the repository's, byte for byte."""
+    """The image's model is the repository's, byte for byte."""
     for path in MODEL.iterdir():
         assert (image.root / "app/demo/model" / path.name).read_bytes() == path.read_bytes()

@@ -25,7 +25,7 @@ SECONDS = 30
 
 
 def read(template: Mapping[str, Any], *, secret: Callable[[Mapping[str, Any]], str] = lambda _: KEY) -> TaskDefinition:
-    """The task of a template, where the account keeps every parameter under its own name's end."""
+    """The task of a template; the value of each SSM parameter is the last part of its name."""
     pseudo = {"AWS::AccountId": ACCOUNT, "AWS::Region": LOCAL.region, "AWS::URLSuffix": "amazonaws.com"}
     resolve = Resolver(
         template,
@@ -36,8 +36,8 @@ def read(template: Mapping[str, Any], *, secret: Callable[[Mapping[str, Any]], s
     return TaskDefinition.read(template, resolve=resolve, secret=secret)
 
 
-def test_worker_runs_with_what_was_synthesized(templates: Mapping[str, Template]) -> None:
-    """The container's command and stop timeout, and the environment's settings with what the deploy made."""
+def test_worker_has_its_synthesized_settings(templates: Mapping[str, Template]) -> None:
+    """Command, stop timeout and settings, with the names of the deployed queue and buckets."""
     task = read(templates["local/Batch"].body)
     assert task.command == ("worker",)
     assert task.stop_timeout_seconds == LOCAL.settings.stop_timeout_seconds
@@ -49,8 +49,8 @@ def test_worker_runs_with_what_was_synthesized(templates: Mapping[str, Template]
     assert Settings.from_environ(task.environ) == replace(expected, image=DIGEST)
 
 
-def test_api_gets_its_keys_from_the_vault(templates: Mapping[str, Template]) -> None:
-    """What the vault makes of the secret's own properties, under the name that the container knows."""
+def test_api_gets_its_keys_from_the_secret(templates: Mapping[str, Template]) -> None:
+    """The secret is generated from its properties, and set in the variable that the service reads."""
     asked: list[Mapping[str, Any]] = []
 
     def secret(properties: Mapping[str, Any]) -> str:
@@ -64,13 +64,13 @@ def test_api_gets_its_keys_from_the_vault(templates: Mapping[str, Template]) -> 
 
 
 def test_template_without_a_task_is_refused(templates: Mapping[str, Template]) -> None:
-    """There is nothing to start."""
+    """The error says that there is no container."""
     with pytest.raises(LocalError, match="template: got 0 containers, expected one"):
         read(templates["local/Network"].body)
 
 
 def test_secret_from_elsewhere_is_refused() -> None:
-    """No task starts with a secret that was made up."""
+    """No task starts with an invented secret."""
     container = {
         "Command": ["api"],
         "Environment": [],
@@ -79,26 +79,26 @@ def test_secret_from_elsewhere_is_refused() -> None:
     template = {
         "Resources": {"T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": [container]}}}
     }
-    with pytest.raises(LocalError, match=r"secret WHISPER_API_KEYS: got arn:.*, expected a Ref to one of the template"):
+    with pytest.raises(LocalError, match=r"secret WHISPER_API_KEYS: got arn:.*, expected a Ref to a secret of the template"):
         read(template)
 
 
 @pytest.fixture
 def agent() -> Iterator[Agent]:
-    """An agent for the tasks of a test."""
+    """The agent of a test's tasks."""
     with running_agent() as agent:
         yield agent
 
 
 @pytest.fixture
 def started() -> list[str]:
-    """Names of the tasks that a machine said it started."""
+    """Names of the started tasks."""
     return []
 
 
 @pytest.fixture
 def machine(tmp_path: Path, agent: Agent, started: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    """Where a test's tasks run; a setting that the service does not know must not reach them."""
+    """Runs a test's tasks; the unknown setting of its platform must not reach them."""
     platform = {**os.environ, "WHISPER_UNKNOWN": "1"}
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
@@ -115,7 +115,7 @@ def api(port: int, *, stop_timeout_seconds: int = SECONDS) -> TaskDefinition:
 
 
 def wait(condition: Callable[[], bool]) -> None:
-    """Until it holds."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline
@@ -123,7 +123,7 @@ def wait(condition: Callable[[], bool]) -> None:
 
 
 def answers(port: int) -> bool:
-    """Whether an API is ready there."""
+    """Whether an API is ready at a port."""
     try:
         return httpx2.get(f"http://{HOST}:{port}/readyz", trust_env=False).status_code == 200
     except httpx2.TransportError:
@@ -131,7 +131,7 @@ def answers(port: int) -> bool:
 
 
 def gone(process: Process) -> bool:
-    """Whether nothing of a task runs any more."""
+    """Whether no process of a task is left."""
     try:
         os.killpg(process.pid, 0)
     except ProcessLookupError:
@@ -140,7 +140,7 @@ def gone(process: Process) -> bool:
 
 
 def test_stopped_task_ends_by_itself(machine: Machine, started: list[str], tmp_path: Path) -> None:
-    """It runs with its own settings, drains on SIGTERM, and leaves its log alone behind."""
+    """It runs with its own settings, drains on SIGTERM, and leaves only its log."""
     port = free_port(0)
     task = machine.start(api(port))
     wait(lambda: answers(port))
@@ -157,7 +157,7 @@ def test_stopped_task_ends_by_itself(machine: Machine, started: list[str], tmp_p
 
 
 def test_task_that_outlives_its_stop_timeout_is_killed(machine: Machine) -> None:
-    """SIGTERM first, SIGKILL after the stop timeout and not before."""
+    """SIGTERM first; SIGKILL after the stop timeout, not before."""
     task = machine.start(api(free_port(0), stop_timeout_seconds=1))
     os.kill(task.pid, signal.SIGSTOP)
     wait(lambda: Path(f"/proc/{task.pid}/stat").read_text().split()[2] == "T")
@@ -171,7 +171,7 @@ def test_task_that_outlives_its_stop_timeout_is_killed(machine: Machine) -> None
 
 
 def test_killed_task_is_no_longer_protected(machine: Machine, agent: Agent) -> None:
-    """What is dead needs no protection, whatever it asked for while it lived."""
+    """Its protection ends with it."""
     task = machine.start(api(free_port(0)))
     assert not task.protected
     agent.take(task.name, {"ProtectionEnabled": True})
@@ -183,7 +183,7 @@ def test_killed_task_is_no_longer_protected(machine: Machine, agent: Agent) -> N
 
 
 def test_machine_leaves_no_task_behind(tmp_path: Path, agent: Agent) -> None:
-    """Whatever ended the block."""
+    """An exception in the block ends every task, too."""
     tasks: list[Process] = []
 
     def interrupted() -> None:

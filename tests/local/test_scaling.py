@@ -16,19 +16,19 @@ MOST = PROD.plan.batch_max_tasks
 
 @pytest.fixture
 def scaling(templates: Mapping[str, Template]) -> Scaling:
-    """Production's, at its first minute."""
+    """Production's scaling, before its first minute."""
     return Scaling.read(templates["prod/Batch"].body)
 
 
 def metrics(
     waiting: Number = 0, working: Number = 0, tasks: Number = 0, arrivals: Number = None
 ) -> dict[Metric, Number]:
-    """What was observed in a minute."""
+    """The metrics of a minute."""
     return {WAITING: waiting, WORKING: working, TASKS: tasks, ARRIVALS: arrivals}
 
 
 def play(scaling: Scaling, minutes: Sequence[dict[Metric, Number]], *, tasks: int) -> list[Change | None]:
-    """What comes of each minute, where every change is carried out."""
+    """The change of each minute, if every change is carried out."""
     changes = []
     for minute in minutes:
         change = scaling.minute({**minute, TASKS: minute[TASKS] if minute[TASKS] is None else tasks}, tasks=tasks)
@@ -38,54 +38,54 @@ def play(scaling: Scaling, minutes: Sequence[dict[Metric, Number]], *, tasks: in
 
 
 def test_limits_are_the_plans(scaling: Scaling) -> None:
-    """From none to what the workload needs."""
+    """From zero to the number that the workload needs."""
     assert (scaling.least, scaling.most) == (0, MOST)
 
 
-def test_first_message_wakes_one_task_and_no_second(scaling: Scaling) -> None:
-    """While the task starts, the message that woke it is still there and wakes nobody else."""
+def test_first_message_starts_one_task_and_no_second(scaling: Scaling) -> None:
+    """While the task starts, the message still waits, and must not start another."""
     changes = play(scaling, [metrics(waiting=1)] * 10, tasks=0)
     assert changes == [Change(tasks=1, policy="Wake"), *[None] * 9]
 
 
 @pytest.mark.parametrize("late", [metrics(waiting=None, working=None, arrivals=1), metrics(tasks=None, waiting=1)])
-def test_message_wakes_where_numbers_are_late(scaling: Scaling, late: dict[Metric, Number]) -> None:
-    """The count of events is enough, and a count of tasks that is missing is one of none."""
+def test_message_starts_a_task_though_metrics_are_late(scaling: Scaling, late: dict[Metric, Number]) -> None:
+    """The number of events is enough, and a missing number of tasks counts as zero."""
     assert play(scaling, [late], tasks=0) == [Change(tasks=1, policy="Wake")]
 
 
 def test_backlog_grows_the_fleet_after_three_minutes(scaling: Scaling) -> None:
-    """As many tasks as bring the backlog of each to the target, at most what the plan allows."""
+    """To the number that brings each task's backlog to the target."""
     backlog = metrics(waiting=3.9 * TARGET)
     assert play(scaling, [backlog] * 3, tasks=2) == [None, None, Change(tasks=4, policy="Follow")]
 
 
 def test_backlog_never_grows_the_fleet_beyond_its_limit(scaling: Scaling) -> None:
-    """What costs money has an end."""
+    """The plan's limit bounds the cost."""
     assert play(scaling, [metrics(waiting=1_000_000)] * 60, tasks=1)[2] == Change(tasks=MOST, policy="Follow")
 
 
 def test_falling_backlog_shrinks_the_fleet_after_a_quarter_of_an_hour(scaling: Scaling) -> None:
-    """Slowly, and not below what the rest needs."""
+    """Not earlier, and not below the number that the rest needs."""
     changes = play(scaling, [metrics(waiting=1.9 * TARGET)] * 15, tasks=8)
     assert changes == [*[None] * 14, Change(tasks=2, policy="Follow")]
 
 
 def test_empty_queue_sends_the_fleet_to_sleep(scaling: Scaling) -> None:
-    """Where nothing was reported for a quarter of an hour either: an idle queue says nothing."""
+    """Also if its metrics are missing for a quarter of an hour, since an idle queue reports none."""
     changes = play(scaling, [metrics(waiting=None, working=None)] * 15, tasks=5)
     assert changes == [*[None] * 14, Change(tasks=0, policy="Sleep")]
 
 
 @pytest.mark.parametrize("late", ["waiting", "working", "tasks"])
 def test_minute_that_is_not_reported_moves_no_fleet(scaling: Scaling, late: str) -> None:
-    """A gap is neither a flood nor an empty queue."""
+    """A missing datapoint is neither a backlog nor an empty queue."""
     minute = {"waiting": 40.0 * TARGET, "working": 4.0, "tasks": 4.0, late: None}
     assert play(scaling, [metrics(**minute)] * 60, tasks=4) == [None] * 60
 
 
 def test_task_that_was_just_added_is_not_taken_back(scaling: Scaling) -> None:
-    """After an increase nothing shrinks until it is felt: a message that woke a task may be gone a minute later."""
+    """After an increase no policy scales in until the cooldown is over, though the queue may be empty a minute later."""
     changes = play(scaling, [*[metrics()] * 14, metrics(waiting=1), *[metrics()] * 40], tasks=0)
     woken = changes.index(Change(tasks=1, policy="Wake"))
     assert woken == 14
@@ -105,7 +105,7 @@ def test_task_that_was_just_added_is_not_taken_back(scaling: Scaling) -> None:
     ],
 )
 def test_alarm_is_on_as_cloudwatch_says(missing: str, seen: list[Number], on: list[bool]) -> None:
-    """One of the last three datapoints above the threshold; what is missing counts as the alarm says."""
+    """It needs one of three datapoints; missing ones count as its TreatMissingData says."""
     query = {
         "Id": "waiting",
         "MetricStat": {"Metric": {"Namespace": WAITING[0], "MetricName": WAITING[1]}},
@@ -119,16 +119,16 @@ def test_alarm_is_on_as_cloudwatch_says(missing: str, seen: list[Number], on: li
     assert states == on
 
 
-def test_metric_that_nobody_observes_is_refused(templates: Mapping[str, Template]) -> None:
-    """A policy that looks at something else is not played blindly."""
+def test_metric_that_is_not_simulated_is_refused(templates: Mapping[str, Template]) -> None:
+    """A policy on another metric is not simulated wrongly in silence."""
     scaling = Scaling.read(templates["prod/Batch"].body)
-    with pytest.raises(LocalError, match=r"metric: got 'AWS/SQS/Approx.*', expected one that is observed here"):
+    with pytest.raises(LocalError, match=r"metric: got 'AWS/SQS/Approx.*', expected one that is simulated"):
         scaling.minute({}, tasks=0)
 
 
 @pytest.mark.parametrize("stack", ["prod/Recordings", "prod/Network"])
 def test_template_that_scales_nothing_is_refused(templates: Mapping[str, Template], stack: str) -> None:
-    """There is nothing to simulate."""
+    """The error says that there is no scalable target."""
     body: Mapping[str, Any] = templates[stack].body
     with pytest.raises(LocalError, match="template: got 0 scalable targets, expected one"):
         Scaling.read(body)

@@ -19,7 +19,7 @@ TEMPLATE = {
 
 @pytest.fixture
 def resolve() -> Resolver:
-    """A deploy that names a digest, in an account that keeps one parameter."""
+    """A deploy with a digest, in an account with one SSM parameter."""
     return Resolver(
         TEMPLATE,
         pseudo={"AWS::Region": "eu-west-1"},
@@ -29,7 +29,7 @@ def resolve() -> Resolver:
 
 
 def test_examples_are_true() -> None:
-    """What the docstrings show is what happens."""
+    """The examples in the docstrings are correct."""
     assert doctest.testmod(local.template) == doctest.TestResults(failed=0, attempted=2)
 
 
@@ -45,8 +45,8 @@ def test_examples_are_true() -> None:
         ({"Fn::Select": ["0", [{"Ref": "Bucket"}, "other"]]}, "recordings"),
     ],
 )
-def test_value_is_resolved_as_by_a_deploy(resolve: Resolver, value: Any, resolved: Any) -> None:
-    """From what the deploy names, and from what the account keeps."""
+def test_value_is_resolved_as_in_a_deploy(resolve: Resolver, value: Any, resolved: Any) -> None:
+    """From the deploy's parameters, and from the account's."""
     assert resolve(value) == resolved
 
 
@@ -60,14 +60,14 @@ def test_value_is_resolved_as_by_a_deploy(resolve: Resolver, value: Any, resolve
         None,
     ],
 )
-def test_value_that_is_not_known_here_is_refused(resolve: Resolver, value: Any) -> None:
-    """No task starts with a value that was guessed."""
-    with pytest.raises(LocalError, match=r"^template: got .*, expected a text"):
+def test_value_that_cannot_be_resolved_is_refused(resolve: Resolver, value: Any) -> None:
+    """No task starts with a guessed value."""
+    with pytest.raises(LocalError, match=r"^template: got .*, expected text"):
         resolve(value)
 
 
-def test_parameter_that_nobody_published_is_named(resolve: Resolver) -> None:
-    """The one line says which stack's work is missing."""
+def test_parameter_that_no_stack_published_is_refused(resolve: Resolver) -> None:
+    """The error names the parameter."""
     with pytest.raises(LocalError) as refused:
         resolve({"Ref": "Absent"})
     assert str(refused.value) == (

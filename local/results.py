@@ -1,0 +1,28 @@
+"""The results in the transcripts bucket, counted from outside: the service's own bookkeeping is not asked."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def transcripts(s3: "S3Client", bucket: str, *, recordings: str = "") -> Iterator[dict[str, Any]]:
+    """S3's entry for each transcript, of the recordings whose keys begin with `recordings`."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"transcripts/{recordings}")
+    return (dict(entry) for page in pages for entry in page.get("Contents", ()) if _is_result(entry["Key"]))
+
+
+def count_writes(s3: "S3Client", bucket: str) -> int:
+    """How many transcripts and failures were ever written; one that was written twice counts twice.
+
+    The bucket keeps versions, so that a second write shows even if its content is the first one's.
+    """
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
+    keys = (entry["Key"] for page in pages for entry in page.get("Versions", ()))
+    return sum(key.startswith(("transcripts/", "failed/")) and _is_result(key) for key in keys)
+
+
+def _is_result(key: str) -> bool:
+    """Neither a rendering nor the pointer that all versions of a recording share."""
+    return key.endswith(".json") and not key.endswith("/latest.json")
