@@ -79,7 +79,9 @@ def test_secret_from_elsewhere_is_refused() -> None:
     template = {
         "Resources": {"T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": [container]}}}
     }
-    with pytest.raises(LocalError, match=r"secret WHISPER_API_KEYS: got arn:.*, expected a Ref to a secret of the template"):
+    with pytest.raises(
+        LocalError, match=r"secret WHISPER_API_KEYS: got arn:.*, expected a Ref to a secret of the template"
+    ):
         read(template)
 
 
