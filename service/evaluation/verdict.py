@@ -1,4 +1,4 @@
-"""Whether a release is worse than the last one: its error rates and its speed against what is allowed."""
+"""Whether a release is worse than the last one: its error rates and its speed against their limits."""
 
 from dataclasses import dataclass
 

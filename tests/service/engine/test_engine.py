@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from service.engine.engine import Cancelled, Hypothesis, Engine, ends_open
+from service.engine.engine import Cancelled, Engine, Hypothesis, ends_open
 from service.errors import InvalidField
 from service.recording import SAMPLE_RATE, Gap, Recording
 from tests.service.calls import CALLS, SETTINGS, recording

@@ -266,7 +266,7 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
         emulator.stop(folder)
 
 
-def test_gate_runs_on_what_is_in_s3(s3: S3Client) -> None:
+def test_gate_runs_on_data_in_s3(s3: S3Client) -> None:
     """As in the cloud: the first release writes the report that the second is compared with."""
     manifest, latest = "s3://golden/set 1/manifest.json", "s3://reports/latest.json"
     refused = gate(manifest, "--against", latest)
