@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from service.batch.events import Message, Upload
-from service.engine.engine import Progress
-from service.recording import Recording
 from service.transcript import Transcript
+
+if TYPE_CHECKING:
+    # An operator's commands need no engine, which takes a second to import.
+    from service.engine.engine import Progress
+    from service.recording import Recording
 
 
 class Transcriber(Protocol):
     """The engine."""
 
-    def transcribe(self, recording: Recording, *, progress: Progress) -> Transcript:
+    def transcribe(self, recording: "Recording", *, progress: "Progress") -> Transcript:
         """Transcribe every channel of a recording."""
 
 

@@ -70,7 +70,7 @@ class TaskProtection:
                 self._changed.wait_for(lambda: self._answered < self._asked)
                 request, wanted = self._asked, self._holders > 0
             if not agent.protect(minutes=self._minutes if wanted else 0):
-                log("no protection", wanted=wanted)
+                log("protection request failed", wanted=wanted)
             with self._changed:
                 self._answered = request
                 self._changed.notify_all()

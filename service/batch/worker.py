@@ -75,11 +75,11 @@ class Worker:
                 beat = now + self._settings.heartbeat_seconds
             if any(now - lease.moved > self._patience for lease in self._held()):
                 log("hung", seconds=self._patience)
-                self._hand_back(unless_done_in=0)
+                self._return_unfinished(unless_done_in=0)
                 return HUNG
             if stopping.is_set():
                 last_second = last_second or now + self._settings.stop_timeout_seconds - STOP_MARGIN_SECONDS
-                self._hand_back(unless_done_in=last_second - now)
+                self._return_unfinished(unless_done_in=last_second - now)
                 if now > last_second:
                     break
         self._protection.settle()
@@ -120,7 +120,7 @@ class Worker:
             log("will be tried again", code=error.code, receives=message.receives, after_seconds=pause)
             self._return(lease, seconds=pause)
         except (Cancelled, ReceiptGone):
-            log("let go", receives=message.receives)
+            log("abandoned", receives=message.receives)
         except Exception as error:  # noqa: BLE001 - a defect ends in the dead letters, not in a dead lane
             # The traceback without the exception's text, which might name the recording.
             where = traceback.format_tb(error.__traceback__)
@@ -165,17 +165,17 @@ class Worker:
                 self._queue.hide(lease.message, seconds=self._settings.visibility_timeout_seconds)
                 self._publication.show(lease)
             except ReceiptGone:
-                log("lost", job=lease.message.identity)
+                log("lease lost", message_id=lease.message.identity)
                 lease.dropped = True
             except RetryLater as fault:
-                log("no heartbeat", code=fault.code, job=lease.message.identity)
+                log("heartbeat failed", code=fault.code, message_id=lease.message.identity)
 
-    def _hand_back(self, *, unless_done_in: float) -> None:
+    def _return_unfinished(self, *, unless_done_in: float) -> None:
         """Return the messages whose work needs more seconds than that, so that another worker takes them at once."""
         for lease in self._held():
             if not lease.dropped and not (unless_done_in > 0 and lease.fits(unless_done_in)):
                 lease.dropped = True
-                log("handed back", job=lease.message.identity, share=round(lease.share, 2))
+                log("returned", message_id=lease.message.identity, share=round(lease.share, 2))
                 self._return(lease, seconds=0)
 
     def _return(self, lease: Lease, *, seconds: int) -> None:
@@ -183,7 +183,7 @@ class Worker:
         try:
             self._queue.hide(lease.message, seconds=seconds)
         except (ReceiptGone, RetryLater) as fault:
-            log("not returned", fault=type(fault).__name__, job=lease.message.identity)
+            log("not returned", fault=type(fault).__name__, message_id=lease.message.identity)
 
 
 def pause_seconds(receives: int, *, at_least: int = 0) -> int:

@@ -25,8 +25,9 @@ from demo.truth import DEMO, MODEL
 from local.emulator import Emulator
 from service.batch.events import Upload, announcement
 from service.batch.results import ResultKeys
-from service.recording import SAMPLE_RATE, decode
+from service.recording import SAMPLE_RATE
 from service.settings import Settings
+from tests.service.media import decode_path
 
 REGION = "eu-west-1"
 # A message whose worker was killed returns after this time; short, so that tests need not wait long.

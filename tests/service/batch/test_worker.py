@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from io import StringIO
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -307,17 +306,17 @@ def test_defect_returns_the_message_and_logs_no_exception_text(log: StringIO) ->
     assert not bench.queue.deleted
 
 
-def test_call_that_another_worker_has_taken_over_is_let_go(log: StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_call_that_another_worker_has_taken_over_is_abandoned(log: StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a heartbeat finds that the receipt has expired, the work stops at its next progress."""
     monkeypatch.setattr(Settings, "heartbeat_seconds", 0)
     bench = Bench(queue=Queue(gone=True))
 
     def hear(progress: Progress) -> None:
-        until(lambda: bool(lines(log, "lost")))
+        until(lambda: bool(lines(log, "lease lost")))
         progress(0.5)
 
     bench.engine = Engine(hear)
-    bench.run_until(lambda: bool(lines(log, "let go")))
+    bench.run_until(lambda: bool(lines(log, "abandoned")))
     assert ResultKeys(UPLOAD).transcript not in bench.transcripts
     assert not bench.queue.deleted
 

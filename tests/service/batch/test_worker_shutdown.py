@@ -77,7 +77,7 @@ def test_worker_told_to_stop_returns_a_long_call(cloud: Cloud, between: Proxy, t
     between.after = end
     with worker(cloud, tmp_path, endpoint=between.url, **slow) as own:
         assert own.process.wait(60) == 0
-        assert "handed back" in own.messages
+        assert "returned" in own.messages
         assert not own.leftovers
     assert len(cloud.sqs.receive_message(QueueUrl=cloud.queue).get("Messages", [])) == 1
     assert not cloud.results("transcripts/")
@@ -118,7 +118,7 @@ def test_worker_works_without_its_agent(cloud: Cloud, tmp_path: Path) -> None:
     upload = cloud.upload("call.wav")
     with worker(cloud, tmp_path, ECS_AGENT_URI="http://127.0.0.1:9/agent") as own:
         drained(cloud, own)
-        assert "no protection" in own.messages
+        assert "protection request failed" in own.messages
     cloud.assert_transcribed_once(upload)
 
 
