@@ -11,7 +11,7 @@ from service.evaluation.comparison import ErrorRate, error_rates
 from service.evaluation.error_rates import TurnErrors
 from service.evaluation.measurement import Machine, MeasuredRecording, real_time_factor
 from service.evaluation.storage import Storage, parse_json
-from service.settings import Settings
+from service.settings import Settings, WrongValue
 
 SCHEMA = 1
 
@@ -62,9 +62,9 @@ class Report:
             LookupError, TypeError or ValueError: this is not such a report.
         """
         if plain["schema"] != SCHEMA:
-            raise ValueError(f"schema: got {plain['schema']!r}, expected {SCHEMA}")
+            raise WrongValue("schema", plain["schema"], str(SCHEMA))
         if not plain["recordings"]:
-            raise ValueError("recordings: got none, expected one or more")
+            raise WrongValue("recordings", "[]", "at least one")
         return cls(
             provenance=Provenance(**_known(Provenance, plain["provenance"])),
             machine=Machine(**_known(Machine, plain["machine"])),
