@@ -34,7 +34,7 @@ class Whisper(Stage):
         batch = Batch(self, environment=environment, network=network, cluster=cluster, models=models)
         monitoring = Monitoring(self, environment=environment, api=api.api, workers=batch.workers)
         people = People(self, environment=environment, cluster_name=cluster.cluster_name)
-        # These find each other by SSM parameters, which say nothing of the order.
+        # The SSM parameters that connect these stacks do not tell CDK their order.
         pulling: list[Stack] = [api, batch]
         if environment.commits or environment.releases or environment.released_by:
             delivery = Delivery(self, environment=environment)

@@ -14,6 +14,6 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Template
 
 @pytest.fixture(params=environments(), ids=lambda environment: environment.name)
 def environment(request: pytest.FixtureRequest) -> Environment:
-    """Each environment in turn: what is promised of one is promised of all."""
+    """Each environment in turn: a promise about one holds for all."""
     value: Environment = request.param
     return value

@@ -1,4 +1,4 @@
-"""What every environment promises, whatever was chosen for it: the matrix and the property tests hold all of them."""
+"""Promises that every environment keeps, whatever its choices; the matrix and the property tests check them all."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -17,8 +17,8 @@ ALGORITHMS = {
 }
 
 
-def every_stack_is_there(environment: Environment, stacks: Stacks) -> None:
-    """The same stacks; one more for weights that are not in the image, and for a gate; pipelines where there are any."""
+def environment_has_its_stacks(environment: Environment, stacks: Stacks) -> None:
+    """The same stacks; Models if the weights are outside the image, Gate and Delivery if there are such pipelines."""
     releases = environment.releases
     wanted = {*STACKS, *(() if environment.weights is Weights.IMAGE else ("Models",))}
     if releases and releases.gate:
@@ -29,7 +29,7 @@ def every_stack_is_there(environment: Environment, stacks: Stacks) -> None:
 
 
 def tasks_leave_as_chosen(environment: Environment, stacks: Stacks) -> None:
-    """One NAT gateway where it was chosen, interface endpoints where they were, public addresses where they were."""
+    """A NAT gateway, interface endpoints or public addresses: only those that were chosen."""
     kinds = Counter(stacks["Network"].kinds())
     endpoints = stacks["Network"].properties("AWS::EC2::VPCEndpoint")
     egress = environment.network.egress
@@ -41,8 +41,8 @@ def tasks_leave_as_chosen(environment: Environment, stacks: Stacks) -> None:
         assert addresses == ("ENABLED" if egress is Egress.PUBLIC else "DISABLED")
 
 
-def callers_are_met_as_chosen(environment: Environment, stacks: Stacks) -> None:
-    """HTTPS of today serves where TLS was chosen, and plain HTTP does not serve beside it; the internet never calls."""
+def listeners_are_as_chosen(environment: Environment, stacks: Stacks) -> None:
+    """With TLS, HTTPS serves with a current policy and plain HTTP only redirects; the load balancer is internal."""
     listeners = {p["Protocol"]: p for p in stacks["Api"].properties(f"{ELB}::Listener")}
     assert stacks["Api"].only(f"{ELB}::LoadBalancer")["Scheme"] == "internal"
     if environment.tls:
@@ -53,7 +53,7 @@ def callers_are_met_as_chosen(environment: Environment, stacks: Stacks) -> None:
 
 
 def nothing_is_let_in_from_everywhere(_: Environment, stacks: Stacks) -> None:
-    """Rules name networks or security groups, never the whole world."""
+    """Ingress rules name networks or security groups, never the whole internet."""
     for template in stacks.values():
         rules = [r for g in template.properties("AWS::EC2::SecurityGroup") for r in g.get("SecurityGroupIngress", [])]
         rules += template.properties("AWS::EC2::SecurityGroupIngress")
@@ -61,7 +61,7 @@ def nothing_is_let_in_from_everywhere(_: Environment, stacks: Stacks) -> None:
 
 
 def requests_are_routed_as_chosen(environment: Environment, stacks: Stacks) -> None:
-    """Every target group follows the chosen algorithm; anomalies are mitigated where the algorithm can."""
+    """Every target group follows the chosen algorithm, with anomaly mitigation if the algorithm has it."""
     groups = stacks["Api"].properties(f"{ELB}::TargetGroup")
     assert len(groups) == (2 if environment.api.strategy is Strategy.BLUE_GREEN else 1)
     for group in groups:
@@ -71,8 +71,8 @@ def requests_are_routed_as_chosen(environment: Environment, stacks: Stacks) -> N
         assert mitigated == (environment.api.routing is Routing.WEIGHTED_RANDOM)
 
 
-def deploys_are_rolled_back(environment: Environment, stacks: Stacks) -> None:
-    """A version that does not become ready goes, in the way that was chosen, and old tasks serve until then."""
+def failed_deployments_are_rolled_back(environment: Environment, stacks: Stacks) -> None:
+    """A version that does not become ready is replaced by the old one, whose tasks serve until then."""
     deployment = stacks["Api"].only("AWS::ECS::Service")["DeploymentConfiguration"]
     assert deployment["MinimumHealthyPercent"] == 100
     assert deployment["Alarms"]["Rollback"]
@@ -80,14 +80,14 @@ def deploys_are_rolled_back(environment: Environment, stacks: Stacks) -> None:
 
 
 def tasks_run_on_the_chosen_processor(environment: Environment, stacks: Stacks) -> None:
-    """Both fleets and the gate, as one image serves them all."""
+    """Both fleets and the gate run one image."""
     for name in {"Api", "Batch", "Gate"} & set(stacks):
         task = stacks[name].only("AWS::ECS::TaskDefinition")
         assert task["RuntimePlatform"]["CpuArchitecture"] == environment.processor
 
 
 def tasks_are_confined(_: Environment, stacks: Stacks) -> None:
-    """Neither root nor a root they can write, no capabilities, and an init process."""
+    """No root user, a read-only root file system, no capabilities, and an init process."""
     for name in {"Api", "Batch", "Gate"} & set(stacks):
         for container in stacks[name].only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]:
             assert container["ReadonlyRootFilesystem"]
@@ -99,7 +99,7 @@ def tasks_are_confined(_: Environment, stacks: Stacks) -> None:
 
 
 def fleets_follow_the_workload(environment: Environment, stacks: Stacks) -> None:
-    """The plan sets how far fleets grow; a deploy does not set how many tasks run."""
+    """The plan sets the limits of the fleets; a deployment does not set the number of running tasks."""
     plan = environment.plan
     target = "AWS::ApplicationAutoScaling::ScalableTarget"
     assert stacks["Api"].only(target)["MaxCapacity"] == plan.api_max_tasks
@@ -120,7 +120,7 @@ def data_is_kept_private(environment: Environment, stacks: Stacks) -> None:
 
 
 def failed_recordings_are_kept_aside(environment: Environment, stacks: Stacks) -> None:
-    """The queue gives up after the chosen attempts, and what it gave up on outlives it."""
+    """A message moves to the dead-letter queue after the chosen attempts, and is kept longer there."""
     queues = stacks["Recordings"].properties("AWS::SQS::Queue")
     (queue,) = [queue for queue in queues if "RedrivePolicy" in queue]
     (dead,) = [queue for queue in queues if "RedrivePolicy" not in queue]
@@ -128,7 +128,7 @@ def failed_recordings_are_kept_aside(environment: Environment, stacks: Stacks) -
     assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
 
 
-def nobody_may_do_everything(_: Environment, stacks: Stacks) -> None:
+def no_role_may_do_everything(_: Environment, stacks: Stacks) -> None:
     """No statement allows every action, of all services or of one."""
     for template in stacks.values():
         for statement in statements(template):
@@ -137,21 +137,21 @@ def nobody_may_do_everything(_: Environment, stacks: Stacks) -> None:
 
 
 def services(stacks: Stacks) -> list[dict[str, Any]]:
-    """The API's and the workers'."""
+    """The services of the API and of the workers."""
     return [stacks[name].only("AWS::ECS::Service") for name in ("Api", "Batch")]
 
 
 PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (
-    every_stack_is_there,
+    environment_has_its_stacks,
     tasks_leave_as_chosen,
-    callers_are_met_as_chosen,
+    listeners_are_as_chosen,
     nothing_is_let_in_from_everywhere,
     requests_are_routed_as_chosen,
-    deploys_are_rolled_back,
+    failed_deployments_are_rolled_back,
     tasks_run_on_the_chosen_processor,
     tasks_are_confined,
     fleets_follow_the_workload,
     data_is_kept_private,
     failed_recordings_are_kept_aside,
-    nobody_may_do_everything,
+    no_role_may_do_everything,
 )

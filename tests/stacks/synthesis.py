@@ -1,4 +1,4 @@
-"""What the stacks tests look at: templates as CloudFormation gets them."""
+"""The templates that the tests of the stacks read, as CloudFormation gets them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ POLICIES = ("AWS::IAM::Policy", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """One stack's template, and where it was written."""
+    """One stack's template, and its file."""
 
     path: Path
     body: Mapping[str, Any]
@@ -27,7 +27,7 @@ class Template:
     def resources(self, kind: str) -> list[dict[str, Any]]:
         """Every resource of a type, such as `AWS::S3::Bucket`, with its policies and metadata.
 
-        Copies: the tests of a run share the templates, and one that takes a value apart must not change them.
+        Copies, because the tests of a run share the templates, and a test may take its values apart.
         """
         return [deepcopy(resource) for resource in self.body["Resources"].values() if resource["Type"] == kind]
 
@@ -70,5 +70,5 @@ def statements(template: Template) -> list[dict[str, Any]]:
 
 
 def listed(value: Any) -> list[Any]:
-    """IAM writes one of something without its list."""
+    """A list in any case: IAM writes a list of one entry as the entry."""
     return value if isinstance(value, list) else [value]

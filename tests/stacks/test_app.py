@@ -1,4 +1,4 @@
-"""The application: which stacks there are, and what it depends on."""
+"""The application: its stacks, and the inputs that it depends on."""
 
 import json
 import re
@@ -32,13 +32,13 @@ def run_app(context: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_environment_has_every_stack(templates: Mapping[str, Template]) -> None:
-    """`cdk ls` shows the same nine stacks for each environment, and the gate where releases come first."""
+    """`cdk ls` shows the same nine stacks for each environment, and the gate in the first environment of releases."""
     everywhere = {f"{name}/{stack}" for name in ("dev", "stage", "prod", "local") for stack in STACKS}
     assert set(templates) == {*everywhere, "stage/Gate"}
 
 
 def test_unknown_environment_ends_in_one_line() -> None:
-    """A person who mistypes reads a sentence, not a traceback."""
+    """After a typo, the reader gets a sentence, not a traceback."""
     result = run_app({"environment": "staging"})
     assert result.returncode == 1
     assert result.stderr == "environment: got 'staging', expected one of dev, stage, prod, local\n"
@@ -59,7 +59,7 @@ def test_same_input_gives_the_same_templates(
 
 
 def test_account_that_is_named_causes_no_lookup(tmp_path: Path) -> None:
-    """An environment with its account synthesizes offline, too: zones are known, so none is looked up or made up."""
+    """An environment with an account synthesizes offline, too: its zones are values, so that none is looked up."""
     (dev,) = select("dev")
     synthesize([replace(dev, account="1" * 12)], tmp_path)
     manifests = [json.loads(path.read_text()) for path in tmp_path.rglob("manifest.json")]
@@ -68,15 +68,15 @@ def test_account_that_is_named_causes_no_lookup(tmp_path: Path) -> None:
 
 
 def test_nothing_invented_is_in_a_template(templates: Mapping[str, Template]) -> None:
-    """No account id, no certificate, no digest, no connection and no address: those come with a deploy."""
+    """No account id, certificate, digest, connection or mail address: a deployment provides them."""
     for name, template in templates.items():
-        # AWS's own account in the region writes the load balancers' logs.
+        # An account of AWS's own in the region writes the load balancers' logs.
         found = INVENTED.search(template.path.read_text().replace(RegionInfo.get("eu-west-1").elbv2_account or "", ""))
         assert not found, (name, found)
 
 
-def test_what_only_the_account_knows_is_documented(templates: Mapping[str, Template]) -> None:
-    """Each SSM parameter that a deploy reads is in the deploy page, under its environment's name."""
+def test_every_parameter_of_the_account_is_documented(templates: Mapping[str, Template]) -> None:
+    """Each SSM parameter that a deployment reads is in docs/deploy.md, under its environment's name."""
     page = (ROOT / "docs" / "deploy.md").read_text()
     defaults = {
         parameter["Default"]
@@ -92,7 +92,7 @@ def test_what_only_the_account_knows_is_documented(templates: Mapping[str, Templ
 
 
 def test_no_physical_names(templates: Mapping[str, Template]) -> None:
-    """CloudFormation names what it makes, so that a replacement never collides with what it replaces."""
+    """CloudFormation names every resource, so that a replacement never collides with the resource it replaces."""
     named = {
         "AWS::S3::Bucket": "BucketName",
         "AWS::SQS::Queue": "QueueName",

@@ -1,4 +1,4 @@
-"""What the pages say is what the code does, and what AWS's command line takes."""
+"""The pages agree with the code, and their commands with the AWS CLI."""
 
 import ast
 import re
@@ -13,14 +13,13 @@ from botocore import xform_name
 from botocore.model import StructureShape
 from botocore.session import get_session
 
-import stacks.environments.environment
+import stacks.environments.values
 from stacks.capacity import Prices, network_per_month
-from stacks.environments import Egress, environments
-from stacks.environments.plans import INTERFACE_ENDPOINTS
+from stacks.environments import INTERFACE_ENDPOINTS, Egress, environments, select
 from tests.stacks.synthesis import ROOT, STACKS
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
-# What the command line adds to AWS's operations: commands, whole families of them, and options.
+# Commands, families of commands and options that the AWS CLI adds to the operations of the API.
 OWN_COMMANDS = {("logs", "tail"), ("ecr", "get-login-password"), ("cloudformation", "deploy")}
 OWN_FAMILIES = {"s3", "configure", "sso"}
 OWN_OPTIONS = {"query", "output", "max-items", "region", "profile"}
@@ -28,7 +27,7 @@ PARTS = ["## What it makes", "## What it costs idle", "## Change it"]
 
 
 def flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every field of a value and of the values in it, by dotted name; the service's settings have their own page."""
+    """Every field of a value, recursively, by dotted name; the service's settings have their own page."""
     if is_dataclass(value) and not isinstance(value, type) and name != "settings":
         for f in fields(value):
             yield from flat(getattr(value, f.name), f"{name}.{f.name}".lstrip("."))
@@ -38,30 +37,30 @@ def flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def rows() -> list[str]:
-    """The table of the page."""
+    """The rows that the table in docs/environments.md must have."""
     columns = [dict(flat(environment)) for environment in environments()]
     found = dict.fromkeys(name for column in columns for name in column)
-    # What some environments have parts of, and others have none of, is described by its parts.
+    # A field that is None in some environments is described by its parts in the others.
     names = [name for name in found if not any(other.startswith(f"{name}.") for other in found)]
     return [f"| `{name}` | {' | '.join(column.get(name, 'none') for column in columns)} |" for name in names]
 
 
 def test_every_value_of_every_environment_is_documented() -> None:
-    """The table and the code say the same."""
+    """The table has a row for every field, with the values of the code."""
     page = (ROOT / "docs" / "environments.md").read_text().partition("## Add one")[0]
     assert [line for line in page.splitlines() if line.startswith("| `")] == rows()
 
 
 def test_example_of_a_new_environment_works() -> None:
-    """The value that the page tells to add is valid beside the others."""
+    """The example is valid together with the existing environments."""
     page = (ROOT / "docs" / "environments.md").read_text()
     example = page.partition("```python\n")[2].partition("```")[0]
-    added = eval(example.rstrip().rstrip(","), vars(stacks.environments.environment))
-    assert stacks.environments.environment.select("sydney", (*environments(), added)) == (added,)
+    added = eval(example.rstrip().rstrip(","), vars(stacks.environments.values))
+    assert select("sydney", (*environments(), added)) == (added,)
 
 
-def test_ways_out_cost_what_the_network_page_says() -> None:
-    """The page's dollars are those of the estimate."""
+def test_network_page_has_the_costs_of_each_egress() -> None:
+    """The dollars on the page are those of the estimate."""
     page = (ROOT / "docs" / "stacks" / "network.md").read_text()
     prices = network_per_month(Prices.read(), endpoints=len(INTERFACE_ENDPOINTS), zones=2)
     for egress in Egress:
@@ -69,7 +68,7 @@ def test_ways_out_cost_what_the_network_page_says() -> None:
 
 
 def test_every_stack_has_a_page() -> None:
-    """What it makes, what it costs idle, how to change it."""
+    """Each page has the three common headings."""
     for stack in (*STACKS, "Gate"):
         page = (ROOT / "docs" / "stacks" / f"{stack.lower()}.md").read_text()
         assert [line for line in page.splitlines() if line.startswith("## What it")] == PARTS[:2]
@@ -77,12 +76,12 @@ def test_every_stack_has_a_page() -> None:
 
 
 def commands(text: str) -> Iterator[tuple[str, str, set[str]]]:
-    """Service, operation and options of each command of AWS's in a page's code."""
+    """Service, operation and options of each AWS CLI command in the code of a page."""
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = chain.from_iterable(re.sub(r"\\\n", " ", block).splitlines() for block in blocks)
     spans = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
     for line in chain(lines, (re.sub(r"\s+", " ", span) for span in spans)):
-        # Quoted, there may be anything; a command in another is one of its own.
+        # Quoted text is ignored; a command inside another command counts separately.
         bare = re.sub(r"'[^']*'", "", line)
         for command in re.split(r"\baws (?=[a-z])", bare)[1:]:
             if found := re.match(r"([a-z0-9-]+) ([a-z0-9-]+)", command):
@@ -91,7 +90,7 @@ def commands(text: str) -> Iterator[tuple[str, str, set[str]]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT / "docs")))
 def test_commands_of_a_page_exist(page: Path) -> None:
-    """Each operation and each of its options is one that AWS has; what a person copies does not end in a usage text."""
+    """AWS has each operation and each of its options, so a copied command does not fail with a usage message."""
     session = get_session()
     for service, operation, options in commands(page.read_text()):
         if (service, operation) in OWN_COMMANDS or service in OWN_FAMILIES:
@@ -105,8 +104,8 @@ def test_commands_of_a_page_exist(page: Path) -> None:
         assert options <= known, (service, operation, options - known)
 
 
-def test_commands_are_found_wherever_they_stand() -> None:
-    """The test above would pass on nothing."""
+def test_commands_are_found_in_code_blocks_pipes_and_sentences() -> None:
+    """The test above would pass if no command were found."""
     text = "```\naws a b --c \\\n    --d 'aws x y'\nxargs aws e f --g \"$(aws h i --j)\"\n```\nSay `aws k l\n--m`."
     assert list(commands(text)) == [
         ("a", "b", {"c", "d"}),
@@ -118,7 +117,7 @@ def test_commands_are_found_wherever_they_stand() -> None:
 
 
 def logged() -> tuple[set[str], set[str]]:
-    """Messages and fields of every line that the service logs."""
+    """Messages and fields of every log line of the service."""
     calls = [
         node
         for path in (ROOT / "service").rglob("*.py")
@@ -130,8 +129,8 @@ def logged() -> tuple[set[str], set[str]]:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name == "runbooks"], ids=lambda page: page.stem)
-def test_runbook_looks_for_lines_that_the_service_writes(page: Path) -> None:
-    """A filter for a field or message that nobody writes finds nothing, and looks like health."""
+def test_runbook_filters_for_lines_that_the_service_logs(page: Path) -> None:
+    """A filter for a wrong field or message finds nothing, which looks like good health."""
     messages, fields = logged()
     filters = re.findall(r"--filter-pattern '([^']*)'", page.read_text())
     assert bool(filters) == ("--filter-pattern" in page.read_text())

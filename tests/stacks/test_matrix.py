@@ -1,4 +1,4 @@
-"""The choices together: every pair of them synthesizes, lints and keeps its promises; all of them by `make matrix`."""
+"""Choices in combination: every pair synthesizes, lints and keeps the promises; `make matrix` tests the full product."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ class Choice:
 
     @property
     def environment(self) -> Environment:
-        """Stage with these choices."""
+        """The stage environment with these choices."""
         (stage,) = select("stage")
         return replace(
             stage,
@@ -41,7 +41,7 @@ class Choice:
         )
 
     def __str__(self) -> str:
-        """Names a test."""
+        """The id of the choice's test."""
         return "-".join(str(getattr(self, field.name)) for field in fields(self))
 
 
@@ -64,19 +64,19 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Choice, Stacks]:
 
 
 def stacks(choice: Choice, folder: Path) -> Stacks:
-    """The stacks that come of a choice."""
+    """The stacks of an environment with this choice."""
     return {name.removeprefix("matrix/"): t for name, t in synthesize([choice.environment], folder).items()}
 
 
 def lint(templates: Iterable[Template]) -> str:
-    """What cfn-lint has to say; nothing where all are clean. Choices share most of their stacks, linted once."""
+    """The findings of cfn-lint; empty if there are none. A template that several choices share is linted once."""
     distinct = {template.path.read_bytes(): str(template.path) for template in templates}
     command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", "eu-west-1", "--", *distinct.values()]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def test_pairwise_choices_are_few_and_hold_every_pair() -> None:
-    """At most a dozen, and each two values of different choices meet in one of them."""
+    """A dozen at most, and every two values of different choices meet in one of them."""
     assert len(PAIRWISE) <= 12
     names = [field.name for field in fields(Choice)]
     met = {pair for c in PAIRWISE for pair in combinations([(name, getattr(c, name)) for name in names], 2)}
@@ -99,7 +99,7 @@ def test_choices_together_lint(matrix: Mapping[Choice, Stacks]) -> None:
 @pytest.mark.verify
 @pytest.mark.timeout(3600)
 def test_all_choices_lint_and_keep_their_promises(tmp_path: Path) -> None:
-    """The full product, where pairs are not trusted."""
+    """The full product, in case three choices interact."""
     templates: list[Template] = []
     for number, choice in enumerate(choices(product(*VALUES))):
         made = stacks(choice, tmp_path / str(number))

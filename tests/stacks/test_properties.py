@@ -1,4 +1,4 @@
-"""Environments at large: a valid one synthesizes and keeps its promises, an invalid one is refused by field and value."""
+"""Any valid environment synthesizes and keeps the promises; any invalid one is refused by field and value."""
 
 import re
 import tempfile
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk.region_info import RegionInfo
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -29,14 +28,14 @@ from stacks.environments import (
     Weights,
     select,
 )
-from stacks.environments.plans import FARGATE_MEMORY_MIB, ZONES
-from stacks.environments.regions import WITHOUT_BUILDS
+from stacks.environments.network import ZONES
+from stacks.environments.regions import regions
+from stacks.environments.tasks import FARGATE_MEMORY_MIB
 from tests.stacks.promises import PROMISES
 from tests.stacks.synthesis import synthesize
 
-REGIONS = sorted({region.name for region in RegionInfo.regions} - WITHOUT_BUILDS)
 NAMES = st.from_regex(r"[a-z][a-z0-9]{1,11}", fullmatch=True).filter(lambda name: name != "local")
-# The same examples on every run: a change that breaks one breaks it for everybody.
+# The same examples on every run, so that a failure can be reproduced.
 STEADY = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -53,7 +52,7 @@ def networks(draw: st.DrawFn) -> NetworkPlan:
 
 @st.composite
 def apis(draw: st.DrawFn) -> ApiPlan:
-    """Ways to serve, slowly started only where the routing allows it."""
+    """API plans, with a slow start only if the routing has one."""
     routing = draw(st.sampled_from(Routing))
     slow = st.just(0) | st.integers(30, 900) if routing is Routing.ROUND_ROBIN else st.just(0)
     return ApiPlan(
@@ -68,13 +67,13 @@ def apis(draw: st.DrawFn) -> ApiPlan:
 
 @st.composite
 def environments(draw: st.DrawFn) -> Environment:
-    """Environments that nothing is wrong with."""
+    """Valid environments."""
     cpu = draw(st.sampled_from([2048, 4096, 8192]))
     days = draw(st.integers(1, 5))
     production = draw(st.booleans())
     return Environment(
         name=draw(NAMES),
-        region=draw(st.sampled_from(REGIONS)),
+        region=draw(st.sampled_from(regions())),
         network=draw(networks()),
         workload=Workload(
             agents=draw(st.integers(1, 50)),
@@ -106,18 +105,18 @@ def environments(draw: st.DrawFn) -> Environment:
 @settings(STEADY, max_examples=100)
 @given(environment=environments())
 def test_any_valid_environment_is_accepted_with_a_plan(environment: Environment) -> None:
-    """Whatever is chosen of what is offered: a fleet that finishes in time, and room for its addresses."""
+    """Every combination of valid values has a fleet that finishes in time, and addresses for its tasks."""
     plan = environment.plan
     assert plan.hours_to_finish <= environment.workload.window_hours
     assert plan.batch_max_tasks + plan.api_max_tasks <= environment.network.task_addresses
     assert select(environment.name, (environment,)) == (environment,)
 
 
-# Without shrinking: an example takes seconds, and names what failed.
+# Without shrinking: an example takes seconds, and its failure names the promise.
 @settings(STEADY, max_examples=3, phases=[Phase.generate])
 @given(environment=environments())
 def test_any_valid_environment_synthesizes_and_keeps_its_promises(environment: Environment) -> None:
-    """What validates can be deployed, in any region: no combination fails later, in a stack."""
+    """No valid combination fails later in a stack, in any region."""
     with tempfile.TemporaryDirectory() as folder:
         templates = synthesize([environment], Path(folder))
         stacks = {name.removeprefix(f"{environment.name}/"): template for name, template in templates.items()}
@@ -127,16 +126,16 @@ def test_any_valid_environment_synthesizes_and_keeps_its_promises(environment: E
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wrong:
-    """Values that a field must not have, and how one gets there."""
+    """Values that a field must not have, and the function that sets one."""
 
     values: st.SearchStrategy[Any]
     put: Callable[[Environment, Any], object]
-    # The environment's name comes before its own fields, once it has one.
+    # Error messages put the environment's name before its own fields, but not before those of its parts.
     prefixed: bool = True
 
 
 def text_but(pattern: str) -> st.SearchStrategy[str]:
-    """Text on one line that a pattern does not match; digits of other scripts are digits to careless patterns."""
+    """Text on one line that a pattern does not match, among it digits of another script, which Unicode patterns match."""
     other = re.compile(pattern, re.ASCII)
     return (st.text(max_size=30) | st.just("\u0661" * 12)).filter(
         lambda text: not other.fullmatch(text) and len(text.splitlines()) < 2
@@ -155,7 +154,7 @@ def own(name: str) -> Callable[[Environment, Any], object]:
 
 WRONG: dict[str, Wrong] = {
     "name": Wrong(values=text_but(r"[a-z][a-z0-9]{1,11}"), put=own("name"), prefixed=False),
-    "region": Wrong(values=text_but("|".join(REGIONS)), put=own("region")),
+    "region": Wrong(values=text_but("|".join(regions())), put=own("region")),
     "account": Wrong(values=text_but(r"\d{12}"), put=own("account")),
     "cost_centre": Wrong(values=text_but(r"[\w .:/=+@-]+"), put=own("cost_centre")),
     "max_receives": Wrong(values=whole_below(1) | st.integers(min_value=1001), put=own("max_receives")),
@@ -220,7 +219,7 @@ WRONG: dict[str, Wrong] = {
 @settings(STEADY, max_examples=25)
 @given(data=st.data())
 def test_any_wrong_value_is_refused_by_its_field_and_value(field: str, data: st.DataObject) -> None:
-    """One line: which field, what it got, what was expected."""
+    """One line names the field, the value and the expectation."""
     (environment,) = select("stage")
     wrong = WRONG[field]
     value = data.draw(wrong.values)

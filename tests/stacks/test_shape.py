@@ -1,4 +1,4 @@
-"""How small the stacks stay, and that nothing but values shapes a template."""
+"""The stacks stay small, and only values shape a template."""
 
 import ast
 from collections.abc import Iterator
@@ -28,10 +28,10 @@ def test_nothing_is_read_from_the_shell(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [*FOLDER.rglob("stack.py")], ids=lambda path: path.parent.name)
 def test_stack_is_wiring(path: Path) -> None:
-    """What a stack is made of is in its constructs; the stack itself fits on a screen and a half."""
+    """A stack's resources are in its constructs; the stack itself fits on a screen and a half."""
     assert len(path.read_text().splitlines()) <= 80
 
 
 def test_app_is_a_table_of_contents() -> None:
-    """The entry point is read at a glance."""
+    """The entry point is readable at a glance."""
     assert len((ROOT / "app.py").read_text().splitlines()) <= 25

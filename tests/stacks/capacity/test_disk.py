@@ -1,10 +1,10 @@
-"""Everything that a task accepts at once fits onto its disk, or the environment is refused."""
+"""Everything that a task accepts at once fits on its disk, or the environment is refused."""
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.recording.decoder import BYTES_PER_SAMPLE, MAX_CHANNELS, SAMPLE_RATE
+from service.recording import BYTES_PER_SAMPLE, MAX_CHANNELS, SAMPLE_RATE
 from service.settings import Settings
 from stacks.capacity import check_lanes, largest_upload
 from stacks.capacity.disk import DECODED_BYTES_PER_SECOND, DISK_BYTES
@@ -21,18 +21,18 @@ PLENTY = st.builds(
 
 
 def decoded(settings: Settings) -> int:
-    """Bytes of the longest recording, in the most channels that the service takes."""
+    """Bytes of the longest recording with the largest number of channels that the service accepts."""
     return settings.max_audio_seconds * SAMPLE_RATE * BYTES_PER_SAMPLE * MAX_CHANNELS
 
 
-def test_decoded_sound_is_as_large_as_the_service_makes_it() -> None:
-    """The stacks do not import the decoder."""
+def test_decoded_audio_has_the_size_that_the_service_makes() -> None:
+    """The stacks do not import the decoder, so a test compares the constants."""
     assert DECODED_BYTES_PER_SECOND == SAMPLE_RATE * BYTES_PER_SAMPLE * MAX_CHANNELS
 
 
 @given(settings=PLENTY)
-def test_worker_is_accepted_where_every_lane_has_room(settings: Settings) -> None:
-    """Each lane may hold the largest recording and its longest sound."""
+def test_worker_is_accepted_if_every_lane_has_room(settings: Settings) -> None:
+    """Each lane may hold the largest upload and the longest decoded audio."""
     # The decoder may write a second more than is accepted.
     needed = settings.lanes * (settings.max_upload_bytes + decoded(settings) + DECODED_BYTES_PER_SECOND)
     if needed <= DISK_BYTES:
@@ -43,8 +43,8 @@ def test_worker_is_accepted_where_every_lane_has_room(settings: Settings) -> Non
 
 
 @given(settings=PLENTY)
-def test_api_takes_no_more_than_it_can_store_for_all(settings: Settings) -> None:
-    """Every place is taken, and every call is as large as is allowed."""
+def test_api_accepts_no_larger_upload_than_it_can_store_in_every_slot(settings: Settings) -> None:
+    """Every slot is taken, by a call of the largest size."""
     try:
         upload = largest_upload(settings)
     except ValueError:
@@ -54,15 +54,15 @@ def test_api_takes_no_more_than_it_can_store_for_all(settings: Settings) -> None
     assert upload <= settings.max_upload_bytes
 
 
-def test_api_without_room_for_its_callers_is_refused() -> None:
-    """One line, that says what to change."""
+def test_api_without_room_for_its_slots_is_refused() -> None:
+    """One line names the settings to change."""
     with pytest.raises(
         ValueError, match=r"^settings\.max_running: got '64', expected fewer, or fewer max_waiting: [^\n]+$"
     ):
         largest_upload(Settings(max_running=64))
 
 
-def test_environments_take_any_call_that_a_telephone_system_records(environment: Environment) -> None:
-    """Both ways in have room for the longest call on two channels in 16 kHz WAV, twice what telephones need."""
+def test_environments_accept_any_call_that_a_telephone_system_records(environment: Environment) -> None:
+    """API and batch accept the longest call as 16 kHz stereo WAV, twice the size that telephones need."""
     for settings in (environment.settings, environment.api_settings):
         assert settings.max_upload_bytes >= settings.max_audio_seconds * 16_000 * 2 * 2

@@ -1,11 +1,11 @@
-"""Prices become a monthly bill and dollars per audio hour."""
+"""The monthly bill, and dollars per audio hour, follow from the prices."""
 
 import runpy
 from dataclasses import replace
 
 import pytest
 
-import stacks.environments.environment
+import stacks.environments.selection
 from stacks.__main__ import report
 from stacks.capacity import Prices, Speed, Task, idle_per_month, network_per_month
 from stacks.environments import Egress, select
@@ -20,48 +20,56 @@ TASK = Task(cpu=4096, memory_mib=8192)
 
 def test_audio_hour_costs_task_price_over_useful_speed() -> None:
     """Four vCPU and eight GB that spend half their life at four times real time do two audio hours an hour."""
-    assert TASK.per_audio_hour(PRICES, speed=SPEED, spot=False) == pytest.approx((4 * 0.04048 + 8 * 0.004445) / 2)
+    assert TASK.per_audio_hour(PRICES, speed=SPEED, on_demand_share=1) == pytest.approx(
+        (4 * 0.04048 + 8 * 0.004445) / 2
+    )
 
 
 def test_spot_discount_leaves_the_public_address_at_full_price() -> None:
-    """Only the task is discounted."""
+    """The discount is on the task only."""
     public = Task(cpu=4096, memory_mib=8192, public=True)
-    assert public.per_hour(PRICES, spot=True) == pytest.approx(TASK.per_hour(PRICES, spot=True) + 0.005)
-    assert TASK.per_hour(PRICES, spot=True) == pytest.approx(0.32 * TASK.per_hour(PRICES, spot=False))
+    assert public.per_hour(PRICES, on_demand_share=0) == pytest.approx(TASK.per_hour(PRICES, on_demand_share=0) + 0.005)
+    assert TASK.per_hour(PRICES, on_demand_share=0) == pytest.approx(0.32 * TASK.per_hour(PRICES, on_demand_share=1))
+
+
+def test_mixed_fleet_costs_the_average_of_its_tasks() -> None:
+    """With a quarter of the tasks on demand, the price is a quarter of the way from Spot to the full one."""
+    spot, mixed, full = (TASK.per_hour(PRICES, on_demand_share=share) for share in (0, 0.25, 1))
+    assert mixed == pytest.approx(0.75 * spot + 0.25 * full)
 
 
 def test_arm_is_cheaper_than_x86() -> None:
-    """The reason to choose it."""
+    """Its price is the reason to choose it."""
     arm = Task(cpu=4096, memory_mib=8192, processor="ARM64")
-    assert arm.per_hour(PRICES, spot=False) < TASK.per_hour(PRICES, spot=False)
+    assert arm.per_hour(PRICES, on_demand_share=1) < TASK.per_hour(PRICES, on_demand_share=1)
 
 
 def test_processor_is_refused_when_it_has_no_price() -> None:
-    """The line names those that have one."""
+    """The line lists the processors that have one."""
     with pytest.raises(ValueError, match=r"^task\.processor: got 'MIPS', expected one of X86_64, ARM64$"):
-        Task(cpu=4096, memory_mib=8192, processor="MIPS").per_hour(PRICES, spot=False)
+        Task(cpu=4096, memory_mib=8192, processor="MIPS").per_hour(PRICES, on_demand_share=1)
 
 
 def test_endpoints_cost_more_than_nat_from_the_third_in_two_zones() -> None:
-    """Endpoints are billed in each zone, so a few of them are dearer than a gateway for everything."""
+    """Endpoints are billed in each zone, so that a few of them cost more than one gateway."""
     two, three = (network_per_month(PRICES, endpoints=n, zones=2) for n in (2, 3))
     assert two["endpoints"] < two["nat"] < three["endpoints"]
 
 
 def test_every_egress_has_a_price() -> None:
-    """An operator chooses from what the environments know."""
+    """The prices cover each choice of an environment."""
     assert set(network_per_month(PRICES, endpoints=4, zones=2)) == set(Egress)
 
 
 def test_idle_environment_pays_for_network_load_balancer_and_tasks() -> None:
-    """Without a task, what is left is the load balancer and the network."""
+    """Without a task, the load balancer and the network remain."""
     empty, two = (sum(idle_per_month(PRICES, network=10, task=TASK, tasks=n).values()) for n in (0, 2))
     assert empty == pytest.approx(10 + 730 * 0.0225)
-    assert two - empty == pytest.approx(730 * 2 * TASK.per_hour(PRICES, spot=False))
+    assert two - empty == pytest.approx(730 * 2 * TASK.per_hour(PRICES, on_demand_share=1))
 
 
 def test_report_has_every_environment_and_says_where_numbers_come_from() -> None:
-    """The printed estimate is complete, dated, and does not pass an assumption off as a measurement."""
+    """The printed estimate is complete and dated, and calls an assumed speed assumed."""
     text = report()
     for environment in select(None):
         fleets, parts, choice = (line for line in text.splitlines() if line.startswith(f"{environment.name} "))
@@ -75,8 +83,8 @@ def test_report_has_every_environment_and_says_where_numbers_come_from() -> None
 
 
 def test_value_that_does_not_fit_ends_the_report_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has just edited an environment reads a sentence, not a traceback."""
-    monkeypatch.setattr(stacks.environments.environment, "environments", lambda: (replace(DEV, recording_days=0),))
+    """After a wrong edit of an environment, the reader gets a sentence, not a traceback."""
+    monkeypatch.setattr(stacks.environments.selection, "environments", lambda: (replace(DEV, recording_days=0),))
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(ROOT / "stacks" / "__main__.py"), run_name="__main__")
     assert end.value.code == "dev.recording_days: got '0', expected a whole number, 1 or more"

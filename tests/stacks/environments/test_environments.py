@@ -1,4 +1,4 @@
-"""Environments: valid values, or one line that says what is wrong."""
+"""Environments: valid values, or one line that names the wrong one."""
 
 import math
 from collections.abc import Callable
@@ -26,12 +26,12 @@ from stacks.environments import (
 
 DEV, STAGE, PROD, LOCAL = environments()
 SPEED = Speed(audio_seconds_per_second=1, cpu=2048, source="a benchmark", measured=True)
-# Certificates of CloudFront are in this region, and load balancers elsewhere cannot use them.
+# Certificates of CloudFront are in this region; load balancers elsewhere cannot use them.
 CERTIFICATE = f"arn:aws:acm:us-east-1:{'1' * 12}:certificate/0f0f"
 
 
 def test_every_environment_but_the_emulators_is_selected_by_default() -> None:
-    """Without a name, everything that is deployed to AWS."""
+    """Without a name, all environments that are deployed to AWS."""
     assert [environment.name for environment in select(None)] == ["dev", "stage", "prod"]
 
 
@@ -41,25 +41,25 @@ def test_environment_is_selected_by_name(name: str) -> None:
     assert [environment.name for environment in select(name)] == [name]
 
 
-def test_image_is_taken_from_where_it_is_built_or_was_tried() -> None:
-    """One way from dev to prod; an environment that builds takes none."""
+def test_image_comes_from_the_environment_that_built_or_tested_it() -> None:
+    """An image goes from dev through stage to prod; an environment that builds takes none."""
     assert [environment.images_from for environment in environments()] == ["", "dev", "stage", ""]
 
 
 def test_model_beside_the_image_may_differ_along_a_release() -> None:
-    """Only weights that are in the image bind an environment to them."""
+    """Weights outside the image may be another model than the builder's."""
     settings = replace(PROD.settings, model="medium")
     assert select("prod", (DEV, STAGE, replace(PROD, weights=Weights.S3, settings=settings)))
 
 
 def test_new_environment_is_one_more_value() -> None:
-    """Another customer or region needs no code: a value with its own name and addresses."""
+    """Another customer or region needs no code, only a value with its own name and addresses."""
     sydney = replace(PROD, name="sydney", region="ap-southeast-2", network=NetworkPlan(cidr="10.65.0.0/20"))
     assert select("sydney", (*environments(), sydney)) == (sydney,)
 
 
-def test_name_unknown_lists_the_valid_ones() -> None:
-    """A typo is answered with the choice."""
+def test_unknown_name_lists_the_valid_ones() -> None:
+    """A typo is answered with the list of environments."""
     with pytest.raises(InvalidEnvironment) as refusal:
         select("staging")
     assert str(refusal.value) == "environment: got 'staging', expected one of dev, stage, prod, local"
@@ -75,14 +75,14 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         lambda: replace(DEV, account="1234"),
         "dev.account: got '1234', expected 12 digits, or None for the account deployed to",
     ),
-    (lambda: replace(PROD, tls=False), "prod.tls: got 'False', expected True where production is True"),
+    (lambda: replace(PROD, tls=False), "prod.tls: got 'False', expected True when production is True"),
     (
         lambda: replace(DEV, max_receives=-1),
         "dev.max_receives: got '-1', expected a whole number, from 1 to 1000",
     ),
     (lambda: replace(DEV, max_receives=1001), "dev.max_receives: got '1001', expected a whole number, from 1 to 1000"),
     (lambda: replace(DEV, recording_days=1.5), "dev.recording_days: got '1.5', expected a whole number, 1 or more"),  # type: ignore[arg-type]
-    # The text of a choice is none: `"ARM64"` is as wrong as `"MIPS"`, which somebody who edits a value may not know.
+    # A choice is a member of its enumeration: the text `"ARM64"` is refused as `"MIPS"` is.
     (
         lambda: replace(DEV, processor="ARM64"),  # type: ignore[arg-type]
         "dev.processor: got 'ARM64', expected one of Processor.X86_64, Processor.ARM64",
@@ -117,16 +117,16 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: replace(PROD, api=replace(PROD.api, keys=False)),
-        "prod.api.keys: got 'False', expected True where production is True",
+        "prod.api.keys: got 'False', expected True when production is True",
     ),
-    (lambda: replace(PROD, ecs_exec=True), "prod.ecs_exec: got 'True', expected False where production is True"),
+    (lambda: replace(PROD, ecs_exec=True), "prod.ecs_exec: got 'True', expected False when production is True"),
     (
         lambda: replace(PROD, api=ApiPlan(certificate_arn=CERTIFICATE)),
         f"prod.api.certificate_arn: got '{CERTIFICATE}', expected a certificate of eu-west-1, where the load balancer is",
     ),
     (
         lambda: replace(DEV, api=ApiPlan(certificate_arn=CERTIFICATE)),
-        f"dev.api.certificate_arn: got '{CERTIFICATE}', expected none where tls is False",
+        f"dev.api.certificate_arn: got '{CERTIFICATE}', expected none when tls is False",
     ),
     (
         lambda: replace(DEV, processor=Processor.ARM64, speed=SPEED),
@@ -135,11 +135,11 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (lambda: replace(DEV, spot_vcpus=-64), "dev.limits.spot_vcpus: got '-64', expected a number above 0"),
     (
         lambda: replace(PROD, workload=replace(PROD.workload, window_hours=2)),
-        "prod.workload.window_hours: got 2, too short for any fleet",
+        "prod.workload.window_hours: got '2', expected a longer window: no fleet can finish ",
     ),
     (
         lambda: replace(PROD, spot_vcpus=16),
-        "prod.limits.spot_vcpus: got 16, expected ",
+        "prod.limits.spot_vcpus: got '16', expected ",
     ),
     (
         lambda: replace(DEV, speed=replace(SPEED, cpu=4096)),
@@ -191,6 +191,10 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: NetworkPlan(cidr="10.0.0.0/20", clients=("0.0.0.0/0",)),
         "network.clients: got '0.0.0.0/0', expected addresses apart from network.cidr 10.0.0.0/20",
+    ),
+    (
+        lambda: NetworkPlan(cidr="10.1.0.0/20", client_groups=("office",)),
+        "network.client_groups: got 'office', expected security groups such as sg- and 17 hex digits",
     ),
     (
         lambda: select(None, (DEV, replace(STAGE, network=replace(STAGE.network, cidr="10.64.8.0/21")))),
@@ -262,25 +266,25 @@ def test_setting_that_does_not_fit_is_refused() -> None:
 
 
 def test_environments_cannot_be_changed() -> None:
-    """A value is what its definition says, wherever it is used."""
+    """An environment has the same values everywhere."""
     with pytest.raises(AttributeError):
         DEV.name = "prod"  # type: ignore[misc]
     assert not hasattr(DEV, "__dict__")
 
 
 def test_workload_decides_how_far_the_fleet_grows() -> None:
-    """Twice the agents, at least twice the fleet; nobody types its limit."""
+    """Twice the agents, at least twice the fleet: its limit is derived."""
     twice = replace(PROD, workload=replace(PROD.workload, agents=2 * PROD.workload.agents), spot_vcpus=4096)
     assert twice.plan.batch_max_tasks >= 2 * PROD.plan.batch_max_tasks
 
 
 def test_parameters_are_named_after_the_environment() -> None:
-    """What only an account knows is found under one documented prefix."""
+    """All parameters of an environment share one documented prefix."""
     assert PROD.parameter("certificate-arn") == "/whisper/prod/certificate-arn"
 
 
 def test_environment_needs_keywords() -> None:
-    """Every value stands beside its name."""
+    """Every value is given by its name."""
     with pytest.raises(TypeError):
         Environment("dev", "eu-west-1")  # type: ignore[call-arg]
     with pytest.raises(TypeError):
@@ -288,5 +292,5 @@ def test_environment_needs_keywords() -> None:
 
 
 def test_egress_is_typed() -> None:
-    """Three ways out, and no fourth."""
+    """There are three ways out."""
     assert [str(egress) for egress in Egress] == ["public-egress", "nat", "endpoints"]

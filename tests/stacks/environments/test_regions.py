@@ -1,4 +1,4 @@
-"""What is said of regions is what CloudFormation says."""
+"""The lists of regions agree with CloudFormation's schemas."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,12 +23,12 @@ def without(kind: str) -> set[str]:
     [("AWS::Budgets::Budget", WITHOUT_BUDGETS), ("AWS::CodeBuild::Project", WITHOUT_BUILDS)],
 )
 def test_list_of_regions_is_neither_short_nor_long(kind: str, listed: frozenset[str]) -> None:
-    """An entry that AWS has made superfluous fails as one that is missing does."""
+    """A missing entry fails, and so does one that AWS has made superfluous."""
     assert without(kind) == listed
 
 
 def test_region_without_budgets_has_everything_else(tmp_path: Path) -> None:
-    """A team in Stockholm deploys as one in Ireland does, without the mail about its costs."""
+    """A team in Stockholm deploys the same stacks as one in Ireland, but for the budget."""
     (dev,) = select("dev")
     monitoring = {
         region: synthesize([replace(dev, region=region)], tmp_path / region)["dev/Monitoring"]
@@ -39,7 +39,7 @@ def test_region_without_budgets_has_everything_else(tmp_path: Path) -> None:
 
 
 def test_region_without_builds_is_refused() -> None:
-    """Before anything is synthesized: no pipeline could deliver there."""
+    """It is refused before anything is synthesized: no pipeline could deliver there."""
     (dev,) = select("dev")
     with pytest.raises(InvalidEnvironment, match=r"dev\.region: got 'ca-west-1', expected one of af-south-1, "):
         replace(dev, region="ca-west-1")

@@ -1,4 +1,4 @@
-"""The parts of an environment: what an API may choose, and what it may not."""
+"""The plan of an API: valid choices, and its office hours."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,7 +6,7 @@ from datetime import time
 
 import pytest
 
-from stacks.environments import ApiPlan, InvalidEnvironment, NetworkPlan, OfficeHours, Routing
+from stacks.environments import ApiPlan, InvalidEnvironment, OfficeHours, Routing
 
 HOURS = OfficeHours(time_zone="Europe/Paris", start=time(7, 30), end=time(19))
 
@@ -43,16 +43,12 @@ REFUSALS: list[tuple[Callable[[], object], str]] = [
         lambda: replace(HOURS, end=time(7, 30)),
         "api.hours.end: got '07:30:00', expected later than 07:30:00, the start, on the same day",
     ),
-    (
-        lambda: NetworkPlan(cidr="10.1.0.0/20", client_groups=("office",)),
-        "network.client_groups: got 'office', expected security groups such as sg- and 17 hex digits",
-    ),
 ]
 
 
 @pytest.mark.parametrize(("make", "message"), REFUSALS)
-def test_choice_that_cannot_be_is_refused_in_one_line(make: Callable[[], object], message: str) -> None:
-    """The line names the field, the value and what was expected."""
+def test_invalid_choice_is_refused_in_one_line(make: Callable[[], object], message: str) -> None:
+    """The line names the field, the value and the expectation."""
     with pytest.raises(InvalidEnvironment, match=r"^[^\n]+$") as refusal:
         make()
     assert str(refusal.value).startswith(message)
@@ -63,7 +59,7 @@ def test_office_hours_are_a_share_of_the_week() -> None:
     assert HOURS.share == pytest.approx(5 * 11.5 / 168)
 
 
-def test_office_hours_save_what_does_not_run() -> None:
-    """The estimate counts tasks that run, not tasks that could."""
+def test_tasks_outside_office_hours_cost_nothing() -> None:
+    """The estimate counts only the hours in which tasks run."""
     assert ApiPlan(min_tasks=2).average_tasks == 2
     assert ApiPlan(min_tasks=2, hours=HOURS).average_tasks == pytest.approx(2 * HOURS.share)
