@@ -1,4 +1,4 @@
-"""`python -m tests.policy` runs every pack over every environment and prints one table of what they found."""
+"""`python -m tests.policy` runs every pack on every environment and prints a table of the findings."""
 
 import sys
 import tempfile
@@ -11,7 +11,7 @@ from tests.policy.verdict import judge
 
 
 def main() -> int:
-    """Print the table and what is wrong; 1 where something is."""
+    """Print the table and the errors; return 1 if there is an error."""
     if not CHECKOV.exists():
         sys.exit(f"{CHECKOV} is missing; `make policy` installs it")
     with tempfile.TemporaryDirectory() as folder:
@@ -23,7 +23,7 @@ def main() -> int:
         *(f"exception no longer needed: {line}" for line in verdict.unneeded),
         *(f"acknowledgement no longer needed: {line}" for line in examination.acknowledged.unneeded),
     ]
-    print("\n".join(wrong) if wrong else "Nothing unexpected, no exception that is not needed.")
+    print("\n".join(wrong) if wrong else "No unexpected finding, and every exception is needed.")
     return bool(wrong)
 
 

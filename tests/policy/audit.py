@@ -1,7 +1,7 @@
-"""`make audit`: what is known against the locked packages, asked by pip-audit.
+"""`make audit`: known vulnerabilities in the locked packages, reported by pip-audit.
 
-pip-audit passes a package that its source of data does not answer for. So it is first asked for a release that is known
-to be vulnerable: whoever knows nothing of that one could not be asked, which is no pass.
+pip-audit skips a package if its vulnerability service has no data about it. It is therefore first run on a release with a
+known vulnerability: if it does not report that one, the audit is incomplete, which counts as failure.
 """
 
 import json
@@ -26,15 +26,15 @@ Answer = Mapping[str, Any]
 Ask = Callable[[Path], Answer]
 
 
-class NotAsked(Exception):
-    """Nothing is known, because nobody could be asked; says why in one line."""
+class AuditIncomplete(Exception):
+    """The vulnerability service did not answer for every package; the message is the reason, in one line."""
 
 
 def ask(requirements: Path) -> Answer:
-    """pip-audit's answer for the packages that a file pins; installs nothing.
+    """The report of pip-audit on the packages that a file pins, which it does not install.
 
     Raises:
-        NotAsked: it gave none.
+        AuditIncomplete: pip-audit wrote no report.
     """
     program = Path(sys.executable).with_name("pip-audit")
     options = ["--disable-pip", "--no-deps", "--progress-spinner=off", "--format=json", f"--requirement={requirements}"]
@@ -42,41 +42,41 @@ def ask(requirements: Path) -> Answer:
     try:
         answer: Answer = json.loads(done.stdout)
     except ValueError:
-        raise NotAsked((done.stderr.strip().splitlines() or ["pip-audit said nothing"])[-1]) from None
+        raise AuditIncomplete((done.stderr.strip().splitlines() or ["pip-audit wrote nothing"])[-1]) from None
     return answer
 
 
 def known(answer: Answer) -> list[str]:
-    """A line for each vulnerability in an answer.
+    """A line for each vulnerability in a report.
 
     Raises:
-        NotAsked: a package was passed over.
+        AuditIncomplete: pip-audit skipped a package.
     """
     for package in answer["dependencies"]:
         if "skip_reason" in package:
-            raise NotAsked(package["skip_reason"])
+            raise AuditIncomplete(package["skip_reason"])
     return [
-        f"{package['name']} {package['version']}: {found['id']}, mended in {', '.join(found['fix_versions']) or 'none yet'}"
+        f"{package['name']} {package['version']}: {found['id']}, fixed in {', '.join(found['fix_versions']) or 'none yet'}"
         for package in answer["dependencies"]
         for found in package["vulns"]
     ]
 
 
-def _expect_something(known: Sequence[str]) -> None:
+def _expect_vulnerabilities(known: Sequence[str]) -> None:
     if not known:
-        raise NotAsked(f"nothing is known against {CONTROL}, which is known to be vulnerable")
+        raise AuditIncomplete(f"got no vulnerability of {CONTROL}, which has known ones")
 
 
 def main(locks: Sequence[str] = LOCKS, *, ask: Ask = ask) -> int:
-    """Print what is known; 0 for nothing, 1 for something, 2 where it could not be asked."""
+    """Print the vulnerabilities; return 0 if there are none, 1 if there are any, 2 if the audit is incomplete."""
     try:
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as control:
             control.write(CONTROL + "\n")
             control.flush()
-            _expect_something(known(ask(Path(control.name))))
+            _expect_vulnerabilities(known(ask(Path(control.name))))
         found = {lock: known(ask(ROOT / lock)) for lock in locks}
-    except NotAsked as reason:
-        print(f"audit: not asked, which is no pass: {reason}", file=sys.stderr)
+    except AuditIncomplete as reason:
+        print(f"audit: incomplete, which counts as failure: {reason}", file=sys.stderr)
         return 2
     for lock, lines in found.items():
         print(f"{lock}: {len(lines)} known")

@@ -1,6 +1,6 @@
-"""What NIST 800-53 R5, HIPAA Security, PCI DSS and checkov find and the project keeps, by control, with reasons.
+"""Accepted findings of NIST 800-53 R5, HIPAA Security, PCI DSS and checkov, by control, with reasons.
 
-Findings of AwsSolutions are not accepted here: their acknowledgements stand beside the resources.
+Findings of AwsSolutions are acknowledged in the constructs instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ from tests.policy.verdict import EVERYWHERE, Accepted
 
 CONTROLS = (Pack.NIST, Pack.HIPAA, Pack.PCI)
 PLAIN_HTTP = ("dev", "local")
-PLAIN = "plain HTTP within the network is what these environments say; production cannot"
-# Where a pipeline stands, and where releases come first.
+PLAIN = "these environments choose plain HTTP within their network; production cannot"
+# Environments with a pipeline, and those with a gate.
 PIPELINES, GATE = ("dev", "stage", "local"), ("stage",)
 LOGS = ("Api/Task/Logs", "Batch/Task/Logs", "Network/Private/Flows")
 BUCKETS = (
@@ -22,18 +22,18 @@ BUCKETS = (
 )
 BALANCER = "Api/Balancer/LoadBalancer"
 OWN_KEYS = (
-    "encrypted with keys of AWS; a key of one's own costs by the month and by the request, and is the customer's choice"
+    "encrypted with AWS-managed keys; customer-managed keys cost per month and request, and are the customer's choice"
 )
 CUSTOM = ("Network/Custom::VpcRestrictDefaultSGCustomResourceProvider/Handler",)
-GOLDEN = "releases and the people who tend the golden recordings read it, nobody else"
-ARTIFACTS = "it holds the source of a run for a week, which the pipeline alone reads"
-ONE_ROLE = "a policy that belongs to one role lives and goes with it; nobody else can attach it"
-SOURCE = "the source comes from the pipeline; a project has no address and no password"
-CUSTOM_REASON = "the library's function runs once for each deploy, and the deploy reports its failure"
+GOLDEN = "only releases and the maintainers of the golden recordings read it"
+ARTIFACTS = "it contains the source of runs for a week, which only the pipeline reads"
+ONE_ROLE = "an inline policy has the life cycle of its role, and cannot be attached to another"
+SOURCE = "the pipeline provides the source; projects contain neither repository URL nor credentials"
+CUSTOM_REASON = "the library's function runs once per deployment, which reports its failure"
 
 
 def kept(packs: Sequence[Pack], reason: str, *, resources: Sequence[str], pipelines: str, gate: str) -> list[Accepted]:
-    """What is accepted of the same kind everywhere, of the pipelines where there are any, and of the gate."""
+    """The same exception for resources of all environments, of the pipelines, and of the gate."""
     places = ((resources, EVERYWHERE), ((pipelines,), PIPELINES), ((gate,), GATE))
     return [
         Accepted(packs=tuple(packs), resources=tuple(names), environments=environments, reason=reason)
@@ -42,12 +42,12 @@ def kept(packs: Sequence[Pack], reason: str, *, resources: Sequence[str], pipeli
 
 
 def logs(packs: Sequence[Pack]) -> list[Accepted]:
-    """Every log group."""
+    """Exceptions for every log group."""
     return kept(packs, OWN_KEYS, resources=LOGS, pipelines="Delivery/*/Logs", gate="Gate/Measure/Logs")
 
 
 def buckets(packs: Sequence[Pack], reason: str) -> list[Accepted]:
-    """Every bucket."""
+    """Exceptions for every bucket."""
     return kept(packs, reason, resources=BUCKETS, pipelines="Delivery/*/Artifacts", gate="Gate/Gate/Bucket")
 
 
@@ -63,7 +63,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=(Pack.CHECKOV,),
             resources=("Recordings/Store/Queue", "Recordings/Store/DeadLetters"),
-            reason="the queues are encrypted by SQS itself, which the check does not know of",
+            reason="SQS encrypts the queues with its own keys, which the check does not recognize",
         )
     ],
     # Transport
@@ -86,7 +86,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
             packs=CONTROLS,
             resources=(f"{BALANCER}/Redirect80To443",),
             environments=("stage", "prod"),
-            reason="this listener only redirects to the one that has the certificate",
+            reason="this listener only redirects to the listener with the certificate",
         ),
     ],
     "CKV_AWS_2": [
@@ -110,21 +110,21 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=(Pack.NIST, Pack.PCI),
             resources=(BALANCER,),
-            reason="the load balancer is internal: listed networks with a key reach it, the internet does not",
+            reason="the load balancer is internal: only listed networks reach it, and callers need a key",
         )
     ],
     "VPCNoUnrestrictedRouteToIGW": [
         Accepted(
             packs=CONTROLS,
             resources=("Network/Private/Vpc/OuterSubnet?/DefaultRoute",),
-            reason="the way out of the NAT gateway or of public tasks; `endpoints` has none, no security group lets in",
+            reason="the route of the NAT gateway or of public tasks; security groups allow no connection from the internet",
         )
     ],
     "VPCSubnetAutoAssignPublicIpDisabled": [
         Accepted(
             packs=CONTROLS,
             resources=("Network/Private/Vpc/OuterSubnet?/Subnet",),
-            reason="the outer subnets hold the NAT gateway, or tasks that are public by choice and let nobody in",
+            reason="the outer subnets contain the NAT gateway, or tasks with public addresses and no ingress rule",
         )
     ],
     "ELBDeletionProtectionEnabled": [
@@ -132,7 +132,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
             packs=(Pack.NIST, Pack.HIPAA),
             resources=(BALANCER,),
             environments=("dev", "stage", "local"),
-            reason="what is tried out is deleted with its stack; production is protected",
+            reason="test environments are deleted with their stacks; production is protected",
         )
     ],
     # Data
@@ -140,7 +140,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=CONTROLS,
             resources=("Api/Balancer/AccessLogs",),
-            reason="it holds access logs itself; a log of logs would have no end",
+            reason="it contains access logs itself; logging access to logs would never end",
         ),
         Accepted(packs=CONTROLS, resources=("Delivery/*/Artifacts",), environments=PIPELINES, reason=ARTIFACTS),
         Accepted(packs=CONTROLS, resources=("Gate/Gate/Bucket",), environments=GATE, reason=GOLDEN),
@@ -149,13 +149,13 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=(Pack.CHECKOV,),
             resources=("Api/Balancer/AccessLogs", "Recordings/Store/AccessLogs"),
-            reason="they hold access logs themselves; a log of logs would have no end",
+            reason="they contain access logs themselves; logging access to logs would never end",
         ),
         Accepted(packs=(Pack.CHECKOV,), resources=("Delivery/*/Artifacts",), environments=PIPELINES, reason=ARTIFACTS),
         Accepted(packs=(Pack.CHECKOV,), resources=("Gate/Gate/Bucket",), environments=GATE, reason=GOLDEN),
     ],
     "S3BucketReplicationEnabled": buckets(
-        CONTROLS, "calls stay in the region their law keeps them in; S3 holds each in three zones, versioned"
+        CONTROLS, "the law may bind calls to their region; S3 stores each object in three zones, versioned"
     ),
     # People, secrets and programs
     "IAMNoInlinePolicy": [
@@ -170,7 +170,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=(Pack.NIST, Pack.HIPAA),
             resources=("Api/Api/Keys",),
-            reason="callers hold the keys, too: only people who tell them can change one",
+            reason="callers have the keys too, so rotation needs a person who hands them the new one",
         )
     ],
     "CodeBuildProjectSourceRepoUrl": [
@@ -180,14 +180,14 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=(Pack.NIST, Pack.HIPAA),
             resources=("Api/Api/Rollback",),
-            reason="a deployment in progress reads it, and rolls itself back; people are told by the Errors alarm",
+            reason="deployments read it to roll back; the Errors alarm notifies people",
         )
     ],
     "CKV_AWS_51": [
         Accepted(
             packs=(Pack.CHECKOV,),
             resources=("Registry/Images",),
-            reason="tags are immutable but for the build cache's, a mode that the check does not know of",
+            reason="tags except that of the build cache are immutable, a mode that the check does not recognize",
         )
     ],
     "CKV_AWS_115": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, reason=CUSTOM_REASON)],

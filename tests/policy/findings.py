@@ -1,4 +1,4 @@
-"""What the policy packs and checkov find in the stacks."""
+"""Findings of the policy packs and checkov in the stacks."""
 
 import json
 import os
@@ -17,9 +17,9 @@ from stacks.environments import Environment
 from stacks.stage import Whisper
 
 ROOT = Path(__file__).parent.parent.parent
-# checkov pins versions that the project's own tools have outgrown, so it lives in an environment of its own.
+# checkov pins older versions of packages that the project uses, so it has its own virtual environment.
 CHECKOV = ROOT / "build" / "policy-venv" / "bin" / "checkov"
-# Accepted findings would fail a synth and print themselves, too: the written report is read instead.
+# Findings, even accepted ones, would fail the synth and be printed; the written report is read instead.
 QUIET = {"@aws-cdk/core:failSynthOnValidationErrors": False}
 ACKNOWLEDGED = Validations.ACKNOWLEDGED_RULES_METADATA_KEY
 
@@ -44,12 +44,12 @@ PLUGINS: Mapping[Pack, Callable[[App], IPolicyValidationPlugin]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A resource that a control disagrees with.
+    """A resource that violates a control.
 
     Attributes:
-        control: without its pack, such as `S3BucketLoggingEnabled`: packs share them.
+        control: name without the pack, such as `S3BucketLoggingEnabled`, because packs share controls.
         resource: path of its construct within the environment, such as `Recordings/Store/Recordings`.
-        acknowledged: stands beside the resource in the stacks, with a reason.
+        acknowledged: accepted with a reason in the stacks.
     """
 
     pack: Pack
@@ -61,28 +61,28 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """What the stacks accept of AwsSolutions, wherever it stands, and where that was needed."""
+    """Acknowledgements of AwsSolutions in the stacks, and those that a finding needed, as rule and path."""
 
     everything: frozenset[tuple[str, str]]
     needed: frozenset[tuple[str, str]]
 
     @property
     def unneeded(self) -> list[str]:
-        """Acknowledgements that no environment needs: what they excuse is mended, or never was."""
+        """Acknowledgements without a finding in any environment."""
         return sorted(f"{control} at {resource}" for control, resource in self.everything - self.needed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """Findings of some packs in some environments, and the acknowledgements beside the resources."""
+    """Findings of some packs in some environments, and the acknowledgements of AwsSolutions in the stacks."""
 
     findings: tuple[Finding, ...]
     acknowledged: Acknowledged
 
 
 def examine(environments: Iterable[Environment], packs: Collection[Pack], outdir: Path) -> Examination:
-    """Synthesize environments, and collect what the packs report."""
-    # Paths in the templates tell which construct a logical id is.
+    """Synthesize environments, and collect the findings of the packs."""
+    # The templates need the construct paths, to map logical ids to constructs.
     context = json.loads((ROOT / "cdk.json").read_text())["context"] | QUIET | {"aws:cdk:enable-path-metadata": True}
     app = App(context=context, outdir=str(outdir))
     for environment in environments:
@@ -91,7 +91,7 @@ def examine(environments: Iterable[Environment], packs: Collection[Pack], outdir
 
 
 def report(app: App, packs: Collection[Pack], outdir: Path) -> Examination:
-    """What the packs report of an application that is written to `outdir`."""
+    """The findings of the packs on an application that is synthesized to `outdir`."""
     Validations.of(app).add_plugins(*(PLUGINS[pack](app) for pack in packs if pack in PLUGINS))
     app.synth()
     findings: list[Finding] = []
@@ -128,7 +128,7 @@ def _reported(pack: Pack, violation: Mapping[str, Any], *, acknowledged: bool = 
 
 
 def _acknowledgements(outdir: Path) -> Iterator[tuple[str, str]]:
-    """Every rule that the stacks acknowledge, and the path at which."""
+    """Every rule that the stacks acknowledge, with the path of the construct."""
     for path in outdir.rglob("*.metadata.json"):
         for construct, entries in json.loads(path.read_text()).items():
             for entry in entries:
@@ -138,13 +138,13 @@ def _acknowledgements(outdir: Path) -> Iterator[tuple[str, str]]:
 
 
 def _masked(rule: str) -> str:
-    """A rule without the names of the environment's stacks, so that environments compare."""
+    """A rule without the names of the environment's stacks, so that environments can be compared."""
     head, separator, tail = rule.partition('"StackName":"whisper-')
     return f"{head}{separator}{_masked(tail.partition('-')[2])}" if separator else rule
 
 
 def _checkov(outdir: Path) -> Iterator[Finding]:
-    """What checkov disagrees with in the templates. It asks nobody and reports to nobody."""
+    """Checks that fail in checkov, which runs without network access."""
     command = [str(CHECKOV), "--directory", str(outdir), "--framework", "cloudformation"]
     options = ["--skip-download", "--output", "json", "--quiet", "--compact", "--soft-fail"]
     environ = {"PATH": os.environ["PATH"], "HOME": str(outdir)}

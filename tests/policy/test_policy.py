@@ -1,4 +1,4 @@
-"""The policy gate: AwsSolutions on every change; that a gate which finds nothing would have found something."""
+"""The policy gate: AwsSolutions on every change, and tests that the gate detects findings."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.policy.verdict import Accepted, judge
 
 @pytest.fixture(scope="module")
 def examination(tmp_path_factory: pytest.TempPathFactory) -> Examination:
-    """Every environment as AwsSolutions sees it, and what none of them chooses."""
+    """The findings of AwsSolutions on every environment, and on choices that none of them makes."""
     (stage,) = select("stage")
     others = [
         replace(stage, name=str(weights), weights=weights, api=replace(stage.api, strategy=Strategy.BLUE_GREEN))
@@ -27,18 +27,18 @@ def examination(tmp_path_factory: pytest.TempPathFactory) -> Examination:
 
 
 def test_stacks_have_no_finding_that_is_not_acknowledged(examination: Examination) -> None:
-    """What AwsSolutions finds is mended, or acknowledged beside the resource with a reason."""
+    """Every finding is fixed, or acknowledged with a reason in the construct."""
     assert examination.findings
     assert [finding for finding in examination.findings if not finding.acknowledged] == []
 
 
-def test_stacks_acknowledge_nothing_that_is_not_found(examination: Examination) -> None:
-    """An acknowledgement goes when what it excuses is mended."""
+def test_every_acknowledgement_is_needed(examination: Examination) -> None:
+    """An acknowledgement is removed when its finding is fixed."""
     assert examination.acknowledged.unneeded == []
 
 
 def test_exceptions_have_reasons_and_leave_aws_solutions_alone() -> None:
-    """The table holds the other packs; each entry says why in a sentence."""
+    """The table contains the other packs only, and each entry has a reason."""
     for entries in EXCEPTIONS.values():
         for entry in entries:
             assert entry.packs
@@ -47,7 +47,7 @@ def test_exceptions_have_reasons_and_leave_aws_solutions_alone() -> None:
 
 
 FOUND = Finding(pack=Pack.NIST, environment="dev", control="S3Logging", resource="Recordings/Store")
-ENTRY = Accepted(packs=(Pack.NIST,), resources=("Recordings/*",), environments=("dev",), reason="it is kept for a test")
+ENTRY = Accepted(packs=(Pack.NIST,), resources=("Recordings/*",), environments=("dev",), reason="needed for a test")
 
 
 def test_finding_without_exception_is_unexpected() -> None:
@@ -67,40 +67,40 @@ def test_finding_without_exception_is_unexpected() -> None:
     ids=["pack", "environment", "control", "resource"],
 )
 def test_exception_excuses_only_what_it_names(other: Finding) -> None:
-    """Another pack, environment, control or resource is a finding of its own."""
+    """A finding of another pack, environment, control or resource is not excepted."""
     assert judge([FOUND, other], {"S3Logging": [ENTRY]}).unexpected == (other,)
 
 
 def test_exception_without_finding_is_unneeded() -> None:
-    """An exception goes when what it excuses is mended, in each place that it names."""
+    """An exception needs a finding in each environment that it names."""
     twice = Accepted(packs=(Pack.NIST,), resources=("Recordings/*",), environments=("dev", "prod"), reason="a test")
     assert judge([FOUND], {"S3Logging": [twice]}).unneeded == ("S3Logging NIST.800.53.R5 Recordings/* prod",)
     assert judge([FOUND], {"S3Logging": [ENTRY]}).unneeded == ()
 
 
 def test_table_counts_findings_of_each_pack_and_environment() -> None:
-    """Found, excepted, unexpected: one row for each pack."""
+    """The table has one row for each pack: found, excepted, unexpected."""
     other = Finding(pack=Pack.NIST, environment="dev", control="S3Encryption", resource="Recordings/Store")
     *_, row = judge([FOUND, other], {"S3Logging": [ENTRY]}).table([Pack.NIST], ["dev"]).splitlines()
     assert row.split() == ["NIST.800.53.R5", "2", "1", "1"]
 
 
 def test_acknowledgement_excuses_its_own_finding_only(tmp_path: Path) -> None:
-    """One bucket's acknowledged finding is reported as such; its neighbour's is not excused by it."""
+    """The acknowledged finding of one bucket does not excuse the same finding of another."""
     app = App(outdir=str(tmp_path), context=QUIET)
     stack = Stack(Stage(app, "dev"), "Data")
     acknowledge(s3.Bucket(stack, "Known", enforce_ssl=True), rule="S1", reason="a test of the gate")
-    acknowledge(s3.Bucket(stack, "Mended", enforce_ssl=True), rule="S2", reason="nothing finds this")
+    acknowledge(s3.Bucket(stack, "Fixed", enforce_ssl=True), rule="S2", reason="nothing finds this")
     found = report(app, [Pack.AWS_SOLUTIONS], tmp_path)
     assert {finding.resource: finding.acknowledged for finding in found.findings} == {
         "Data/Known": True,
-        "Data/Mended": False,
+        "Data/Fixed": False,
     }
-    assert found.acknowledged.unneeded == ["AwsSolutions::AwsSolutions-S2 at Data/Mended"]
+    assert found.acknowledged.unneeded == ["AwsSolutions::AwsSolutions-S2 at Data/Fixed"]
 
 
 def test_wildcards_are_acknowledged_across_stacks(tmp_path: Path) -> None:
-    """A wildcard under another stack's bucket is accepted by the bucket, however the template refers to it."""
+    """A wildcard below another stack's bucket is accepted by the bucket, with any kind of reference."""
     app = App(outdir=str(tmp_path), context=QUIET | {"@aws-cdk/core:defaultCrossStackReferences": "weak"})
     environment = Stage(app, "dev")
     bucket = s3.Bucket(Stack(environment, "Data", stack_name="whisper-dev-Data"), "Bucket", enforce_ssl=True)

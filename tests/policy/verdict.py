@@ -1,8 +1,9 @@
-"""Findings held against the exceptions: what is unexpected, and what is no longer needed."""
+"""Compares findings with exceptions: unexpected findings, and exceptions that are no longer needed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import product
 
 from tests.policy.findings import Finding, Pack
 
@@ -14,10 +15,10 @@ class Accepted:
     """Resources on which a control's finding is accepted.
 
     Attributes:
-        packs: that report it.
-        resources: paths of constructs within an environment; `*` stands for any part.
-        environments: in which it is found.
-        reason: why it stays.
+        packs: packs that report the finding.
+        resources: paths of constructs within an environment; `*` matches any text.
+        environments: environments that have the finding.
+        reason: why the finding is accepted.
     """
 
     packs: tuple[Pack, ...]
@@ -28,14 +29,14 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Every finding with whether it was expected, and the exceptions that nothing needs."""
+    """Findings with and without an exception, and exceptions without a finding."""
 
     excepted: tuple[Finding, ...]
     unexpected: tuple[Finding, ...]
     unneeded: tuple[str, ...]
 
     def table(self, packs: Sequence[Pack], environments: Sequence[str]) -> str:
-        """Packs in rows, environments in columns: findings, of them excepted, of them unexpected."""
+        """Counts of findings, excepted and unexpected ones, by pack (rows) and environment (columns)."""
         header = ("", *environments)
         rows = [header, ("", *("found excepted unexpected" for _ in environments))]
         for pack in packs:
@@ -51,26 +52,26 @@ class Verdict:
 
 
 def judge(findings: Iterable[Finding], accepted: Mapping[str, Sequence[Accepted]]) -> Verdict:
-    """Each finding needs an acknowledgement or an exception; each exception needs a finding in every place it names."""
+    """Match findings and exceptions: an exception needs a finding for every pack, resource and environment in it."""
     needed: set[tuple[str, Pack, str, str]] = set()
     excepted: list[Finding] = []
     unexpected: list[Finding] = []
     for finding in findings:
-        places = [
+        matches = [
             (finding.control, pack, pattern, environment)
             for entry in accepted.get(finding.control, ())
-            for pack, pattern, environment in _places(entry)
+            for pack, pattern, environment in _scopes(entry)
             if (pack, environment) == (finding.pack, finding.environment) and fnmatchcase(finding.resource, pattern)
         ]
-        needed.update(places)
-        (excepted if finding.acknowledged or places else unexpected).append(finding)
-    named = {(control, *place) for control, entries in accepted.items() for e in entries for place in _places(e)}
+        needed.update(matches)
+        (excepted if finding.acknowledged or matches else unexpected).append(finding)
+    named = {(control, *scope) for control, entries in accepted.items() for e in entries for scope in _scopes(e)}
     return Verdict(
         excepted=tuple(excepted),
         unexpected=tuple(unexpected),
-        unneeded=tuple(" ".join(place) for place in sorted(named - needed)),
+        unneeded=tuple(" ".join(scope) for scope in sorted(named - needed)),
     )
 
 
-def _places(entry: Accepted) -> list[tuple[Pack, str, str]]:
-    return [(p, resource, where) for p in entry.packs for resource in entry.resources for where in entry.environments]
+def _scopes(entry: Accepted) -> list[tuple[Pack, str, str]]:
+    return list(product(entry.packs, entry.resources, entry.environments))

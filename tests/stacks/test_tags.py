@@ -1,4 +1,4 @@
-"""Everything that can be tagged says what it belongs to and who pays."""
+"""Every resource that supports tags has those of the environment."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from stacks.environments import Environment
 from tests.stacks.synthesis import Template
 
-# The library's own function that closes the default security group: it passes no tags on, and costs nothing.
+# The library's function that closes the default security group: the library does not tag it, and it costs nothing.
 UNTAGGED = {
     "CustomVpcRestrictDefaultSGCustomResourceProviderRole",
     "CustomVpcRestrictDefaultSGCustomResourceProviderHandler",
@@ -17,7 +17,7 @@ UNTAGGED = {
 
 
 def tag_property(kind: str) -> str | None:
-    """The property that holds a resource type's tags, as CloudFormation's schema says; None where it has none."""
+    """The property for the tags of a resource type, from CloudFormation's schema; None if it has no tags."""
     if kind.startswith("Custom::"):
         return None
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-1", kind).schema
@@ -27,12 +27,12 @@ def tag_property(kind: str) -> str | None:
 
 
 def tags(value: Any) -> dict[str, str]:
-    """Tags of a resource, in either of the forms that CloudFormation has."""
+    """Tags of a resource, from either of CloudFormation's two forms."""
     return value if isinstance(value, dict) else {tag["Key"]: tag["Value"] for tag in value or ()}
 
 
 def test_everything_taggable_is_tagged(templates: Mapping[str, Template], environment: Environment) -> None:
-    """Application, environment and cost centre are on every resource, so that the bill can be split by them."""
+    """Application, environment and cost centre are on every resource, so that costs can be split by them."""
     wanted = {"application": "whisper", "environment": environment.name, "cost-centre": environment.cost_centre}
     untagged, tagged = set(), 0
     for name, template in templates.items():
@@ -47,12 +47,12 @@ def test_everything_taggable_is_tagged(templates: Mapping[str, Template], enviro
 
 
 @pytest.mark.parametrize("kind", ["AWS::S3::Bucket", "AWS::SSM::Parameter", "AWS::ECS::Service"])
-def test_schema_knows_what_can_be_tagged(kind: str) -> None:
-    """The test above would pass on nothing, were the schema without its word on tags."""
+def test_schema_names_the_tag_property(kind: str) -> None:
+    """The test above would check nothing if the schemas did not describe tags."""
     assert tag_property(kind) == "Tags"
 
 
-def test_tasks_inherit_their_services_tags(templates: Mapping[str, Template], environment: Environment) -> None:
-    """Tasks are what costs: each carries the tags of its service."""
+def test_tasks_inherit_the_tags_of_their_service(templates: Mapping[str, Template], environment: Environment) -> None:
+    """Tasks cause most of the costs, and tags are not propagated by default."""
     for stack in ("Api", "Batch"):
         assert templates[f"{environment.name}/{stack}"].only("AWS::ECS::Service")["PropagateTags"] == "SERVICE"

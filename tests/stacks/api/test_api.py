@@ -1,4 +1,4 @@
-"""What the API stack promises."""
+"""Promises of the API stack."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +10,7 @@ from service.contract import READY_PATH
 from service.http.health import TIMEOUT_SECONDS
 from service.settings import Settings
 from stacks.environments import Environment, select
+from tests.stacks.api.resources import attributes, targets
 from tests.stacks.synthesis import Template, synthesize
 
 
@@ -19,20 +20,13 @@ def template(templates: Mapping[str, Template], environment: Environment) -> Tem
     return templates[f"{environment.name}/Api"]
 
 
-def attributes(properties: dict[str, object], name: str) -> dict[str, str]:
-    """The attributes of a load balancer or target group by key."""
-    pairs = properties[name]
-    assert isinstance(pairs, list)
-    return {pair["Key"]: pair["Value"] for pair in pairs}
-
-
 def test_load_balancer_is_internal(template: Template) -> None:
     """The internet cannot reach the API."""
     assert template.only("AWS::ElasticLoadBalancingV2::LoadBalancer")["Scheme"] == "internal"
 
 
 def test_nothing_is_let_in_from_everywhere(template: Template) -> None:
-    """Rules name the network, the clients or another security group, never the whole world."""
+    """Rules name the network, clients or another security group, never all addresses."""
     groups = template.properties("AWS::EC2::SecurityGroup")
     rules = [rule for group in groups for rule in group.get("SecurityGroupIngress", [])]
     rules += template.properties("AWS::EC2::SecurityGroupIngress")
@@ -40,8 +34,8 @@ def test_nothing_is_let_in_from_everywhere(template: Template) -> None:
     assert not [rule for rule in rules if rule.get("CidrIp") == "0.0.0.0/0" or "CidrIpv6" in rule]
 
 
-def test_callers_reach_every_listener_and_nobody_else_does(template: Template, environment: Environment) -> None:
-    """The environment's own network and the clients that it lists, on the port that is served and on the redirect."""
+def test_listed_clients_reach_every_listener_and_no_other_does(template: Template, environment: Environment) -> None:
+    """Rules admit the environment's network and its clients, on the ports of the listener and of the redirect."""
     ports = {443, 80} if environment.tls else {80}
     balancer, _ = sorted(
         template.properties("AWS::EC2::SecurityGroup"), key=lambda g: "Firewall" in g["GroupDescription"]
@@ -50,8 +44,8 @@ def test_callers_reach_every_listener_and_nobody_else_does(template: Template, e
     assert rules == {(environment.network.cidr, port, port) for port in ports}
 
 
-def test_tls_is_used_where_the_environment_says_so(template: Template, environment: Environment) -> None:
-    """Prod and stage speak TLS of today with the account's certificate, and send plain HTTP there."""
+def test_tls_is_used_if_the_environment_asks_for_it(template: Template, environment: Environment) -> None:
+    """Prod and stage use a current TLS policy and the account's certificate, and redirect plain HTTP."""
     listeners = {
         listener["Port"]: listener for listener in template.properties("AWS::ElasticLoadBalancingV2::Listener")
     }
@@ -70,7 +64,7 @@ def test_tls_is_used_where_the_environment_says_so(template: Template, environme
 
 
 def test_every_request_is_logged_in_a_private_bucket(template: Template, environment: Environment) -> None:
-    """Who called and what was answered is kept, encrypted by the only kind of key that load balancers can use."""
+    """Access logs are encrypted with S3-managed keys, the only kind that load balancers support."""
     balancer = attributes(template.only("AWS::ElasticLoadBalancingV2::LoadBalancer"), "LoadBalancerAttributes")
     assert balancer["access_logs.s3.enabled"] == "true"
     bucket = template.only("AWS::S3::Bucket")
@@ -81,7 +75,7 @@ def test_every_request_is_logged_in_a_private_bucket(template: Template, environ
 
 
 def test_production_alone_keeps_its_load_balancer_and_its_keys(template: Template, environment: Environment) -> None:
-    """Callers know the name of the one and hold the other: neither goes with a slip of the hand."""
+    """Callers depend on both, so an accidental deletion of the stack must not delete them."""
     balancer = attributes(template.only("AWS::ElasticLoadBalancingV2::LoadBalancer"), "LoadBalancerAttributes")
     (secret,) = template.resources("AWS::SecretsManager::Secret")
     assert balancer["deletion_protection.enabled"] == ("true" if environment.production else "false")
@@ -89,7 +83,7 @@ def test_production_alone_keeps_its_load_balancer_and_its_keys(template: Templat
 
 
 def test_connections_outlast_requests(template: Template, environment: Environment) -> None:
-    """The load balancer waits longer than the longest request, and a leaving task finishes what it has."""
+    """The load balancer waits longer than the longest request, and a stopping task can finish its calls."""
     settings = environment.api_settings
     balancer = attributes(template.only("AWS::ElasticLoadBalancingV2::LoadBalancer"), "LoadBalancerAttributes")
     group = attributes(template.only("AWS::ElasticLoadBalancingV2::TargetGroup"), "TargetGroupAttributes")
@@ -98,7 +92,7 @@ def test_connections_outlast_requests(template: Template, environment: Environme
 
 
 def test_requests_go_to_ready_tasks(template: Template, environment: Environment) -> None:
-    """A task gets requests once its model is loaded, on the port that the service binds; a short silence is no failure."""
+    """A task gets requests once its model is loaded; it is replaced only after a minute of failed checks."""
     group = template.only("AWS::ElasticLoadBalancingV2::TargetGroup")
     assert group["HealthCheckPath"] == READY_PATH
     assert group["HealthCheckIntervalSeconds"] * group["UnhealthyThresholdCount"] >= 60
@@ -106,14 +100,14 @@ def test_requests_go_to_ready_tasks(template: Template, environment: Environment
 
 
 def test_invalid_headers_are_dropped(template: Template) -> None:
-    """What is not HTTP is not passed on."""
+    """The load balancer does not forward headers that are not valid HTTP."""
     balancer = template.only("AWS::ElasticLoadBalancingV2::LoadBalancer")
     dropped = attributes(balancer, "LoadBalancerAttributes")["routing.http.drop_invalid_header_fields.enabled"]
     assert dropped == "true"
 
 
-def test_failed_deploy_is_rolled_back(template: Template) -> None:
-    """An image that does not become ready, or that answers with errors, gives way; the old tasks serve meanwhile."""
+def test_failed_deployment_is_rolled_back(template: Template) -> None:
+    """It fails if tasks do not become ready or answer with errors; old tasks serve until then."""
     deployment = template.only("AWS::ECS::Service")["DeploymentConfiguration"]
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (100, 200)
@@ -122,43 +116,36 @@ def test_failed_deploy_is_rolled_back(template: Template) -> None:
     alarm = template.body["Resources"][name["Ref"]]["Properties"]
     metrics = {query["MetricStat"]["Metric"]["MetricName"] for query in alarm["Metrics"] if "MetricStat" in query}
     assert metrics == {"HTTPCode_Target_5XX_Count", "RequestCount"}
-    # A fifth of the requests, in two of three minutes.
+    # One fifth of the requests, in two of three minutes.
     assert (alarm["Threshold"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (0.2, 2, 3)
 
 
 def test_rolling_is_the_default(template: Template) -> None:
-    """Blue/green is a choice that no environment makes yet."""
+    """No environment chooses blue/green yet."""
     assert template.only("AWS::ECS::Service")["DeploymentConfiguration"]["Strategy"] == "ROLLING"
     assert len(template.resources("AWS::ElasticLoadBalancingV2::TargetGroup")) == 1
 
 
 def test_requests_are_never_served_by_spot(template: Template) -> None:
-    """A caller who waits for an answer does not lose it to an interruption."""
+    """A Spot interruption would cost callers their responses."""
     strategy = template.only("AWS::ECS::Service")["CapacityProviderStrategy"]
     assert [item["CapacityProvider"] for item in strategy] == ["FARGATE"]
 
 
-def test_deploy_never_overwrites_the_number_of_tasks(template: Template) -> None:
-    """Scaling alone decides how many tasks run."""
+def test_deployment_does_not_set_the_number_of_tasks(template: Template) -> None:
+    """Only scaling decides how many tasks run."""
     assert "DesiredCount" not in template.only("AWS::ECS::Service")
 
 
 def test_fleet_limits_come_from_the_workload(template: Template, environment: Environment) -> None:
-    """Nobody types how far the API may grow."""
+    """The plan sets how far the API may grow."""
     target = template.only("AWS::ApplicationAutoScaling::ScalableTarget")
     plan = environment.plan
     assert (target["MinCapacity"], target["MaxCapacity"]) == (plan.api_min_tasks, plan.api_max_tasks)
 
 
-def targets(template: Template) -> list[tuple[str, float]]:
-    """Metric and target of each scaling policy."""
-    policies = template.properties("AWS::ApplicationAutoScaling::ScalingPolicy")
-    tracked = [policy["TargetTrackingScalingPolicyConfiguration"] for policy in policies]
-    return sorted((t["PredefinedMetricSpecification"]["PredefinedMetricType"], t["TargetValue"]) for t in tracked)
-
-
 def test_scaling_follows_requests_and_cpu_with_one_headroom(template: Template, environment: Environment) -> None:
-    """One policy for each metric, so that none undoes what the other does, and both keep the same share free."""
+    """One policy for each metric, so that policies do not conflict; both leave the same headroom."""
     (requests, per_minute), (cpu, percent) = targets(template)
     assert (requests, cpu) == ("ALBRequestCountPerTarget", "ECSServiceAverageCPUUtilization")
     assert per_minute == pytest.approx(environment.plan.api_requests_per_task_per_minute, rel=0.01)
@@ -167,7 +154,7 @@ def test_scaling_follows_requests_and_cpu_with_one_headroom(template: Template, 
 
 
 def test_workload_of_longer_calls_lowers_the_requests_per_task(tmp_path: Path) -> None:
-    """Calls twice as long, half as many a minute for each task."""
+    """If calls take twice as long, a task handles half as many per minute."""
     (dev,) = select("dev")
     workload = replace(dev.workload, talk_minutes_per_call=2 * dev.workload.talk_minutes_per_call)
     longer = synthesize([replace(dev, workload=workload)], tmp_path)["dev/Api"]
@@ -176,7 +163,7 @@ def test_workload_of_longer_calls_lowers_the_requests_per_task(tmp_path: Path) -
 
 
 def test_nothing_runs_outside_office_hours(template: Template, environment: Environment) -> None:
-    """Where an environment has office hours, tasks come and go with them, in its own time zone."""
+    """Tasks start and stop with the office hours of an environment that has any, in its time zone."""
     actions = template.only("AWS::ApplicationAutoScaling::ScalableTarget").get("ScheduledActions", [])
     limits = {action["Schedule"]: (action["Timezone"], *action["ScalableTargetAction"].values()) for action in actions}
     if environment.name == "dev":
@@ -188,8 +175,8 @@ def test_nothing_runs_outside_office_hours(template: Template, environment: Envi
         assert limits == {}
 
 
-def test_callers_show_a_key_that_only_the_vault_holds(template: Template) -> None:
-    """The secret is made with a key that nobody typed, and only its reference is in the task."""
+def test_api_key_is_in_secrets_manager_only(template: Template) -> None:
+    """Secrets Manager generates the first key, and the task definition contains only a reference to it."""
     (name,) = [n for n, r in template.body["Resources"].items() if r["Type"] == "AWS::SecretsManager::Secret"]
     secret = template.only("AWS::SecretsManager::Secret")
     assert secret["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 40}
@@ -197,13 +184,13 @@ def test_callers_show_a_key_that_only_the_vault_holds(template: Template) -> Non
     assert container["Secrets"] == [{"Name": "WHISPER_API_KEYS", "ValueFrom": {"Ref": name}}]
 
 
-def test_generated_key_is_one_that_the_service_takes() -> None:
-    """Forty letters and digits, as Secrets Manager draws them."""
+def test_service_accepts_a_generated_key() -> None:
+    """Secrets Manager generates forty letters and digits."""
     assert Settings(api_keys="aB3" * 13 + "x").accepted_keys == ("aB3" * 13 + "x",)
 
 
-def test_container_that_does_not_answer_is_replaced(template: Template) -> None:
-    """ECS asks with the image's own program, and gives the model time to load."""
+def test_container_that_does_not_respond_is_replaced(template: Template) -> None:
+    """ECS runs the service's own health check, and gives the model time to load."""
     (container,) = template.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     check = container["HealthCheck"]
     assert check["Command"] == ["CMD", "python", "-m", "service", "health"]
@@ -211,8 +198,8 @@ def test_container_that_does_not_answer_is_replaced(template: Template) -> None:
     assert check["Timeout"] > TIMEOUT_SECONDS
 
 
-def test_api_accepts_only_what_it_can_answer_in_time(environment: Environment) -> None:
-    """A recording that would outlast the connection is refused at once; it belongs in the bucket."""
+def test_api_limits_recordings_to_those_it_can_transcribe_in_time(environment: Environment) -> None:
+    """A recording that takes longer than the deadline is refused at once; it belongs in the bucket."""
     settings = environment.api_settings
     seconds = settings.max_audio_seconds / environment.plan.speed.audio_seconds_per_second
     assert seconds <= settings.job_deadline_seconds < settings.idle_timeout_seconds

@@ -1,4 +1,4 @@
-"""What the API stack promises of the choices that no environment makes by default."""
+"""Promises of the API stack for choices that no environment makes by default."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from stacks.environments import ApiPlan, CommitPlan, NetworkPlan, Processor, Routing, Strategy, select
-from tests.stacks.api.test_api import attributes, targets
+from tests.stacks.api.resources import attributes, targets
 from tests.stacks.synthesis import Template, synthesize
 
 CERTIFICATE = f"arn:aws:acm:eu-west-1:{'1' * 12}:certificate/0f0f"
@@ -37,7 +37,7 @@ CHOICES = (
 
 @pytest.fixture(scope="module")
 def chosen(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Template]:
-    """Templates of two environments that choose what the others do not."""
+    """Templates of two environments with these choices."""
     return synthesize(CHOICES, tmp_path_factory.mktemp("choices"))
 
 
@@ -54,13 +54,13 @@ def dev(chosen: Mapping[str, Template]) -> Template:
 
 
 def groups(template: Template) -> list[dict[str, str]]:
-    """Attributes of every target group."""
+    """Attributes of each target group."""
     found = template.properties("AWS::ElasticLoadBalancingV2::TargetGroup")
     return [attributes(properties, "TargetGroupAttributes") for properties in found]
 
 
 def test_clients_of_the_environment_are_let_in(prod: Template) -> None:
-    """An office network and a security group that an environment lists may call the API; nobody else may."""
+    """The networks and security groups that an environment lists may call the API; no other client may."""
     (balancer,) = [group for group in prod.properties("AWS::EC2::SecurityGroup") if "SecurityGroupIngress" in group]
     rules = balancer["SecurityGroupIngress"] + [
         rule for rule in prod.properties("AWS::EC2::SecurityGroupIngress") if rule.get("SourceSecurityGroupId") == GROUP
@@ -69,8 +69,8 @@ def test_clients_of_the_environment_are_let_in(prod: Template) -> None:
     assert callers == {(who, port) for who in ("10.64.32.0/20", "192.168.0.0/16", GROUP) for port in (80, 443)}
 
 
-def test_subdomain_is_an_alias_in_the_zone_that_the_account_knows(prod: Template) -> None:
-    """The zone is a parameter; the name follows the load balancer wherever AWS moves it."""
+def test_subdomain_is_an_alias_in_the_zone_of_the_account(prod: Template) -> None:
+    """The zone is a parameter, and the record is an alias of the load balancer."""
     record = prod.only("AWS::Route53::RecordSet")
     assert record["HostedZoneId"]["Ref"] in prod.body["Parameters"]
     assert record["Name"]["Fn::Join"][1][0] == "speech."
@@ -78,21 +78,21 @@ def test_subdomain_is_an_alias_in_the_zone_that_the_account_knows(prod: Template
     assert prod.body["Outputs"]["Url"]["Value"]["Fn::Join"][1][0] == "https://speech."
 
 
-def test_weighted_random_avoids_a_task_that_fails(prod: Template) -> None:
-    """Anomaly mitigation is the reason to choose it."""
+def test_weighted_random_mitigates_anomalies(prod: Template) -> None:
+    """It sends fewer requests to a task that fails, which is the reason to choose it."""
     for group in groups(prod):
         assert group["load_balancing.algorithm.type"] == "weighted_random"
         assert group["load_balancing.algorithm.anomaly_mitigation"] == "on"
 
 
-def test_slow_start_comes_with_the_algorithm_that_has_it(dev: Template) -> None:
-    """A new task warms up for as long as the environment says."""
+def test_slow_start_is_set_with_round_robin(dev: Template) -> None:
+    """A new task gets its full share of requests after the time that the environment sets."""
     (group,) = groups(dev)
     assert (group["load_balancing.algorithm.type"], group["slow_start.duration_seconds"]) == ("round_robin", "60")
 
 
 def test_blue_green_moves_requests_between_two_groups_and_can_go_back(prod: Template) -> None:
-    """ECS shifts one rule's weights, old tasks stay while the new ones prove themselves, errors bring them back."""
+    """ECS changes the weights of one rule; old tasks stay for the bake time, and errors roll back to them."""
     service = prod.only("AWS::ECS::Service")
     deployment = service["DeploymentConfiguration"]
     assert (deployment["Strategy"], deployment["BakeTimeInMinutes"]) == ("BLUE_GREEN", 15)
@@ -106,12 +106,12 @@ def test_blue_green_moves_requests_between_two_groups_and_can_go_back(prod: Temp
 
 
 def test_blue_green_scales_on_cpu_alone(prod: Template) -> None:
-    """A count of one group's requests would fall to nothing when a deploy moves them to the other."""
+    """The request count of one group would drop to zero when a deployment moves requests to the other."""
     assert [metric for metric, _ in targets(prod)] == ["ECSServiceAverageCPUUtilization"]
 
 
 def test_blue_green_counts_unready_tasks_in_both_groups(chosen: Mapping[str, Template]) -> None:
-    """Whichever of the two serves, the alarm sees its tasks."""
+    """The alarm sees the tasks of either group."""
     alarms = [
         alarm
         for alarm in chosen["prod/Monitoring"].properties("AWS::CloudWatch::Alarm")
@@ -127,8 +127,8 @@ def test_blue_green_counts_unready_tasks_in_both_groups(chosen: Mapping[str, Tem
     assert len({str(group) for group in counted}) == 2
 
 
-def test_processor_is_that_of_every_task_and_of_the_build(chosen: Mapping[str, Template]) -> None:
-    """An image for one processor does not start on the other."""
+def test_tasks_and_build_use_the_chosen_processor(chosen: Mapping[str, Template]) -> None:
+    """An image built for one processor does not start on the other."""
     for stack in ("Api", "Batch"):
         platform = chosen[f"prod/{stack}"].only("AWS::ECS::TaskDefinition")["RuntimePlatform"]
         assert platform["CpuArchitecture"] == "ARM64"
@@ -137,8 +137,8 @@ def test_processor_is_that_of_every_task_and_of_the_build(chosen: Mapping[str, T
     assert [build["Type"] for build in builds] == ["ARM_CONTAINER"]
 
 
-def test_certificate_that_is_typed_needs_no_parameter(dev: Template) -> None:
-    """An operator who knows the certificate at synth may say so."""
+def test_certificate_in_the_environment_needs_no_parameter(dev: Template) -> None:
+    """An operator may give the certificate's ARN at synth."""
     (https,) = [
         listener
         for listener in dev.properties("AWS::ElasticLoadBalancingV2::Listener")
@@ -149,14 +149,14 @@ def test_certificate_that_is_typed_needs_no_parameter(dev: Template) -> None:
 
 
 def test_api_without_keys_has_no_secret(dev: Template) -> None:
-    """Whoever the network lets in may call."""
+    """Every client that the network admits may call it."""
     assert not dev.resources("AWS::SecretsManager::Secret")
     (container,) = dev.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     assert "Secrets" not in container
 
 
-def test_shells_need_a_root_that_can_be_written(dev: Template) -> None:
-    """ECS Exec is off unless an environment says otherwise; its agent does not run on a read-only root."""
+def test_ecs_exec_needs_a_writable_root(dev: Template) -> None:
+    """The agent of ECS Exec does not run on a read-only root file system."""
     assert dev.only("AWS::ECS::Service")["EnableExecuteCommand"] is True
     (container,) = dev.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     assert container["ReadonlyRootFilesystem"] is False

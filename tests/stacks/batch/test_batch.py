@@ -1,4 +1,4 @@
-"""What the batch stack promises."""
+"""Promises of the Batch stack."""
 
 import json
 import math
@@ -22,14 +22,14 @@ def template(templates: Mapping[str, Template], environment: Environment) -> Tem
 
 
 def policy(template: Template, kind: str, name: str) -> dict[str, Any]:
-    """The configuration of one scaling policy, found by its name's end."""
+    """The scaling policy of a type whose name contains `name`."""
     policies = template.properties("AWS::ApplicationAutoScaling::ScalingPolicy")
     (found,) = [p for p in policies if p["PolicyType"] == kind and name in p["PolicyName"]]
     return found
 
 
 def alarm(template: Template, name: str) -> dict[str, Any]:
-    """The alarm that sets the fleet off; found by its expression's label."""
+    """The scaling alarm whose expression has this label."""
     (found,) = [
         properties
         for properties in template.properties("AWS::CloudWatch::Alarm")
@@ -39,13 +39,13 @@ def alarm(template: Template, name: str) -> dict[str, Any]:
 
 
 def expression(properties: dict[str, Any]) -> str:
-    """The arithmetic of an alarm."""
+    """The metric math of an alarm."""
     (text,) = [query["Expression"] for query in properties["Metrics"] if "Expression" in query]
     return str(text)
 
 
 def evaluate(formula: str, minute: Mapping[str, float]) -> float | None:
-    """CloudWatch's arithmetic for one minute; None where a metric without a filling is missing."""
+    """CloudWatch's metric math for one minute; None if a metric without a FILL is missing."""
     names = {
         name: minute.get(name, math.nan) for name in ("waiting", "working", "arrivals", "tasks") if name in formula
     }
@@ -58,13 +58,13 @@ def evaluate(formula: str, minute: Mapping[str, float]) -> float | None:
 
 
 def test_workers_run_on_spot(template: Template) -> None:
-    """Recordings can wait out an interruption, so that they need not pay for none."""
+    """Recordings can wait for another worker after an interruption."""
     strategy = template.only("AWS::ECS::Service")["CapacityProviderStrategy"]
     assert [entry["CapacityProvider"] for entry in strategy] == ["FARGATE_SPOT"]
 
 
-def test_first_workers_run_on_demand_where_the_environment_says_so(tmp_path: Path) -> None:
-    """AWS does not replace Spot by on demand when Spot has none: the base goes on, and the rest stays cheap."""
+def test_first_workers_run_on_demand_if_the_environment_asks_for_it(tmp_path: Path) -> None:
+    """ECS does not fall back from Spot to on demand, so the base continues when Spot has no capacity."""
     (prod,) = select("prod")
     relief = replace(prod, on_demand_workers=3)
     strategy = synthesize([relief], tmp_path)["prod/Batch"].only("AWS::ECS::Service")["CapacityProviderStrategy"]
@@ -74,8 +74,8 @@ def test_first_workers_run_on_demand_where_the_environment_says_so(tmp_path: Pat
     ]
 
 
-def test_worker_costs_more_the_more_of_the_fleet_is_on_demand() -> None:
-    """The service's cost metric and the monthly estimate know of the dearer tasks."""
+def test_cost_rises_with_the_share_of_on_demand_workers() -> None:
+    """The service's cost metric and the monthly estimate include the more expensive tasks."""
     (prod,) = select("prod")
     half = replace(prod, on_demand_workers=prod.plan.batch_max_tasks // 2, on_demand_vcpus=1000)
     prices = Prices.read()
@@ -84,43 +84,43 @@ def test_worker_costs_more_the_more_of_the_fleet_is_on_demand() -> None:
     assert month(prod, prices) < month(half, prices)
 
 
-def test_worker_has_time_to_hand_its_message_back(template: Template) -> None:
-    """Spot takes a task with two minutes' notice: all of it is the worker's."""
+def test_worker_has_time_to_return_its_messages(template: Template) -> None:
+    """Spot reclaims a task with two minutes' notice, and the worker may use all of it."""
     (container,) = template.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     assert container["StopTimeout"] == 120
 
 
 def test_workers_that_do_not_start_are_rolled_back(template: Template) -> None:
-    """The circuit breaker goes back by itself; nobody waits on a worker, so that a deploy may stop the idle ones first."""
+    """The circuit breaker rolls back. A deployment may stop idle workers first, because no caller waits for one."""
     deployment = template.only("AWS::ECS::Service")["DeploymentConfiguration"]
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 200)
 
 
-def test_fleet_goes_from_none_to_what_the_workload_needs(template: Template, environment: Environment) -> None:
-    """An idle fleet costs nothing; nobody types how far it may grow, and no deploy sets how many run."""
+def test_fleet_scales_from_zero_to_the_limit_of_the_plan(template: Template, environment: Environment) -> None:
+    """An idle fleet costs nothing, the plan limits it, and a deployment does not set its size."""
     target = template.only("AWS::ApplicationAutoScaling::ScalableTarget")
     assert (target["MinCapacity"], target["MaxCapacity"]) == (0, environment.plan.batch_max_tasks)
     assert "DesiredCount" not in template.only("AWS::ECS::Service")
 
 
 def test_first_message_wakes_one_task(template: Template) -> None:
-    """One message or one upload in any of the last three minutes, nobody at work, and no task: one more task."""
+    """One message or upload in the last three minutes adds a task if nothing is in flight and no task is desired."""
     wake = alarm(template, "Wake")
     assert expression(wake) == (
         "IF(FILL(waiting, 0) + FILL(working, 0) + FILL(arrivals, 0) > 0"
         " AND FILL(working, 0) < 1 AND FILL(tasks, 0) < 1, 1, 0)"
     )
-    # The newest minute may lack what was not reported yet; a single upload is seen in one minute only.
+    # The newest minute may not be reported yet; a single upload shows in one minute only.
     assert (wake["Threshold"], wake["DatapointsToAlarm"], wake["EvaluationPeriods"]) == (1, 1, 3)
     step = policy(template, "StepScaling", "Wake")["StepScalingPolicyConfiguration"]
     assert [adjustment["ScalingAdjustment"] for adjustment in step["StepAdjustments"]] == [1]
-    # Else the minutes before the task was asked for would ask for another.
+    # Otherwise the minutes before the task was added would add another.
     assert step["Cooldown"] > wake["EvaluationPeriods"] * 60
 
 
 def test_waking_never_shrinks_a_fleet(template: Template) -> None:
-    """Numbers that come late look like no task at all: setting the fleet to one would stop those at work."""
+    """Late metrics look like zero tasks: setting the fleet to one would stop working tasks."""
     step = policy(template, "StepScaling", "Wake")["StepScalingPolicyConfiguration"]
     assert step["AdjustmentType"] == "ChangeInCapacity"
     assert all(adjustment["ScalingAdjustment"] > 0 for adjustment in step["StepAdjustments"])
@@ -131,22 +131,22 @@ def test_waking_never_shrinks_a_fleet(template: Template) -> None:
     [
         ({"arrivals": 1}, True),  # an upload to a queue that was idle for hours and reports nothing yet
         ({"waiting": 1, "working": 0, "tasks": 0}, True),
-        ({"waiting": 1, "working": 0, "tasks": 1}, False),  # asked for, and still starting
-        ({"waiting": 9, "working": 3}, False),  # the number of tasks is late, and somebody works
-        ({"arrivals": 9, "tasks": 3}, False),  # the queue is late, and tasks run
+        ({"waiting": 1, "working": 0, "tasks": 1}, False),  # desired, and still starting
+        ({"waiting": 9, "working": 3}, False),  # the task count is late, but a message is in flight
+        ({"arrivals": 9, "tasks": 3}, False),  # the queue's metrics are late, but tasks run
         ({"waiting": 0, "working": 0, "tasks": 0}, False),
         ({}, False),
     ],
     ids=str,
 )
 def test_minute_wakes(template: Template, case: dict[str, float], *, wakes: bool) -> None:
-    """A minute with something to do wakes the fleet where nobody is there, and numbers that are late wake nobody."""
+    """A minute with work wakes a fleet without tasks; late metrics do not wake a working one."""
     assert evaluate(expression(alarm(template, "Wake")), case) == wakes
 
 
 @pytest.mark.parametrize("late", ["waiting", "working", "tasks"])
-def test_minute_that_is_not_reported_moves_nothing(template: Template, late: str) -> None:
-    """A fleet of eight with a backlog of forty: five each, or no number at all."""
+def test_minute_with_a_missing_metric_changes_nothing(template: Template, late: str) -> None:
+    """Eight tasks with a backlog of forty have five each; without one of the metrics there is no value."""
     tracking = policy(template, "TargetTrackingScaling", "Follow")["TargetTrackingScalingPolicyConfiguration"]
     (formula,) = [q["Expression"] for q in tracking["CustomizedMetricSpecification"]["Metrics"] if "Expression" in q]
     minute = {"waiting": 32.0, "working": 8.0, "tasks": 8.0}
@@ -156,9 +156,9 @@ def test_minute_that_is_not_reported_moves_nothing(template: Template, late: str
 
 
 def test_fleet_follows_the_backlog_of_each_task(template: Template, environment: Environment) -> None:
-    """Messages waiting and in work, divided by tasks, track what the workload allows; no tasks count as one.
+    """Visible and in-flight messages per task track the plan's target; zero tasks count as one.
 
-    A minute in which one of them is missing moves nothing: a gap that counted as no task would look like a flood.
+    Metrics have no FILL: a gap in the task count would look like a large backlog per task.
     """
     tracking = policy(template, "TargetTrackingScaling", "Follow")["TargetTrackingScalingPolicyConfiguration"]
     queries = {query["Id"]: query for query in tracking["CustomizedMetricSpecification"]["Metrics"]}
@@ -174,8 +174,8 @@ def test_fleet_follows_the_backlog_of_each_task(template: Template, environment:
     }
 
 
-def test_quiet_queue_puts_the_fleet_to_sleep(template: Template) -> None:
-    """No task stays once nothing waited, was in work or arrived for as long as an idle queue's numbers may be late."""
+def test_idle_queue_scales_the_fleet_to_zero(template: Template) -> None:
+    """The fleet stops after fifteen minutes without messages or uploads, the longest delay of an idle queue's metrics."""
     sleep = alarm(template, "Sleep")
     assert expression(sleep) == "IF(FILL(waiting, 0) + FILL(working, 0) + FILL(arrivals, 0) > 0, 0, 1)"
     assert (sleep["DatapointsToAlarm"], sleep["EvaluationPeriods"]) == (15, 15)
@@ -184,14 +184,14 @@ def test_quiet_queue_puts_the_fleet_to_sleep(template: Template) -> None:
     assert [adjustment["ScalingAdjustment"] for adjustment in step["StepAdjustments"]] == [0]
 
 
-def test_missing_numbers_scale_nothing(template: Template) -> None:
-    """A gap in the metrics neither wakes nor stops the fleet."""
+def test_missing_metrics_scale_nothing(template: Template) -> None:
+    """Missing data neither wakes nor stops the fleet."""
     alarms = template.properties("AWS::CloudWatch::Alarm")
     assert [properties["TreatMissingData"] for properties in alarms] == ["ignore", "ignore"]
 
 
 def test_worker_may_protect_itself_and_reach_its_queue_and_buckets_only(template: Template) -> None:
-    """Everything that the task may do, and nothing else: no action for all, no resource for all."""
+    """The complete list of its permissions, none of them on all resources."""
     (role,) = [
         p["PolicyDocument"]["Statement"]
         for p in template.properties("AWS::IAM::Policy")
@@ -220,15 +220,15 @@ def test_worker_may_protect_itself_and_reach_its_queue_and_buckets_only(template
 
 
 def test_worker_cannot_change_a_recording(template: Template) -> None:
-    """Recordings are read; only transcripts are written."""
+    """Workers read recordings and write transcripts."""
     writing = [s for s in statements(template) if any("Put" in a or "Delete" in a for a in listed(s["Action"]))]
     resources = str([s["Resource"] for s in writing if any(a.startswith("s3:") for a in listed(s["Action"]))])
     assert "transcriptsbucket" in resources
     assert "recordingsbucket" not in resources
 
 
-def test_worker_deletes_only_what_says_that_it_is_at_work(template: Template) -> None:
-    """No transcript is ever deleted by a worker, nor a reason why there is none."""
+def test_worker_deletes_its_own_markers_only(template: Template) -> None:
+    """A worker can delete neither transcripts nor failure reasons."""
     (deleting,) = [s for s in statements(template) if any("Delete" in a for a in listed(s["Action"]) if "s3" in a)]
     (resource,) = listed(deleting["Resource"])
     assert json.dumps(resource).endswith('"/running/*"]]}')

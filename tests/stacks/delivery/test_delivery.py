@@ -1,4 +1,4 @@
-"""What the pipelines promise: what starts them, in which order they go, which image travels, and what they may do."""
+"""Promises of the pipelines: triggers, order of actions, the image that they carry, and permissions."""
 
 import json
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ PIPELINES = COMMITTING + RELEASING
 
 @pytest.fixture
 def stage(templates: Mapping[str, Template]) -> Template:
-    """Where releases come first."""
+    """The delivery stack of stage, which has the release pipeline."""
     return templates["stage/Delivery"]
 
 
 @pytest.fixture(params=COMMITTING)
 def committing(templates: Mapping[str, Template], request: pytest.FixtureRequest) -> Template:
-    """Where commits come."""
+    """Each stack with a pipeline for commits."""
     return templates[f"{request.param}/Delivery"]
 
 
@@ -61,7 +61,7 @@ def order(template: Template) -> list[str]:
 
 
 def variables(action: Mapping[str, Any]) -> dict[str, str]:
-    """What an action gives its project."""
+    """Environment variables that an action passes to its project."""
     pairs = json.loads(action["Configuration"].get("EnvironmentVariables", "[]"))
     return {pair["name"]: pair["value"] for pair in pairs}
 
@@ -74,13 +74,13 @@ def project(template: Template, action: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def commands(properties: Mapping[str, Any]) -> list[str]:
-    """What a project runs once it is installed."""
+    """Commands in the build phase of a project."""
     text = str(properties["Source"]["BuildSpec"])
     return [line.strip().removeprefix("- ") for line in text.partition("build:")[2].partition("cache:")[0].splitlines()]
 
 
 def rights(template: Template, role: str) -> list[tuple[str, str]]:
-    """Each action that a role is allowed, with each of its resources, by the beginning of the role's name."""
+    """Each allowed action with each of its resources, for the role whose logical id begins with `role`."""
     return [
         (action, json.dumps(resource))
         for properties in template.properties("AWS::IAM::Policy")
@@ -95,13 +95,13 @@ def rights(template: Template, role: str) -> list[tuple[str, str]]:
 
 
 def test_commit_is_tested_then_built_then_deployed(committing: Template) -> None:
-    """In this order, each stage only after the one before."""
+    """Each stage starts after the one before has succeeded."""
     assert order(committing) == ["Source.Source", "Test.Test", "Build.Build", "Deploy.Deploy"]
     assert ".ci/run" in commands(project(committing, stages(committing)["Test"][0]))
 
 
-def test_push_to_the_branch_starts_the_pipeline_and_a_newer_one_takes_its_place(committing: Template) -> None:
-    """Pushes to other branches do not; a commit that waits gives way."""
+def test_push_to_the_branch_starts_the_pipeline_and_replaces_a_waiting_run(committing: Template) -> None:
+    """Pushes to other branches do not start it."""
     pipeline = committing.only(PIPELINE)
     (trigger,) = pipeline["Triggers"]
     assert trigger["GitConfiguration"]["Push"] == [{"Branches": {"Includes": ["main"]}}]
@@ -110,28 +110,28 @@ def test_push_to_the_branch_starts_the_pipeline_and_a_newer_one_takes_its_place(
 
 
 def test_digest_that_was_built_is_the_one_deployed(committing: Template) -> None:
-    """The deploy names the image by what the build pushed, not by a tag."""
+    """The deployment gets the digest that the build exported, not a tag."""
     (build,), (deploy,) = stages(committing)["Build"], stages(committing)["Deploy"]
     assert variables(deploy) == {"IMAGE_DIGEST": f"#{{{build['Namespace']}.IMAGE_DIGEST}}"}
     assert "IMAGE_DIGEST" in project(committing, build)["Source"]["BuildSpec"].partition("exported-variables:")[2]
 
 
-def test_only_what_builds_an_image_is_privileged(template: Template) -> None:
-    """Containers take the right to make one, in the tests and in the build; a project that may deploy does without."""
+def test_only_projects_that_build_an_image_are_privileged(template: Template) -> None:
+    """Tests and builds start containers, which needs a privileged build; projects that may deploy are not privileged."""
     privileged = [p["Source"]["BuildSpec"] for p in template.properties(PROJECT) if p["Environment"]["PrivilegedMode"]]
     assert all("delivery build" in steps or ".ci/run" in steps for steps in privileged)
     assert len(privileged) == (2 if template.only(PIPELINE)["ExecutionMode"] == "SUPERSEDED" else 0)
 
 
-def test_deploying_project_may_only_take_the_roles_made_for_it(committing: Template) -> None:
-    """The pipeline holds no rights over what it deploys: it takes those of `cdk bootstrap`, by their names."""
+def test_deploying_project_may_only_assume_the_bootstrap_roles(committing: Template) -> None:
+    """The pipeline itself has no permissions on the deployed resources."""
     taken = [resource for action, resource in rights(committing, "CiDeployRole") if action == "sts:AssumeRole"]
     assert len(taken) == 3
     assert all("role/cdk-hnb659fds-" in resource for resource in taken)
 
 
 def test_testing_project_reaches_neither_registry_nor_roles(committing: Template) -> None:
-    """Code that nobody reviewed runs there: it finds nothing to push to, and nobody to become."""
+    """It runs unreviewed code, so it can neither push an image nor assume a role."""
     services = {action.partition(":")[0] for action, _ in rights(committing, "CiTestRole")}
     assert services == {"logs", "s3"}
 
@@ -140,7 +140,7 @@ def test_testing_project_reaches_neither_registry_nor_roles(committing: Template
 
 
 def test_release_goes_through_stage_gate_and_approval_to_production(stage: Template) -> None:
-    """Refusals before anything changes; stage, its gate, a person, production; and only then the gate's new measure."""
+    """Checks first, then stage with its gate, approval, production, and last the new baseline of the gate."""
     assert order(stage) == [
         "Source.Source",
         "Verify.Verify",
@@ -152,7 +152,7 @@ def test_release_goes_through_stage_gate_and_approval_to_production(stage: Templ
 
 
 def test_tag_starts_a_release_and_releases_wait_for_each_other(stage: Template) -> None:
-    """A push without a tag does not; none overtakes another."""
+    """Pushes without a tag do not start one, and no release overtakes another."""
     pipeline = stage.only(PIPELINE)
     (trigger,) = pipeline["Triggers"]
     assert trigger["GitConfiguration"]["Push"] == [{"Tags": {"Includes": ["v*"]}}]
@@ -161,7 +161,7 @@ def test_tag_starts_a_release_and_releases_wait_for_each_other(stage: Template) 
 
 
 def test_release_builds_nothing_and_carries_one_digest(stage: Template) -> None:
-    """Every step after the first is given the digest that the first one found."""
+    """Every step gets the digest that the first step found."""
     (verify,) = stages(stage)["Verify"]
     digest = f"#{{{verify['Namespace']}.IMAGE_DIGEST}}"
     steps = [
@@ -174,8 +174,8 @@ def test_release_builds_nothing_and_carries_one_digest(stage: Template) -> None:
     ]
 
 
-def test_step_is_named_after_what_it_does(stage: Template) -> None:
-    """The name that a person sees is the step that runs, in the environment of the stage."""
+def test_action_is_named_after_its_step(stage: Template) -> None:
+    """The displayed name is that of the step, which runs for the environment of its stage."""
     for name, actions in stages(stage).items():
         for action in actions:
             if action["ActionTypeId"]["Provider"] == "CodeBuild":
@@ -185,7 +185,7 @@ def test_step_is_named_after_what_it_does(stage: Template) -> None:
 
 
 def test_person_is_asked_by_mail_before_production(stage: Template) -> None:
-    """The question names the digest, and the pipeline may send it through the encrypted topic."""
+    """The question names the digest, and the pipeline may publish it to the encrypted topic."""
     (approval,) = stages(stage)["Approve"]
     assert approval["ActionTypeId"]["Provider"] == "Manual"
     assert "IMAGE_DIGEST" in approval["Configuration"]["CustomData"]
@@ -196,8 +196,8 @@ def test_person_is_asked_by_mail_before_production(stage: Template) -> None:
     assert {"sns:Publish", "kms:GenerateDataKey*", "kms:Decrypt"} <= actions
 
 
-def test_what_runs_in_stage_cannot_reach_production(stage: Template) -> None:
-    """Each stage's project takes the roles of its own environment; the way to production opens after the approval."""
+def test_projects_of_stage_cannot_reach_production(stage: Template) -> None:
+    """A project assumes the roles of its own environment only; the role of production is used after the approval."""
     taken = {
         role: {resource for action, resource in rights(stage, f"Release{role}Role") if action == "sts:AssumeRole"}
         for role in ("Verify", "Stage", "Prod", "Record")
@@ -209,8 +209,8 @@ def test_what_runs_in_stage_cannot_reach_production(stage: Template) -> None:
     assert len(taken["Prod"]) == 1
 
 
-def test_role_is_taken_by_the_release_pipeline_only(templates: Mapping[str, Template]) -> None:
-    """Its account is said by the account that admits it, and there only the roles of one stack are let in."""
+def test_release_role_trusts_the_release_pipeline_only(templates: Mapping[str, Template]) -> None:
+    """It trusts the account that its environment's parameter names, and there only the roles of one stack."""
     for name in ("dev", "stage", "prod"):
         template = templates[f"{name}/Delivery"]
         (trust,) = [
@@ -226,7 +226,7 @@ def test_role_is_taken_by_the_release_pipeline_only(templates: Mapping[str, Temp
 
 
 def test_environment_that_builds_lets_a_release_read_only(templates: Mapping[str, Template]) -> None:
-    """It reads images there: it pushes none, deploys nothing and takes no other role."""
+    """The release role reads images there, but cannot push, deploy or assume another role."""
     actions = {action for action, _ in rights(templates["dev/Delivery"], "ReleaseRole")}
     assert {"ecr:BatchGetImage", "ecr:DescribeImages"} <= actions
     assert not actions & {"ecr:PutImage", "sts:AssumeRole", "ecs:RunTask"}
@@ -235,7 +235,7 @@ def test_environment_that_builds_lets_a_release_read_only(templates: Mapping[str
 def test_environment_that_receives_lets_a_release_deploy_by_the_bootstrap_roles(
     templates: Mapping[str, Template],
 ) -> None:
-    """It stores the image, takes the roles of `cdk bootstrap`, and looks; it changes nothing by itself."""
+    """The release role pushes images, assumes the bootstrap roles, and otherwise only reads."""
     for name in ("stage", "prod"):
         allowed = rights(templates[f"{name}/Delivery"], "ReleaseRole")
         assert {"ecr:PutImage", "sts:AssumeRole", "ecs:DescribeServices"} <= {action for action, _ in allowed}
@@ -244,8 +244,8 @@ def test_environment_that_receives_lets_a_release_deploy_by_the_bootstrap_roles(
         assert not changing
 
 
-def test_environment_that_nobody_releases_to_admits_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Without a plan there is no role, no pipeline and no stack of them."""
+def test_environment_without_releases_has_no_delivery_stack(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Without commits and releases there is neither role nor pipeline."""
     (prod,) = select("prod")
     made = synthesize([replace(prod, released_by="")], tmp_path_factory.mktemp("alone"))
     assert "prod/Delivery" not in made
@@ -255,23 +255,23 @@ def test_environment_that_nobody_releases_to_admits_nobody(tmp_path_factory: pyt
 # Both
 
 
-def test_source_is_what_the_account_names(template: Template) -> None:
-    """Connection and repository are the account's; a deploy without them is refused by name."""
+def test_source_is_named_by_the_account(template: Template) -> None:
+    """Connection and repository are parameters of the account; a deployment without them fails and names them."""
     defaults = [str(p.get("Default")).rpartition("/")[2] for p in template.body["Parameters"].values()]
     assert {"source-connection-arn", "source-repository"} <= set(defaults)
     (source,) = stages(template)["Source"]
-    # GitLab's names have more than two parts: nothing takes them apart.
+    # Repository paths of GitLab may have more than two parts, so the template does not split them.
     assert list(source["Configuration"]["FullRepositoryId"]) == ["Ref"]
 
 
 def test_pipeline_may_use_the_connection_under_both_of_its_names(template: Template) -> None:
-    """AWS renamed the service; which permission counts depends on when the connection was made."""
+    """AWS renamed the service, and the permission that counts depends on the age of the connection."""
     used = {a for s in statements(template) for a in listed(s["Action"]) if a.endswith(":UseConnection")}
     assert used == {"codeconnections:UseConnection", "codestar-connections:UseConnection"}
 
 
-def test_release_clones_and_a_commit_is_only_fetched(templates: Mapping[str, Template]) -> None:
-    """Tags and earlier commits are needed to release and to go back; a test of one commit needs neither."""
+def test_release_clones_the_repository_and_a_commit_does_not(templates: Mapping[str, Template]) -> None:
+    """Releases and rollbacks need tags and earlier commits; the tests of a commit do not."""
     formats = {
         name: stages(templates[f"{name}/Delivery"])["Source"][0]["Configuration"].get("OutputArtifactFormat")
         for name in ("dev", "stage")
@@ -282,10 +282,10 @@ def test_release_clones_and_a_commit_is_only_fetched(templates: Mapping[str, Tem
 @pytest.mark.parametrize(
     ("name", "kind", "names"), [("dev", "branch", ["trunk"]), ("stage", "tag", [{"wildcard": "v*"}])]
 )
-def test_codecommit_starts_the_pipeline_with_the_very_commit(
+def test_codecommit_starts_the_pipeline_with_the_commit_of_the_event(
     codecommit: Mapping[str, Template], name: str, kind: str, names: list[object]
 ) -> None:
-    """Without a connection there are no triggers: an event names branch or tag, and hands its commit on."""
+    """Without a connection there are no triggers: an event for the branch or tag passes its commit on."""
     template = codecommit[f"{name}/Delivery"]
     assert "Triggers" not in template.only(PIPELINE)
     (source,) = stages(template)["Source"]
@@ -304,7 +304,7 @@ def test_codecommit_starts_the_pipeline_with_the_very_commit(
 
 
 def test_failed_run_is_mailed_with_its_runbook(template: Template) -> None:
-    """Who pushed and went home hears of it."""
+    """A person is told without watching the pipeline."""
     (rule,) = [
         r for r in template.properties("AWS::Events::Rule") if r["EventPattern"]["source"] == ["aws.codepipeline"]
     ]
@@ -315,7 +315,7 @@ def test_failed_run_is_mailed_with_its_runbook(template: Template) -> None:
 
 
 def test_artifacts_are_private_encrypted_and_short_lived(template: Template) -> None:
-    """A copy of the source does not stay around."""
+    """Copies of the source expire after a week."""
     bucket = template.only("AWS::S3::Bucket")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["BucketEncryption"]
@@ -323,8 +323,8 @@ def test_artifacts_are_private_encrypted_and_short_lived(template: Template) -> 
     assert (rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]["NoncurrentDays"]) == (7, 7)
 
 
-def test_build_ends_waits_and_repeats_itself_within_limits(template: Template) -> None:
-    """One at a time, for a limited time, from what an earlier one downloaded."""
+def test_builds_are_limited_cached_and_logged(template: Template) -> None:
+    """One build of a project at a time, with time limits and a cache of downloads."""
     for properties in template.properties(PROJECT):
         assert properties["ConcurrentBuildLimit"] == 1
         assert properties["TimeoutInMinutes"] <= 240
@@ -334,7 +334,7 @@ def test_build_ends_waits_and_repeats_itself_within_limits(template: Template) -
 
 
 def test_project_serves_one_stage(template: Template) -> None:
-    """Two runs in different stages would else wait for one project, and exceed its limit."""
+    """Otherwise runs in different stages would share a project, and exceed its limit of one build."""
     users = [
         (name, action["Configuration"]["ProjectName"]["Ref"])
         for name, actions in stages(template).items()
@@ -344,8 +344,8 @@ def test_project_serves_one_stage(template: Template) -> None:
     assert len(set(users)) == len({used for _, used in users}) == len(template.properties(PROJECT))
 
 
-def test_step_that_fails_is_not_hidden(template: Template) -> None:
-    """One command a line: none is behind `&&`, `||`, `;` or a pipe, whose failures a shell forgets."""
+def test_failed_command_fails_the_build(template: Template) -> None:
+    """One command per line: the shell may ignore failures before `&&`, `||`, `;` or a pipe."""
     for properties in template.properties(PROJECT):
         lines = commands(properties)
         assert len(lines) > 1
@@ -353,13 +353,13 @@ def test_step_that_fails_is_not_hidden(template: Template) -> None:
 
 
 def test_receiving_environment_has_no_pipeline(templates: Mapping[str, Template]) -> None:
-    """Production is released to from elsewhere: it holds a role, and nothing that builds."""
+    """The pipeline of another environment releases to production, which has only a role."""
     kinds = templates["prod/Delivery"].kinds()
     assert kinds == ["AWS::IAM::Policy", "AWS::IAM::Role", "AWS::SSM::Parameter"]
 
 
 def test_environments_of_a_release_fit_each_other(environment: Environment) -> None:
-    """The promise that `select` checks: who is named admits who names it."""
+    """Every environment that a release plan names accepts releases from the plan's environment."""
     releases = environment.releases
     for name in (releases.images_from, *releases.onward) if releases else ():
         assert select(name)[0].released_by == environment.name

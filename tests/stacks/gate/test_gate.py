@@ -1,4 +1,4 @@
-"""What the release gate promises."""
+"""Promises of the Gate stack."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -12,12 +12,12 @@ from tests.stacks.synthesis import Template, listed
 
 @pytest.fixture
 def template(templates: Mapping[str, Template]) -> Template:
-    """The gate stands where releases come first."""
+    """The gate of stage, which releases reach first."""
     return templates["stage/Gate"]
 
 
 def allowed(template: Template, role: str) -> set[str]:
-    """What a policy whose name begins so allows."""
+    """Actions that policies allow whose names begin with `role`."""
     return {
         action
         for resource in template.resources("AWS::IAM::Policy")
@@ -28,7 +28,7 @@ def allowed(template: Template, role: str) -> set[str]:
 
 
 def test_gate_is_a_task_of_the_new_image_that_evaluates(template: Template) -> None:
-    """The image is the deploy's, by digest; settings are the service's, all of them."""
+    """The deployment names the image by digest; the environment contains every setting of the service."""
     task = template.only("AWS::ECS::TaskDefinition")
     (container,) = task["ContainerDefinitions"]
     assert container["Command"] == ["evaluate"]
@@ -38,15 +38,15 @@ def test_gate_is_a_task_of_the_new_image_that_evaluates(template: Template) -> N
     assert names == {variable(f.name) for f in fields(Settings) if "secret" not in f.metadata}
 
 
-def test_gate_costs_nothing_until_it_is_asked(template: Template) -> None:
-    """No service keeps it running, and nothing starts it but a release."""
+def test_gate_runs_only_when_a_release_starts_it(template: Template) -> None:
+    """No service keeps it running, and no rule starts it."""
     assert not {"AWS::ECS::Service", "AWS::Events::Rule", "AWS::ApplicationAutoScaling::ScalableTarget"} & set(
         template.kinds()
     )
 
 
 def test_golden_recordings_and_reports_are_private_and_kept(template: Template) -> None:
-    """People heard and wrote them down: they do not age out, and outlive the stack."""
+    """People transcribed them: they do not expire, and are kept when the stack is deleted."""
     (bucket,) = template.resources("AWS::S3::Bucket")
     assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
     properties: dict[str, Any] = bucket["Properties"]
@@ -57,7 +57,7 @@ def test_golden_recordings_and_reports_are_private_and_kept(template: Template) 
 
 
 def test_gate_writes_reports_and_never_recordings(template: Template) -> None:
-    """A task that could change its own golden recordings would measure what it likes."""
+    """A task that could change the golden recordings could improve its own result."""
     for policy in template.properties("AWS::IAM::Policy"):
         for statement in policy["PolicyDocument"]["Statement"]:
             if any(action.startswith(("s3:Put", "s3:Abort")) for action in listed(statement["Action"])):
@@ -66,8 +66,8 @@ def test_gate_writes_reports_and_never_recordings(template: Template) -> None:
             assert not [action for action in listed(statement["Action"]) if "Delete" in action]
 
 
-def test_release_may_run_the_gate_and_read_what_it_says(template: Template) -> None:
-    """Start, watch, stop, read the log: of this task only."""
+def test_release_may_run_the_gate_and_read_its_log(template: Template) -> None:
+    """It may start, watch and stop this task only, and read its log."""
     assert {"ecs:RunTask", "ecs:DescribeTasks", "ecs:StopTask", "logs:GetLogEvents", "iam:PassRole"} <= allowed(
         template, "PolicystageGateRelease"
     )
@@ -77,15 +77,15 @@ def test_release_may_run_the_gate_and_read_what_it_says(template: Template) -> N
                 assert "*" not in listed(statement["Resource"])
 
 
-def test_outputs_are_what_a_release_reads(template: Template) -> None:
-    """The names are a contract with delivery/gate.py."""
+def test_outputs_are_those_that_a_release_reads(template: Template) -> None:
+    """The output names are a contract with delivery/gate.py."""
     assert set(template.body["Outputs"]) == {
         *("Manifest", "Reports", "Cluster", "Task", "Logs", "Subnets", "Firewall", "PublicAddress")
     }
 
 
 def test_task_lets_nothing_in_and_only_https_out(template: Template) -> None:
-    """It reads from and writes to AWS, and nobody calls it."""
+    """It calls AWS, and accepts no connections."""
     (group,) = template.properties("AWS::EC2::SecurityGroup")
     assert "SecurityGroupIngress" not in group
     assert [(rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]] == [(443, 443)]

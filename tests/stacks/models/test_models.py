@@ -1,4 +1,4 @@
-"""What an environment promises whose image does not bring the model."""
+"""Promises of an environment whose image does not contain the model."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,18 +32,18 @@ def container(template: Template) -> dict[str, Any]:
 
 
 def model(template: Template) -> Any:
-    """Where the service is told to find the model."""
+    """The model's address in the settings of the task."""
     return next(pair["Value"] for pair in container(template)["Environment"] if pair["Name"] == "WHISPER_MODEL")
 
 
 def test_image_needs_no_store(templates: Mapping[str, Template]) -> None:
-    """The default makes no stack and no resource: the model came with the image."""
+    """By default the image contains the model, and no stack or resource is created for it."""
     assert not [name for name in templates if name.endswith("/Models")]
     assert model(templates["prod/Api"]) == model(templates["prod/Batch"]) == "small"
 
 
-def test_model_in_s3_is_named_and_readable(synthesized: Mapping[str, Template], stack: str) -> None:
-    """A task reads the folder of its model, nothing else of the bucket, and writes nothing."""
+def test_task_reads_its_model_from_s3_only(synthesized: Mapping[str, Template], stack: str) -> None:
+    """A task may list and read the folder of its model, and nothing else in the bucket."""
     template = synthesized[f"s3/{stack}"]
     scheme, _, folder = model(template)["Fn::Join"][1]
     assert (scheme, folder) == ("s3://", "/small")
@@ -54,8 +54,8 @@ def test_model_in_s3_is_named_and_readable(synthesized: Mapping[str, Template], 
     assert find["Condition"] == {"StringEquals": {"s3:prefix": "small/"}}
 
 
-def test_bucket_of_models_stays_and_keeps_its_models(synthesized: Mapping[str, Template]) -> None:
-    """Models do not age out, what replaced ones leave does; in production the bucket outlives its stack."""
+def test_model_bucket_and_its_objects_are_kept(synthesized: Mapping[str, Template]) -> None:
+    """Models do not expire, old versions do; production keeps the bucket when the stack is deleted."""
     (bucket,) = synthesized["s3/Models"].resources("AWS::S3::Bucket")
     (rule,) = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
     assert "ExpirationInDays" not in rule
@@ -64,14 +64,14 @@ def test_bucket_of_models_stays_and_keeps_its_models(synthesized: Mapping[str, T
     assert bucket["Properties"]["BucketEncryption"]
 
 
-def test_models_of_production_are_protected_as_its_other_stacks(synthesized: Mapping[str, Template]) -> None:
-    """One more stack, and one more that nobody deletes by a slip."""
+def test_models_stack_of_production_is_protected(synthesized: Mapping[str, Template]) -> None:
+    """Like the other stacks of production, it cannot be deleted by accident."""
     manifest = synthesized["s3/Models"].path.with_name("manifest.json").read_text()
     assert manifest.count('"terminationProtection": true') == len([name for name in synthesized if name[:3] == "s3/"])
 
 
 def test_model_on_efs_is_mounted_read_only(synthesized: Mapping[str, Template], stack: str) -> None:
-    """Over TLS, through the access point, with the task's role; the container cannot write there."""
+    """The mount uses TLS, the access point and the task role, and the container cannot write to it."""
     template = synthesized[f"efs/{stack}"]
     (mount,) = [m for m in container(template)["MountPoints"] if m["SourceVolume"] == "models"]
     assert mount == {"ContainerPath": "/models", "ReadOnly": True, "SourceVolume": "models"}
@@ -84,14 +84,14 @@ def test_model_on_efs_is_mounted_read_only(synthesized: Mapping[str, Template], 
 
 
 def test_task_may_mount_the_access_point_only(synthesized: Mapping[str, Template], stack: str) -> None:
-    """No right to write, none as root, and none past the access point."""
+    """The task may neither write, nor access files as root, nor bypass the access point."""
     rights = [s for s in statements(synthesized[f"efs/{stack}"]) if "elasticfilesystem" in str(s["Action"])]
     assert [s["Action"] for s in rights] == ["elasticfilesystem:ClientMount"]
     assert "elasticfilesystem:AccessPointArn" in rights[0]["Condition"]["StringEquals"]
 
 
-def test_file_system_is_encrypted_and_refuses_plain_text(synthesized: Mapping[str, Template]) -> None:
-    """At rest by EFS, on the wire by its policy, which allows nobody anything."""
+def test_file_system_is_encrypted_and_requires_tls(synthesized: Mapping[str, Template]) -> None:
+    """EFS encrypts at rest; the policy denies access without TLS, and allows nothing."""
     system = synthesized["efs/Models"].only("AWS::EFS::FileSystem")
     assert system["Encrypted"] is True
     (statement,) = system["FileSystemPolicy"]["Statement"]
@@ -102,7 +102,7 @@ def test_file_system_is_encrypted_and_refuses_plain_text(synthesized: Mapping[st
 
 
 def test_file_system_is_reached_by_tasks_only(synthesized: Mapping[str, Template], stack: str) -> None:
-    """Its firewall is opened for the security group of the service, for NFS, and for nothing else."""
+    """Its security group admits NFS from the security group of the service, and nothing else."""
     assert "SecurityGroupIngress" not in synthesized["efs/Models"].only("AWS::EC2::SecurityGroup")
     rules = synthesized[f"efs/{stack}"].properties("AWS::EC2::SecurityGroupIngress")
     (rule,) = [rule for rule in rules if "whisper-efs-Models" in str(rule["GroupId"])]
@@ -113,7 +113,7 @@ def test_file_system_is_reached_by_tasks_only(synthesized: Mapping[str, Template
 @pytest.mark.parametrize("weights", [Weights.S3, Weights.EFS])
 @pytest.mark.parametrize("name", ["models/small", "s3://models/small", "/models/small", ""])
 def test_model_in_a_store_is_named_by_its_folder(weights: Weights, name: str) -> None:
-    """The store's address is the stacks' business: a setting that brings its own is refused."""
+    """The stacks add the store's address, so a setting that contains an address is refused."""
     (dev,) = select("dev")
     with pytest.raises(ValueError, match=r"^(dev\.settings\.model: got|WHISPER_MODEL: got)"):
         replace(dev, weights=weights, settings=replace(dev.settings, model=name))

@@ -1,4 +1,4 @@
-"""Metrics that stacks read are metrics that somebody emits; thresholds follow the workload; alarms say what to do."""
+"""Every metric that stacks read is emitted; thresholds follow the workload; alarms name their runbooks."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from stacks.capacity import Workload
 from stacks.environments import environments, select
 from tests.stacks.synthesis import ROOT, Template, synthesize
 
-# What AWS emits by itself, by namespace, with the dimensions of each; Container Insights is turned on for the last.
+# Metrics that AWS emits, by namespace, with their dimensions; the last namespace needs Container Insights.
 AWS_METRICS: Mapping[str, tuple[set[str], set[str]]] = {
     "AWS/ApplicationELB": (
         {"HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count", "RequestCount", "UnHealthyHostCount"},
@@ -59,14 +59,14 @@ def _in(value: Any) -> Iterator[Reading]:
 
 
 def _text(value: Any) -> str:
-    """A text that CloudFormation joins, with a word for what it fills in."""
+    """A text that CloudFormation joins, with a placeholder for each value that it fills in."""
     if isinstance(value, str):
         return value
     return "".join(part if isinstance(part, str) else "filled-in" for part in value["Fn::Join"][1])
 
 
-def test_service_emits_what_the_stacks_read(templates: Mapping[str, Template]) -> None:
-    """Each metric of the service's namespace has a name, dimensions and values that the service writes."""
+def test_service_emits_every_metric_that_stacks_read(templates: Mapping[str, Template]) -> None:
+    """Each metric in the service's namespace has a name, dimensions and values that the service emits."""
     found = [metric for template in templates.values() for metric in read(template) if metric[0] == METRIC_NAMESPACE]
     for _, name, dimensions in found:
         assert name in {*Metric}
@@ -76,8 +76,8 @@ def test_service_emits_what_the_stacks_read(templates: Mapping[str, Template]) -
     assert {name for _, name, _ in found} == {*Metric}
 
 
-def test_aws_emits_what_the_stacks_read(templates: Mapping[str, Template]) -> None:
-    """A misspelt metric is not an error to CloudWatch, only an alarm that never sounds."""
+def test_aws_emits_every_metric_that_stacks_read(templates: Mapping[str, Template]) -> None:
+    """CloudWatch accepts a misspelt metric, and the alarm never fires."""
     for template in templates.values():
         for namespace, name, dimensions in read(template):
             if namespace != METRIC_NAMESPACE:
@@ -87,8 +87,8 @@ def test_aws_emits_what_the_stacks_read(templates: Mapping[str, Template]) -> No
                 assert set(dimensions) <= keys
 
 
-def test_service_is_told_its_environment(templates: Mapping[str, Template]) -> None:
-    """The dimension that dashboards read is the setting that tasks get, and the verb that they run."""
+def test_tasks_get_the_dimensions_that_stacks_read(templates: Mapping[str, Template]) -> None:
+    """The dimensions are the environment in a task's settings and the verb that it runs."""
     for environment in environments():
         for stack, verb in (("Api", "api"), ("Batch", "worker")):
             task = templates[f"{environment.name}/{stack}"].only("AWS::ECS::TaskDefinition")
@@ -97,8 +97,8 @@ def test_service_is_told_its_environment(templates: Mapping[str, Template]) -> N
             assert container["Command"] == [verb]
 
 
-def test_every_alarm_says_what_to_do(templates: Mapping[str, Template]) -> None:
-    """An alarm for people names a page that exists; the others say that they are for nobody, and do their work."""
+def test_every_alarm_names_its_runbook(templates: Mapping[str, Template]) -> None:
+    """An alarm for people names an existing page; the others say "not for people". Every page is named by an alarm."""
     named = set()
     for template in templates.values():
         for alarm in template.properties("AWS::CloudWatch::Alarm"):
@@ -112,22 +112,22 @@ def test_every_alarm_says_what_to_do(templates: Mapping[str, Template]) -> None:
             for target in rule["Targets"]:
                 if "InputTransformer" in target:
                     named.add(target["InputTransformer"]["InputTemplate"].rpartition("What to do: ")[2].strip('"'))
-    # A budget's message is AWS's own: its page is found by its name.
+    # AWS writes the budget's message, so its page is found by name.
     assert named | {"docs/runbooks/budget.md"} == {str(page.relative_to(ROOT)) for page in PAGES}
     listed = (ROOT / "docs" / "stacks" / "monitoring.md").read_text()
     assert [page.name for page in PAGES if f"(../runbooks/{page.name})" not in listed] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_runbook_answers_the_same_questions(page: Path) -> None:
-    """Somebody who was woken up finds the same headings in the same order."""
+def test_runbook_has_the_common_headings(page: Path) -> None:
+    """A person on call finds the same headings in the same order on every page."""
     headings = [line for line in page.read_text().splitlines() if line.startswith("## ")]
     assert headings == ["## What it means", "## Look", "## Mend", "## Escalate"]
     assert "```\naws " in page.read_text()
 
 
 def test_template_follows_the_workload(templates: Mapping[str, Template], tmp_path: Path) -> None:
-    """Another call centre, other numbers: limits, targets, thresholds and budget change, and nobody typed them."""
+    """Limits, targets, thresholds and budget are derived: all of them change with the workload."""
     (prod,) = select("prod")
     small = Workload(agents=20, calls_per_agent_per_day=30, talk_minutes_per_call=3, days_per_batch=1, window_hours=10)
     other = synthesize([replace(prod, workload=small)], tmp_path)
@@ -140,7 +140,7 @@ def test_template_follows_the_workload(templates: Mapping[str, Template], tmp_pa
 
 
 def numbers(templates: Mapping[str, Template]) -> Iterator[tuple[str, float]]:
-    """What a workload sets in prod's templates."""
+    """The numbers in prod's templates that follow from the workload."""
     batch, monitoring = templates["prod/Batch"], templates["prod/Monitoring"]
     yield "most", batch.only("AWS::ApplicationAutoScaling::ScalableTarget")["MaxCapacity"]
     for policy in batch.properties("AWS::ApplicationAutoScaling::ScalingPolicy"):

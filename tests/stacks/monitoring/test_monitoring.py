@@ -1,4 +1,4 @@
-"""What the monitoring stack promises."""
+"""Promises of the Monitoring stack."""
 
 import json
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ def alarm(template: Template, runbook: str) -> dict[str, Any]:
 
 
 def topic(template: Template) -> dict[str, Any]:
-    """How a resource refers to the one topic."""
+    """A reference to the topic, as resources contain it."""
     (name,) = [name for name, r in template.body["Resources"].items() if r["Type"] == "AWS::SNS::Topic"]
     return {"Ref": name}
 
 
-def test_what_goes_wrong_reaches_a_person(template: Template) -> None:
-    """Every alarm tells one topic when it starts and when it ends; a gap in the numbers is no alarm."""
+def test_every_alarm_notifies_the_topic(template: Template) -> None:
+    """Alarms are sent when they start and when they end; missing data is no alarm."""
     alarms = template.properties("AWS::CloudWatch::Alarm")
     assert len(alarms) == 6
     for properties in alarms:
@@ -40,23 +40,23 @@ def test_what_goes_wrong_reaches_a_person(template: Template) -> None:
         assert properties["TreatMissingData"] == "notBreaching"
 
 
-def test_alarms_go_to_the_address_the_account_knows(template: Template, environment: Environment) -> None:
-    """Nobody's address is in the code; a deploy without one is refused by the parameter's name."""
+def test_alarms_are_mailed_to_the_address_in_the_account(template: Template, environment: Environment) -> None:
+    """The code contains no address; a deployment without one fails and names the parameter."""
     subscription = template.only("AWS::SNS::Subscription")
     assert subscription["Protocol"] == "email"
     parameter = template.body["Parameters"][subscription["Endpoint"]["Ref"]]
     assert parameter["Default"] == f"/whisper/{environment.name}/alarm-address"
 
 
-def test_one_dead_letter_is_one_too_many(template: Template) -> None:
-    """A recording that was given up is noticed within a minute."""
+def test_one_dead_letter_is_an_alarm(template: Template) -> None:
+    """A recording in the dead-letter queue is noticed within a minute."""
     dead = alarm(template, "dead-letters")
     assert (dead["Threshold"], dead["EvaluationPeriods"], dead["Period"]) == (1, 1, 60)
     assert dead["MetricName"] == "ApproximateNumberOfMessagesVisible"
 
 
 def test_oldest_message_is_measured_against_the_deadline(template: Template, environment: Environment) -> None:
-    """The alarm sounds while there is time left before transcripts are due."""
+    """The alarm fires while there is still time before transcripts are due."""
     oldest = alarm(template, "oldest-message")
     assert oldest["MetricName"] == "ApproximateAgeOfOldestMessage"
     assert oldest["Threshold"] == environment.plan.oldest_message_alarm_seconds
@@ -64,7 +64,7 @@ def test_oldest_message_is_measured_against_the_deadline(template: Template, env
 
 
 def test_slow_calls_are_measured_against_their_deadline(template: Template, environment: Environment) -> None:
-    """The slowest hundredth is noticed before the load balancer cuts it off."""
+    """The slowest 1 % of calls are noticed before the load balancer cuts them off."""
     slow = alarm(template, "slow-calls")
     assert (slow["MetricName"], slow["ExtendedStatistic"]) == ("Latency", "p99")
     assert {d["Name"]: d["Value"] for d in slow["Dimensions"]} == {"Environment": environment.name, "Service": "api"}
@@ -84,7 +84,7 @@ def test_slow_calls_are_measured_against_their_deadline(template: Template, envi
     ],
 )
 def test_alarm_waits_as_long_as_its_page_says(template: Template, runbook: str, minutes: int) -> None:
-    """Long enough that nobody is woken for what passes by itself, and no longer."""
+    """An alarm waits long enough for short disturbances to pass, and no longer."""
     found = alarm(template, runbook)
     periods = {query["MetricStat"]["Period"] for query in found.get("Metrics", []) if "MetricStat" in query}
     (period,) = periods or {found["Period"]}
@@ -96,7 +96,7 @@ def test_alarm_waits_as_long_as_its_page_says(template: Template, runbook: str, 
 def test_messages_without_a_worker_are_noticed_before_the_deadline_is_in_danger(
     template: Template, environment: Environment
 ) -> None:
-    """Something waits, nothing runs, for longer than a task takes to start: Spot has none, or the image is broken."""
+    """Messages wait and no task runs for longer than a start takes: no Spot capacity, or a broken image."""
     stuck = alarm(template, "no-worker")
     (expression,) = [query["Expression"] for query in stuck["Metrics"] if "Expression" in query]
     assert expression == "IF(waiting > 0 AND FILL(running, 0) < 1, 1, 0)"
@@ -104,7 +104,7 @@ def test_messages_without_a_worker_are_noticed_before_the_deadline_is_in_danger(
 
 
 def test_failed_deployment_reaches_the_topic(template: Template) -> None:
-    """A rollback of either service is told with its reason and its runbook; other services of the account are not."""
+    """A rollback of either service is reported with reason and runbook; other services in the account are ignored."""
     rule = template.only("AWS::Events::Rule")
     pattern = rule["EventPattern"]
     assert pattern["detail"] == {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]}
@@ -119,8 +119,8 @@ def test_failed_deployment_reaches_the_topic(template: Template) -> None:
     assert "$.detail.reason" in target["InputTransformer"]["InputPathsMap"].values()
 
 
-def test_budget_is_what_the_month_should_cost(template: Template, environment: Environment) -> None:
-    """The limit follows from the workload; it counts this environment's tags only, and tells the topic in advance."""
+def test_budget_is_the_estimated_cost_of_a_month(template: Template, environment: Environment) -> None:
+    """It counts resources with this environment's tags only, and notifies the topic in advance."""
     properties = template.only("AWS::Budgets::Budget")
     budget = properties["Budget"]
     assert budget["BudgetLimit"] == {"Amount": round(month(environment, Prices.read())), "Unit": "USD"}
@@ -137,8 +137,8 @@ def test_budget_is_what_the_month_should_cost(template: Template, environment: E
         assert notice["Subscribers"] == [{"SubscriptionType": "SNS", "Address": topic(template)}]
 
 
-def test_topic_takes_what_watches_and_nobody_else(template: Template) -> None:
-    """A policy without these lines swallows every alarm; CloudWatch and Budgets come for this account only."""
+def test_only_monitoring_services_may_publish_to_the_topic(template: Template) -> None:
+    """Without these statements alarms would be lost; CloudWatch and Budgets may publish for this account only."""
     statements = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
     allowed = [s for s in statements if s["Effect"] == "Allow"]
     conditions = {
@@ -155,8 +155,8 @@ def test_topic_takes_what_watches_and_nobody_else(template: Template) -> None:
     }
 
 
-def test_alarms_travel_and_rest_encrypted(template: Template) -> None:
-    """Nothing over plain HTTP; a rotating key of our own, which every publisher may use."""
+def test_alarms_are_encrypted_in_transit_and_at_rest(template: Template) -> None:
+    """Plain HTTP is denied; the topic has a rotating customer-managed key that every publisher may use."""
     statements = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
     assert [s["Condition"] for s in statements if s["Effect"] == "Deny"] == [{"Bool": {"aws:SecureTransport": "false"}}]
     key = template.only("AWS::KMS::Key")
@@ -171,8 +171,8 @@ def test_alarms_travel_and_rest_encrypted(template: Template) -> None:
     assert users == {"cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com"}
 
 
-def test_dashboard_shows_what_an_operator_asks(template: Template, environment: Environment) -> None:
-    """Latency, errors, queue, audio hours, speed, tasks, cost, and every alarm; with the promises as lines."""
+def test_dashboard_shows_every_graph_and_alarm(template: Template, environment: Environment) -> None:
+    """Latency, errors, queue, audio hours, speed, tasks, cost, and all alarms; limits are shown as lines."""
     body = json.dumps(template.only("AWS::CloudWatch::Dashboard")["DashboardBody"]).replace('\\"', '"')
     for title in (
         "Alarms",

@@ -1,4 +1,4 @@
-"""What the network stack promises."""
+"""Promises of the Network stack."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,20 +30,20 @@ def egress(request: pytest.FixtureRequest) -> Egress:
 
 
 def subnets(template: Template, name: str) -> list[dict[str, Any]]:
-    """The subnets of a kind, one for each zone."""
+    """The subnets with a name, one for each zone."""
     kind = {"Key": "aws-cdk:subnet-name", "Value": name}
     return [subnet for subnet in template.properties("AWS::EC2::Subnet") if kind in subnet["Tags"]]
 
 
 def test_network_spans_its_zones(templates: Mapping[str, Template], environment: Environment) -> None:
-    """Each kind of subnet stands in every zone that the environment names, and nothing is looked up."""
+    """Each zone that the environment names has every kind of subnet, without a lookup in the account."""
     found = templates[f"{environment.name}/Network"].properties("AWS::EC2::Subnet")
     zones = [subnet["AvailabilityZone"]["Fn::Join"] for subnet in found]
     assert {tuple(map(str, parts)) for _, parts in zones} == {("{'Ref': 'AWS::Region'}", z) for z in "ab"}
 
 
-def test_storage_is_reached_without_leaving_the_network(networks: Mapping[Egress, Template], egress: Egress) -> None:
-    """Recordings and image layers travel through the gateway endpoint of S3, which is free, from every subnet."""
+def test_s3_is_reached_through_a_gateway_endpoint(networks: Mapping[Egress, Template], egress: Egress) -> None:
+    """The endpoint is free, and serves recordings and image layers in every subnet."""
     endpoints = networks[egress].properties("AWS::EC2::VPCEndpoint")
     (gateway,) = [endpoint for endpoint in endpoints if endpoint["VpcEndpointType"] == "Gateway"]
     assert gateway["ServiceName"]["Fn::Join"][1][-1] == ".s3"
@@ -51,32 +51,32 @@ def test_storage_is_reached_without_leaving_the_network(networks: Mapping[Egress
 
 
 def test_default_security_group_is_closed(templates: Mapping[str, Template], environment: Environment) -> None:
-    """What is started without a security group talks to nobody."""
+    """A resource without a security group of its own has no network access."""
     assert "Custom::VpcRestrictDefaultSG" in templates[f"{environment.name}/Network"].kinds()
 
 
 @pytest.mark.parametrize(
     ("egress", "gateways", "internet"), [(Egress.PUBLIC, 0, 1), (Egress.NAT, 1, 1), (Egress.ENDPOINTS, 0, 0)]
 )
-def test_egress_costs_what_its_kind_needs(
+def test_each_egress_has_only_the_gateways_that_it_needs(
     networks: Mapping[Egress, Template], egress: Egress, gateways: int, internet: int
 ) -> None:
-    """Public tasks pay for neither a NAT gateway nor endpoints, and a network of endpoints has no internet."""
+    """Public tasks need no NAT gateway, and a network with endpoints has no internet gateway."""
     kinds = networks[egress].kinds()
     assert kinds.count("AWS::EC2::NatGateway") == gateways
     assert kinds.count("AWS::EC2::InternetGateway") == internet
 
 
-def test_endpoints_are_those_that_a_task_needs(networks: Mapping[Egress, Template], egress: Egress) -> None:
-    """Without internet a task pulls its image, reads its secret, logs and works off its queue; each endpoint costs."""
+def test_interface_endpoints_are_those_that_a_task_needs(networks: Mapping[Egress, Template], egress: Egress) -> None:
+    """Without internet, tasks need endpoints for images, secrets, logs and queues; each endpoint costs money."""
     endpoints = networks[egress].properties("AWS::EC2::VPCEndpoint")
     names = [e["ServiceName"].removeprefix("com.amazonaws.eu-west-1.") for e in endpoints if "SubnetIds" in e]
     wanted = ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "sqs"] if egress is Egress.ENDPOINTS else []
     assert sorted(names) == wanted
 
 
-def test_endpoints_answer_their_own_network_only(networks: Mapping[Egress, Template]) -> None:
-    """One security group for all endpoints: HTTPS from the network's addresses, nothing out."""
+def test_endpoints_accept_connections_from_their_network_only(networks: Mapping[Egress, Template]) -> None:
+    """All endpoints have one security group, with HTTPS from the network and no egress."""
     template = networks[Egress.ENDPOINTS]
     group = template.only("AWS::EC2::SecurityGroup")
     ((cidr, port),) = [(rule["CidrIp"], rule["FromPort"]) for rule in group["SecurityGroupIngress"]]
@@ -85,7 +85,7 @@ def test_endpoints_answer_their_own_network_only(networks: Mapping[Egress, Templ
 
 
 def test_tasks_have_as_many_addresses_as_the_plan_counts(networks: Mapping[Egress, Template], egress: Egress) -> None:
-    """The subnets that tasks stand in have the width that the synth checks workloads against."""
+    """The subnets of tasks have the size that the environment's address check assumes."""
     template = networks[egress]
     plan = NetworkPlan(cidr=template.only("AWS::EC2::VPC")["CidrBlock"], egress=egress)
     found = subnets(template, "Outer" if egress is Egress.PUBLIC else "Inner")
@@ -94,7 +94,7 @@ def test_tasks_have_as_many_addresses_as_the_plan_counts(networks: Mapping[Egres
 
 
 def test_subnets_are_disjoint_and_inside(networks: Mapping[Egress, Template], egress: Egress) -> None:
-    """However wide the tasks' subnets are, the load balancer's or the NAT gateway's find room beside them."""
+    """The narrow subnets fit beside the subnets of tasks, in every kind of egress."""
     whole = IPv4Network(networks[egress].only("AWS::EC2::VPC")["CidrBlock"])
     parts = [IPv4Network(subnet["CidrBlock"]) for subnet in networks[egress].properties("AWS::EC2::Subnet")]
     assert all(part.subnet_of(whole) for part in parts)
@@ -104,14 +104,14 @@ def test_subnets_are_disjoint_and_inside(networks: Mapping[Egress, Template], eg
 @pytest.mark.parametrize("zones", [("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d")])
 @pytest.mark.parametrize("prefix", [16, 20, 24])
 def test_subnets_fit_every_network_and_waste_little(prefix: int, zones: tuple[str, ...]) -> None:
-    """From the smallest network to the largest, every zone's subnets fit, and tasks get at least a quarter of it all."""
+    """From the smallest network to the largest, all subnets fit, and tasks get at least a quarter of the addresses."""
     plan = NetworkPlan(cidr=f"10.0.0.0/{prefix}", zones=zones)
     wide = len(zones) * 2 ** (32 - plan.task_mask)
     assert wide + len(zones) * 32 <= 2 ** (32 - prefix) <= 4 * wide
 
 
 def test_network_without_room_for_the_fleet_is_refused() -> None:
-    """Old and new tasks of a deploy stand side by side: a network with fewer addresses than they need fails the synth."""
+    """Synth fails if old and new tasks of a deployment would need more addresses than the network has."""
     (prod,) = select("prod")
     needed = 2 * (prod.plan.api_max_tasks + prod.plan.batch_max_tasks)
     small = replace(prod.network, cidr="10.0.0.0/24")
@@ -120,8 +120,8 @@ def test_network_without_room_for_the_fleet_is_refused() -> None:
         replace(prod, network=small)
 
 
-def test_network_records_who_talks_to_whom(templates: Mapping[str, Template], environment: Environment) -> None:
-    """Flows, accepted and refused, are logged, kept as long as other logs, by a role that can write there only."""
+def test_network_logs_its_flows(templates: Mapping[str, Template], environment: Environment) -> None:
+    """Accepted and rejected flows are logged, with a retention, by a role that can only write this log."""
     template = templates[f"{environment.name}/Network"]
     flows = template.only("AWS::EC2::FlowLog")
     assert (flows["ResourceType"], flows["TrafficType"]) == ("VPC", "ALL")

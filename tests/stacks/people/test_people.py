@@ -1,4 +1,4 @@
-"""What the people's roles promise, and what no role of any stack may do."""
+"""Promises of the roles for people, and the limits of every policy in every stack."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,26 +13,26 @@ from tests.stacks.synthesis import Template, listed
 
 RUNBOOKS = Path(__file__).parents[3] / "docs" / "runbooks"
 
-# AWS knows no narrower resource for these: each with what it is needed for.
+# Actions that AWS grants on all resources only, each with its purpose.
 EVERYWHERE = {
     "ecr:GetAuthorizationToken": "logging in to the registry, before any repository is named",
-    "ecs:ListServices": "listing services of one cluster, which the condition names",
-    "ecs:ListTasks": "listing tasks of one cluster, which the condition names",
-    "logs:GetQueryResults": "the results of a query, which itself names its log groups",
+    "ecs:ListServices": "listing services of the cluster in the condition",
+    "ecs:ListTasks": "listing tasks of the cluster in the condition",
+    "logs:GetQueryResults": "reading the results of a query, which names its log groups",
     "logs:StopQuery": "stopping such a query",
-    "cloudwatch:GetMetricData": "reading metrics, which are no resources",
-    "cloudwatch:GetMetricStatistics": "the same, as the runbooks' commands do",
-    "cloudwatch:ListMetrics": "finding them",
+    "cloudwatch:GetMetricData": "reading metrics, which are not resources",
+    "cloudwatch:GetMetricStatistics": "reading metrics with the commands in runbooks",
+    "cloudwatch:ListMetrics": "finding metrics",
     "cloudwatch:ListDashboards": "finding the dashboard",
     "application-autoscaling:DescribeScalableTargets": "seeing a fleet's limits",
     "application-autoscaling:DescribeScalingActivities": "seeing why a fleet grew or did not",
-    "application-autoscaling:DescribeScalingPolicies": "seeing what a fleet follows",
-    "ce:GetCostAndUsage": "reading the bill, which is the account's",
+    "application-autoscaling:DescribeScalingPolicies": "seeing which metrics a fleet follows",
+    "ce:GetCostAndUsage": "reading the account's costs",
     "ce:ListCostAllocationTags": "seeing whether the budget's tags are counted",
-    "cloudwatch:DescribeAlarms": "seeing which alarms sound, composite ones, too",
-    "elasticloadbalancing:DescribeTargetHealth": "seeing whether the load balancer reaches what a release deployed",
+    "cloudwatch:DescribeAlarms": "seeing which alarms fire, including composite ones",
+    "elasticloadbalancing:DescribeTargetHealth": "seeing whether the load balancer reaches the tasks of a release",
 }
-# What a runbook leaves to an administrator of the account, and says so.
+# Commands that runbooks reserve for an administrator of the account.
 ADMINISTRATORS = {("application-autoscaling", "register-scalable-target")}
 CALLS = ("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject")
 
@@ -44,7 +44,7 @@ def template(templates: Mapping[str, Template], environment: Environment) -> Tem
 
 
 def allowed(template: Template, role: str) -> Iterator[tuple[str, str]]:
-    """Each action that a role is allowed, with each of its resources."""
+    """Each action that a role may take, with each of its resources."""
     for policy in template.properties("AWS::IAM::Policy"):
         if [reference["Ref"][:-8] for reference in policy["Roles"]] == [role]:
             for statement in policy["PolicyDocument"]["Statement"]:
@@ -54,7 +54,7 @@ def allowed(template: Template, role: str) -> Iterator[tuple[str, str]]:
 
 
 def matching(template: Template, role: str, actions: tuple[str, ...]) -> set[tuple[str, str]]:
-    """What a role is allowed of some actions, wildcards included."""
+    """The given actions that a role may take, also by wildcards, with their resources."""
     return {
         (action, resource)
         for pattern, resource in allowed(template, role)
@@ -64,7 +64,7 @@ def matching(template: Template, role: str, actions: tuple[str, ...]) -> set[tup
 
 
 def documents(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every policy in a template, of roles, buckets, queues and whatever else has one, by the resource it stands in."""
+    """Every policy in a template, with the logical id of the resource that contains it."""
     for name, resource in template.body["Resources"].items():
         properties = resource.get("Properties", {})
         inline = [policy for policy in properties.get("Policies", ()) if "PolicyDocument" in policy]
@@ -74,16 +74,16 @@ def documents(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
                     yield name, holder[key]
 
 
-def test_deployer_takes_the_bootstrap_roles_and_nothing_else(template: Template) -> None:
-    """What a deployer may do is what `cdk bootstrap` decided."""
+def test_deployer_may_only_assume_the_bootstrap_roles(template: Template) -> None:
+    """`cdk bootstrap` decides the permissions of a deployer."""
     rights = list(allowed(template, "Deployer"))
     assert {action for action, _ in rights} == {"sts:AssumeRole"}
     assert len(rights) == 4
     assert all(":role/cdk-hnb659fds-" in resource for _, resource in rights)
 
 
-def test_operator_can_neither_hear_nor_read_a_call(template: Template) -> None:
-    """Who keeps the service running sees which calls there are and why one failed, but no recording and no transcript."""
+def test_operator_can_read_neither_recordings_nor_transcripts(template: Template) -> None:
+    """Operators list recordings and read failure reasons and markers, but no recording and no transcript."""
     rights = [(action, resource) for action, resource in allowed(template, "Operator") if action.startswith("s3:")]
     assert {action for action, _ in rights} == {"s3:ListBucketVersions", "s3:ListBucket", "s3:GetObject"}
     reading = [resource for _, resource in matching(template, "Operator", CALLS[:2])]
@@ -92,7 +92,7 @@ def test_operator_can_neither_hear_nor_read_a_call(template: Template) -> None:
 
 
 def test_operator_can_redrive(template: Template) -> None:
-    """Dead letters go back to the queue with the operator's rights: receive there, send here, and move."""
+    """A redrive uses the operator's permissions: receive from the dead-letter queue, and send to the queue."""
     moving = ("sqs:StartMessageMoveTask", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage")
     rights = matching(template, "Operator", moving)
     assert {action for action, resource in rights if "deadletterqueue" in resource} == set(moving[:3])
@@ -100,35 +100,35 @@ def test_operator_can_redrive(template: Template) -> None:
 
 
 def test_operator_can_restart_but_not_change_what_runs(template: Template) -> None:
-    """A new deployment of what is there; no other task, no shell in a running one, no other role for it."""
+    """Operators start a new deployment of the same task: no other task, no shell in a task, no other role."""
     assert matching(template, "Operator", ("ecs:UpdateService", "ecs:StopTask"))
     forbidden = ("ecs:RegisterTaskDefinition", "ecs:RunTask", "ecs:ExecuteCommand", "iam:PassRole", "sts:AssumeRole")
     assert not matching(template, "Operator", forbidden)
 
 
-def test_operator_may_run_what_the_runbooks_say(template: Template) -> None:
-    """A command of a runbook that answers "access denied" at night is worse than none."""
+def test_operator_may_run_the_commands_of_the_runbooks(template: Template) -> None:
+    """No command in a runbook fails with "access denied" for the person on call."""
     text = "\n".join(page.read_text() for page in RUNBOOKS.glob("*.md"))
-    # On lines of their own, in pipes and in sentences, where a line may end within a command.
+    # Commands in code blocks, pipes and sentences; a line may end within a command.
     commands = set(re.findall(r"\baws\s+([a-z-]+)\s+([a-z-]+)", text))
     assert len(commands) > 10
     assert commands >= ADMINISTRATORS
-    # `tail` is the command line's own name for filtering log events.
+    # `aws logs tail` is a command of the CLI that filters log events.
     commands -= {("logs", "tail"), *ADMINISTRATORS}
     actions = {f"{service}:{verb.title().replace('-', '')}" for service, verb in commands}
     assert actions <= {action for action, _ in allowed(template, "Operator")}
 
 
 def test_analyst_reads_transcripts_only(template: Template) -> None:
-    """No recording, no access log, no write, and nothing but S3."""
+    """Analysts read neither recordings nor access logs, and write nothing."""
     rights = set(allowed(template, "Analyst"))
     assert {action for action, _ in rights} == {"s3:GetObject", "s3:ListBucket"}
     assert all("transcriptsbucket" in resource for _, resource in rights)
 
 
 @pytest.mark.parametrize("role", ["deployer", "operator", "analyst"])
-def test_who_takes_a_role_is_said_by_the_account(template: Template, environment: Environment, role: str) -> None:
-    """One principal, from a parameter of the account: no default, nobody from elsewhere, no service."""
+def test_account_names_the_principal_of_each_role(template: Template, environment: Environment, role: str) -> None:
+    """Each role trusts one principal, from a parameter of the account, for at most an hour."""
     (trust,) = [
         properties["AssumeRolePolicyDocument"]["Statement"]
         for name, properties in ((n, r["Properties"]) for n, r in template.body["Resources"].items())
@@ -143,7 +143,7 @@ def test_who_takes_a_role_is_said_by_the_account(template: Template, environment
     }
 
 
-def test_nobody_may_do_everything(templates: Mapping[str, Template]) -> None:
+def test_no_policy_allows_all_actions(templates: Mapping[str, Template]) -> None:
     """No policy of any stack allows `*`, or all actions of a service."""
     checked = 0
     for name, template in templates.items():
@@ -156,8 +156,8 @@ def test_nobody_may_do_everything(templates: Mapping[str, Template]) -> None:
     assert checked > 200
 
 
-def test_nothing_is_allowed_everywhere_unless_aws_demands_it(templates: Mapping[str, Template]) -> None:
-    """Each action on all resources is one that AWS offers for no less; an exception that nobody needs is deleted."""
+def test_actions_on_all_resources_are_those_that_aws_cannot_limit(templates: Mapping[str, Template]) -> None:
+    """Each action on all resources is in the list, and each action in the list is needed."""
     needed = set()
     for name, template in templates.items():
         for resource, document in documents(template):

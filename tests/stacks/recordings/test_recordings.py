@@ -1,4 +1,4 @@
-"""What the recordings stack promises."""
+"""Promises of the Recordings stack."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,10 +26,10 @@ def named(template: Template, bucket: str) -> dict[str, Any]:
     return properties
 
 
-def test_recording_that_fails_too_often_waits_in_the_dead_letter_queue(
+def test_recording_that_fails_too_often_moves_to_the_dead_letter_queue(
     template: Template, environment: Environment
 ) -> None:
-    """A message received five times without being deleted is set aside, not lost and not tried for ever."""
+    """A message that was received `max_receives` times is neither lost nor retried forever."""
     (queue,) = [queue for queue in template.properties("AWS::SQS::Queue") if "RedrivePolicy" in queue]
     (dead_letters,) = [
         name
@@ -41,19 +41,19 @@ def test_recording_that_fails_too_often_waits_in_the_dead_letter_queue(
 
 
 def test_dead_letters_outlive_the_queue(template: Template) -> None:
-    """A message keeps its age when it moves, so the dead-letter queue holds longer, as long as SQS can."""
+    """A moved message keeps its age, so the dead-letter queue has the longest retention that SQS supports."""
     retention = {("RedrivePolicy" in q): q["MessageRetentionPeriod"] for q in template.properties("AWS::SQS::Queue")}
     assert retention[False] == 14 * 86_400 > retention[True]
 
 
 def test_visibility_timeout_follows_the_job_deadline(template: Template, environment: Environment) -> None:
-    """The queue hides a message as long as the service's settings say."""
+    """The queue hides a received message for the time in the service's settings."""
     (queue,) = [queue for queue in template.properties("AWS::SQS::Queue") if "RedrivePolicy" in queue]
     assert queue["VisibilityTimeout"] == environment.settings.visibility_timeout_seconds
 
 
 def test_upload_is_announced_on_the_queue(template: Template) -> None:
-    """Every object written to the recordings bucket becomes a message; an event that cannot become one is kept."""
+    """Every object written to the bucket becomes a message; undeliverable events go to the dead-letter queue."""
     announcing = [b for b in template.properties("AWS::S3::Bucket") if "NotificationConfiguration" in b]
     assert [b["NotificationConfiguration"] for b in announcing] == [
         {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
@@ -68,7 +68,7 @@ def test_upload_is_announced_on_the_queue(template: Template) -> None:
 
 @pytest.mark.parametrize("bucket", ["AccessLogs", "Recordings", "Transcripts"])
 def test_buckets_are_private_encrypted_and_versioned(template: Template, bucket: str) -> None:
-    """Nobody outside reads a recording, and an overwritten one is still there."""
+    """No public access, encryption at rest, and versions that survive an overwrite."""
     properties = named(template, bucket)
     assert properties["PublicAccessBlockConfiguration"] == {
         "BlockPublicAcls": True,
@@ -82,8 +82,8 @@ def test_buckets_are_private_encrypted_and_versioned(template: Template, bucket:
 
 
 @pytest.mark.parametrize("bucket", ["Recordings", "Transcripts"])
-def test_who_reads_a_call_is_recorded(template: Template, bucket: str) -> None:
-    """Every request for a recording or a transcript is in a log that S3 writes, and only S3 for these two buckets."""
+def test_requests_for_calls_are_logged(template: Template, bucket: str) -> None:
+    """S3 logs every request for a recording or transcript, and only S3 may write these logs."""
     logging = named(template, bucket)["LoggingConfiguration"]
     assert logging["LogFilePrefix"] == f"{bucket.lower()}/"
     assert "AccessLogs" in logging["DestinationBucketName"]["Ref"]
@@ -95,7 +95,7 @@ def test_who_reads_a_call_is_recorded(template: Template, bucket: str) -> None:
 
 
 def test_buckets_and_queues_refuse_plain_http(template: Template) -> None:
-    """Three buckets and two queues each deny what does not come over TLS."""
+    """Three buckets and two queues deny requests without TLS."""
     denied = [
         statement
         for statement in statements(template)
@@ -112,8 +112,8 @@ def test_buckets_and_queues_refuse_plain_http(template: Template) -> None:
     ("bucket", "days"),
     [("AccessLogs", "access_log_days"), ("Recordings", "recording_days"), ("Transcripts", "transcript_days")],
 )
-def test_what_is_kept_ages_out(template: Template, environment: Environment, bucket: str, days: str) -> None:
-    """Calls are personal data: how long is a value of the environment, for overwritten and half-sent ones, too."""
+def test_objects_expire(template: Template, environment: Environment, bucket: str, days: str) -> None:
+    """Calls are personal data: objects and old versions expire after the environment's days, partial uploads after one."""
     (rule,) = named(template, bucket)["LifecycleConfiguration"]["Rules"]
     assert rule["Status"] == "Enabled"
     assert rule["ExpirationInDays"] == rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
@@ -122,12 +122,12 @@ def test_what_is_kept_ages_out(template: Template, environment: Environment, buc
 
 
 def test_recordings_need_no_function(template: Template) -> None:
-    """The data stack holds data: no Lambda function, and no role but the one EventBridge would need."""
+    """The data stack has no Lambda function, no custom resource and no IAM role."""
     assert not [kind for kind in template.kinds() if "Lambda" in kind or kind.startswith(("AWS::IAM", "Custom"))]
 
 
-def test_names_are_published_for_the_stacks_that_use_them(template: Template, environment: Environment) -> None:
-    """Batch, monitoring and people find the store by these names, and so does whoever sends recordings."""
+def test_names_are_published_as_parameters(template: Template, environment: Environment) -> None:
+    """Batch, monitoring and people look the store up by these names, as do the senders of recordings."""
     published = {parameter["Name"] for parameter in template.properties("AWS::SSM::Parameter")}
     names = ("recordings-bucket", "transcripts-bucket", "queue-name", "dead-letter-queue-name", "arrivals-rule-name")
     assert published == {f"/whisper/{environment.name}/{name}" for name in names}

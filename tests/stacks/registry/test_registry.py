@@ -1,4 +1,4 @@
-"""What the registry stack promises."""
+"""Promises of the Registry stack."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from tests.stacks.synthesis import Template
 
 
 def test_images_are_scanned_and_never_overwritten(templates: Mapping[str, Template], environment: Environment) -> None:
-    """A tag but the build cache's means one image for ever, and each image is checked when it arrives."""
+    """Only the tag of the build cache can be overwritten, and images are scanned on push."""
     repository = templates[f"{environment.name}/Registry"].only("AWS::ECR::Repository")
     assert repository["ImageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
     assert repository["ImageTagMutabilityExclusionFilters"] == [
@@ -18,17 +18,17 @@ def test_images_are_scanned_and_never_overwritten(templates: Mapping[str, Templa
 
 
 def test_old_images_are_removed(templates: Mapping[str, Template], environment: Environment) -> None:
-    """The newest images are kept, as many as the environment says; the others are not paid for."""
+    """The newest `images_kept` images are kept, to limit the storage costs."""
     repository = templates[f"{environment.name}/Registry"].only("AWS::ECR::Repository")
     rules = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
     counts = [r["selection"]["countNumber"] for r in rules if r["selection"]["countType"] == "imageCountMoreThan"]
     assert counts == [environment.images_kept]
-    # What lost its tag is an old build cache.
+    # Untagged images are old build caches.
     assert [r["selection"]["countNumber"] for r in rules if r["selection"]["tagStatus"] == "untagged"] == [7]
 
 
 def test_production_keeps_its_images(templates: Mapping[str, Template]) -> None:
-    """Deleting prod's stack leaves the images that it may be restored from."""
+    """The images are needed to restore production after its stack was deleted."""
     (prod,) = templates["prod/Registry"].resources("AWS::ECR::Repository")
     (dev,) = templates["dev/Registry"].resources("AWS::ECR::Repository")
     assert prod["DeletionPolicy"] == "Retain"

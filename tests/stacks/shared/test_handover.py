@@ -1,4 +1,4 @@
-"""What stacks hand to each other by SSM parameters instead of references."""
+"""Values that stacks hand to each other as SSM parameters instead of references."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from stacks.environments import Environment
 from tests.stacks.synthesis import Template
 
-# Nobody publishes these: docs/deploy.md tells the account to.
+# Parameters that no stack publishes; docs/deploy.md tells the operator to store them.
 ACCOUNT = {
     "certificate-arn",
     "alarm-address",
@@ -17,17 +17,17 @@ ACCOUNT = {
     "analyst-principal-arn",
     "release-account",
 }
-# The pipeline of one environment takes the role that another's stack published, in its account or copied from there.
+# The release pipeline of one environment assumes the roles that the stacks of others published, in any account.
 ROLES = {"stage": {"/whisper/dev/release-role-arn", "/whisper/prod/release-role-arn"}}
 
 
 def published(template: Template) -> set[str]:
-    """The full names that a stack writes."""
+    """Paths of the parameters that a stack writes."""
     return {parameter["Name"] for parameter in template.properties("AWS::SSM::Parameter")}
 
 
 def read(template: Template) -> set[str]:
-    """The full names that a stack reads at each deploy; the CDK's own is not ours."""
+    """Paths of the parameters that a stack reads at each deployment, except the CDK's own."""
     parameters = template.body.get("Parameters", {}).values()
     values = [p["Default"] for p in parameters if p["Type"] == "AWS::SSM::Parameter::Value<String>"]
     return {value for value in values if "cdk-bootstrap" not in value}
@@ -38,10 +38,10 @@ def of(templates: Mapping[str, Template], environment: Environment) -> Iterator[
     return (template for name, template in templates.items() if name.startswith(f"{environment.name}/"))
 
 
-def test_everything_read_is_published_or_the_accounts(
+def test_every_parameter_is_published_by_a_stack_or_stored_by_the_account(
     templates: Mapping[str, Template], environment: Environment
 ) -> None:
-    """A misspelt name is found here, not by a deploy; and nothing is published that nobody reads."""
+    """A misspelt name fails here instead of in a deployment, and no published parameter is unused."""
     written = set().union(*map(published, of(templates, environment)))
     wanted = set().union(*map(read, of(templates, environment)))
     roles = ROLES.get(environment.name, set())
@@ -50,22 +50,20 @@ def test_everything_read_is_published_or_the_accounts(
     assert {name.rpartition("/")[2] for name in wanted - written - roles} <= ACCOUNT
 
 
-def test_reader_is_deployed_after_what_it_reads_is_published(
-    templates: Mapping[str, Template], environment: Environment
-) -> None:
-    """A parameter says nothing of order: each reader depends on the publisher's stack."""
+def test_reader_is_deployed_after_the_publisher(templates: Mapping[str, Template], environment: Environment) -> None:
+    """Parameters imply no order, so each reader depends on the publisher's stack."""
     stacks = list(of(templates, environment))
     artifacts = json.loads(stacks[0].path.with_name("manifest.json").read_text())["artifacts"]
     pairs = [(reader, writer) for reader in stacks for writer in stacks if read(reader) & published(writer)]
-    # The gate comes after the registry and the role that runs it.
+    # The gate reads from the registry's stack, and from the stack of the role that runs it.
     assert len(pairs) == (8 if environment.releases else 6)
     for reader, writer in pairs:
         name, needed = (template.path.name.removesuffix(".template.json") for template in (reader, writer))
         assert needed in artifacts[name]["dependencies"]
 
 
-def test_data_refers_to_nobody(templates: Mapping[str, Template], environment: Environment) -> None:
-    """Registry and recordings are deployed first and alone: they read nothing of another stack."""
+def test_data_stacks_refer_to_no_other_stack(templates: Mapping[str, Template], environment: Environment) -> None:
+    """Registry and recordings can be deployed first and alone: they read no value of another stack."""
     for stack in ("Registry", "Recordings"):
         template = templates[f"{environment.name}/{stack}"]
         assert not read(template)

@@ -1,4 +1,4 @@
-"""What both services' tasks promise, and the contract between stacks and service."""
+"""Promises of the tasks of both services, and the contract between stacks and service."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -31,15 +31,17 @@ def test_every_variable_of_a_task_is_one_the_service_reads(container: dict[str, 
     assert sorted(names) == sorted(variable(f.name) for f in fields(Settings) if "secret" not in f.metadata)
 
 
-def test_secret_of_a_task_is_one_the_service_reads_and_no_plain_variable(container: dict[str, Any]) -> None:
-    """What is secret is fetched by ECS when the task starts; a template never holds it."""
+def test_secrets_of_a_task_are_references_that_the_service_reads(container: dict[str, Any]) -> None:
+    """ECS fetches secrets when a task starts; a template contains none."""
     names = {secret["Name"] for secret in container.get("Secrets", [])}
     assert names <= {variable(f.name) for f in fields(Settings) if "secret" in f.metadata}
     assert names == ({"WHISPER_API_KEYS"} if container["Command"] == ["api"] else set())
 
 
-def test_service_accepts_the_environment_of_a_task(container: dict[str, Any], environment: Environment) -> None:
-    """What the stacks write parses and fits; values that AWS fills in are text."""
+def test_service_accepts_the_environment_variables_of_a_task(
+    container: dict[str, Any], environment: Environment
+) -> None:
+    """The service parses the variables of the template, with texts for the values that AWS fills in."""
     environ = {
         pair["Name"]: pair["Value"] if isinstance(pair["Value"], str) else "filled-in-by-aws"
         for pair in container["Environment"]
@@ -50,8 +52,8 @@ def test_service_accepts_the_environment_of_a_task(container: dict[str, Any], en
     assert settings.dollars_per_hour > 0
 
 
-def test_task_is_not_root_on_a_root_it_cannot_write(container: dict[str, Any], template: Template) -> None:
-    """A break-in finds no rights: no root, no capabilities, nothing writable but /tmp."""
+def test_task_is_unprivileged_with_a_read_only_root(container: dict[str, Any], template: Template) -> None:
+    """An attacker in the container has neither root nor capabilities, and can write to /tmp only."""
     assert container["User"].split(":") == ["65534", "65534"]
     assert container["ReadonlyRootFilesystem"] is True
     assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
@@ -63,33 +65,33 @@ def test_task_is_not_root_on_a_root_it_cannot_write(container: dict[str, Any], t
     ]
 
 
-def test_task_stops_in_good_order(container: dict[str, Any], environment: Environment) -> None:
-    """Signals reach the service through an init process, and it has as long as the deadline and Fargate allow."""
+def test_task_can_shut_down_gracefully(container: dict[str, Any], environment: Environment) -> None:
+    """An init process forwards signals, and the stop timeout is that of the settings."""
     assert container["LinuxParameters"]["InitProcessEnabled"] is True
     assert container["StopTimeout"] == environment.settings.stop_timeout_seconds
 
 
 def test_task_runs_a_verb_of_the_service(container: dict[str, Any]) -> None:
-    """The image's entry point is the service; a task only says which part."""
+    """The image's entry point is the service; the command is its verb."""
     assert container["Command"] in (["api"], ["worker"])
     assert "EntryPoint" not in container
 
 
 def test_image_is_named_by_digest_at_deploy_time(container: dict[str, Any], template: Template) -> None:
-    """A deploy without a digest, or with something else in its place, is refused by name."""
+    """A deployment without a valid digest fails and names the parameter."""
     parameter = template.body["Parameters"]["ImageDigest"]
     assert parameter["AllowedPattern"] == "^sha256:[0-9a-f]{64}$"
     assert "Default" not in parameter
     assert container["Image"]["Fn::Join"][1][-2:] == ["@", {"Ref": "ImageDigest"}]
 
 
-def test_nobody_can_enter_a_running_task(template: Template) -> None:
-    """ECS Exec is off: nobody opens a shell beside a recording."""
+def test_running_tasks_allow_no_shell(template: Template) -> None:
+    """ECS Exec is off, because a shell in a task could read recordings."""
     assert not template.only("AWS::ECS::Service").get("EnableExecuteCommand")
 
 
 def test_tasks_let_nothing_in_and_only_https_out(template: Template) -> None:
-    """The tasks' own security group opens no port; the load balancer's rule is the only way in."""
+    """The security group of the tasks has no ingress rule; the load balancer adds the only one."""
     (group,) = [g for g in template.properties("AWS::EC2::SecurityGroup") if "Firewall" in g["GroupDescription"]]
     assert "SecurityGroupIngress" not in group
     assert [(rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]] == [
@@ -97,7 +99,7 @@ def test_tasks_let_nothing_in_and_only_https_out(template: Template) -> None:
     ]
 
 
-def test_logs_do_not_stay_for_ever(templates: Mapping[str, Template], environment: Environment) -> None:
+def test_logs_expire(templates: Mapping[str, Template], environment: Environment) -> None:
     """Every log group of an environment has a retention."""
     groups = [
         group
@@ -105,18 +107,18 @@ def test_logs_do_not_stay_for_ever(templates: Mapping[str, Template], environmen
         if name.startswith(f"{environment.name}/")
         for group in template.properties("AWS::Logs::LogGroup")
     ]
-    # Flows, API and workers; each pipeline; the gate.
+    # Flow logs, API and workers; each pipeline; the gate.
     assert len(groups) == 3 + bool(environment.commits) + 2 * bool(environment.releases)
     assert all(group["RetentionInDays"] for group in groups)
 
 
-def test_log_that_cannot_be_delivered_stops_no_transcription(container: dict[str, Any]) -> None:
-    """A call is worth more than the line about it."""
+def test_log_delivery_does_not_block_transcription(container: dict[str, Any]) -> None:
+    """Log lines are dropped if they cannot be delivered."""
     logging = container["LogConfiguration"]
     assert (logging["LogDriver"], logging["Options"]["mode"]) == ("awslogs", "non-blocking")
 
 
 def test_task_may_pull_its_image_before_it_starts(template: Template) -> None:
-    """The service waits for the execution role's policy; else a first deploy may fail and be rolled back."""
+    """The service depends on the execution role's policy; otherwise a first deployment may fail."""
     (service,) = template.resources("AWS::ECS::Service")
     assert [name for name in service["DependsOn"] if "ExecutionRoleDefaultPolicy" in name]
