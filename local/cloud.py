@@ -161,7 +161,7 @@ class Cloud:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                raise LocalError(f"{awaited}: waited {seconds:.0f} s in vain; {self.folder} has the logs")
+                raise LocalError(f"{awaited}: not within {seconds:.0f} s; the logs are in {self.folder}")
             self.tick()
 
 
