@@ -1,7 +1,7 @@
 """Transcribe files from the command line: transcripts on standard output, everything else on standard error."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from service.engine.engine import Progress
 from service.errors import DuplicateOutput, ServiceError
-from service.recording import Recording
+from service.recording import Decode, Recording
 from service.transcript import Transcript, render
 
 
@@ -38,7 +38,7 @@ def transcribe_files(
     files: Sequence[Path],
     *,
     engine: Transcriber,
-    decode: Callable[[Path], Recording],
+    decode: Decode,
     form: str,
     folder: Path | None,
     language: str,
@@ -68,13 +68,13 @@ def transcribe_files(
     return complete
 
 
-def _transcribe_file(
-    file: Path, *, engine: Transcriber, decode: Callable[[Path], Recording], language: str, words: bool
-) -> Transcript:
+def _transcribe_file(file: Path, *, engine: Transcriber, decode: Decode, language: str, words: bool) -> Transcript:
     # `disable=None` shows the bar only where standard error is a terminal.
     with tqdm(total=100, desc=file.name, unit="%", bar_format="{desc}: {bar} {n:.0f} %", disable=None) as bar:
 
         def progress(share: float) -> None:
             bar.update(100 * share - bar.n)
 
-        return engine.transcribe(decode(file), language=language, words=words, progress=progress)
+        with file.open("rb") as source:
+            recording = decode(source)
+        return engine.transcribe(recording, language=language, words=words, progress=progress)

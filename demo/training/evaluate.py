@@ -34,7 +34,8 @@ def main(arguments: Sequence[str]) -> None:
     errors: dict[str, float] = defaultdict(float)
     words: dict[str, int] = defaultdict(int)
     for name, call in load_calls(options.calls).items():
-        transcript = engine.transcribe(decode(call.path, settings=settings))
+        with call.path.open("rb") as file:
+            transcript = engine.transcribe(decode(file, settings=settings))
         rate = word_error_rate(call, transcript.to_dict()["segments"])
         spoken = sum(len(turn.text.split()) for turn in call.turns)
         # The evaluation set's names end with the group of their voices.

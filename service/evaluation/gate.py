@@ -5,17 +5,18 @@ from dataclasses import dataclass
 
 from service.errors import BadGateData
 from service.evaluation.golden import read_audio, read_manifest
-from service.evaluation.measurement import Decode, Machine, Transcriber, measure
+from service.evaluation.measurement import Machine, Transcriber, measure
 from service.evaluation.report import Provenance, Report, read_report
 from service.evaluation.storage import Storage
 from service.evaluation.table import table
 from service.evaluation.verdict import Allowance, judge
+from service.recording import Decode
 from service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to measure and what to compare with, as locations: a path or `s3://BUCKET/KEY`.
+    """The inputs and outputs of a run, as locations: a path or `s3://BUCKET/KEY`.
 
     An empty `against` compares with nothing, an empty `report` writes none; with `first_release`, `against` need
     not exist.

@@ -5,7 +5,7 @@ import platform
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,11 +14,9 @@ from service.errors import BadGateData, RequestError
 from service.evaluation.error_rates import TurnErrors, count_errors, normalise
 from service.evaluation.golden import GoldenRecording, read_audio
 from service.evaluation.storage import Storage
-from service.recording import Recording
+from service.recording import Decode, Recording
 from service.telemetry import log
 from service.transcript import Transcript
-
-Decode = Callable[[Path], Recording]
 
 
 class Transcriber(Protocol):
@@ -64,9 +62,8 @@ def measure(
     started = time.monotonic()
     with tempfile.TemporaryFile() as file:
         file.write(read_audio(golden, storage=storage))
-        file.flush()
         try:
-            transcript = engine.transcribe(decode(Path(f"/proc/self/fd/{file.fileno()}")))
+            transcript = engine.transcribe(decode(file))
         except RequestError as error:
             raise BadGateData(field=f"{golden.field}.audio", message=error.message, expected=error.expected) from error
     took = round(time.monotonic() - started, 3)

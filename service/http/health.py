@@ -1,4 +1,4 @@
-"""The container's health check: asks the API on this machine whether it is alive."""
+"""The container's health check: a request to the API on this machine."""
 
 from http.client import HTTPConnection, HTTPException
 
@@ -9,8 +9,8 @@ TIMEOUT_SECONDS = 5
 
 
 def answers(settings: Settings) -> bool:
-    """Whether the API that has these settings says that it is alive."""
-    # 0.0.0.0 is every address of the container; its own is the one to ask.
+    """Whether the API with these settings responds that it is alive."""
+    # 0.0.0.0 stands for every address of the container; the check connects to the loopback address.
     host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - compared, not bound
     connection = HTTPConnection(host, settings.port, timeout=TIMEOUT_SECONDS)
     try:

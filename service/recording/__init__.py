@@ -1,5 +1,7 @@
-"""Bytes → `Recording`: every channel at 16 kHz, and an account of what could not be decoded."""
+"""Bytes → `Recording`: every channel at 16 kHz, and an account of the audio that could not be decoded."""
 
-from service.recording.audio import MAX_CHANNELS, SAMPLE_RATE, Gap, Recording, decode
+from service.recording.decoding import decode
+from service.recording.formats import MAX_CHANNELS
+from service.recording.recording import BYTES_PER_SAMPLE, SAMPLE_RATE, Decode, Gap, Recording
 
-__all__ = ["MAX_CHANNELS", "SAMPLE_RATE", "Gap", "Recording", "decode"]
+__all__ = ["BYTES_PER_SAMPLE", "MAX_CHANNELS", "SAMPLE_RATE", "Decode", "Gap", "Recording", "decode"]

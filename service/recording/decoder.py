@@ -1,30 +1,22 @@
-"""One media file → samples at 16 kHz: FFmpeg's loop, written so that no damage shortens a call in silence.
+"""One media file → samples at 16 kHz: FFmpeg's loop, written so that damage never shortens a call unnoticed.
 
-Runs in a guarded process (`service.recording.guard`): nothing here is trusted with more than the file it reads.
+Runs in a guarded process (`service.recording.guard`), with access to the file that it reads and to no other.
 """
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
-from fractions import Fraction
 from typing import Any, BinaryIO, cast
 
 import av
-import av.subtitles.stream  # PyAV needs it for any stream, and a guarded process can import no more
-import numpy as np
+import av.subtitles.stream  # PyAV needs it for any stream, and a guarded process cannot import it later
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.codec import CodecContext
 from av.container import InputContainer
 from av.error import ArgumentError, FFmpegError
-from av.filter.graph import Graph
-from numpy.typing import NDArray
 
 from service.errors import (
-    AudioTooLong,
-    BadChannels,
-    BadSampleRate,
     DamagedThroughout,
     EmptyRecording,
     NoAudioTrack,
@@ -33,34 +25,24 @@ from service.errors import (
     UnsupportedCodec,
     UnsupportedFormat,
 )
-from service.recording.losses import TOLERANCE_SECONDS, AudioPacket, clock_for, missing_at_end, promised_seconds
+from service.recording.formats import DECODERS, DEMUXERS, check_layout
+from service.recording.losses import AudioPacket, clock_for, missing_at_end, promised_seconds
+from service.recording.tape import TOLERANCE_SECONDS, Tape
 
-SAMPLE_RATE = 16_000
-BYTES_PER_SAMPLE = 2
-MAX_CHANNELS = 8
-MIN_SOURCE_RATE, MAX_SOURCE_RATE = 4_000, 192_000
-# A demuxer that stumbles more often than this has lost its way in the file.
+# A demuxer with more errors than this does not find its way through the file.
 MAX_DEMUXER_ERRORS = 1000
-
-# FFmpeg's names of the demuxers that open nothing but the file itself, and of the decoders behind them.
-DEMUXERS = "wav,w64,aiff,au,caf,mp3,flac,ogg,mov,mp4,m4a,3gp,matroska,webm,aac,amr"
-DECODERS = (
-    "pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,"
-    "pcm_f64be,pcm_mulaw,pcm_alaw,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,adpcm_yamaha,g722,g726,g723_1,gsm,gsm_ms,"
-    "mp2,mp2float,mp3,mp3float,aac,alac,flac,opus,vorbis,speex,amrnb,amrwb"
-)
 
 
 def decode_file(source: BinaryIO, target: BinaryIO, max_seconds: float) -> dict[str, Any]:
     """Decode `source` into 16-bit samples in `target`, channels interleaved.
 
     A packet that cannot be decoded does not end the file: it becomes silence, so that later speech keeps its
-    call time. Answers `channels` and `gaps`, pairs of seconds.
+    call time. Returns `channels` and `gaps`, pairs of seconds.
     """
     with _open(source) as container:
         stream = _only_audio_stream(container)
         promised = promised_seconds(container, stream, source)
-        tape = _Tape(target, max_seconds=max_seconds)
+        tape = Tape(target, max_seconds=max_seconds)
         tape.check_length(promised or 0.0)
         clock = clock_for(stream, source, tape, latest=promised or max_seconds)
         decoder = stream.codec_context
@@ -68,8 +50,8 @@ def decode_file(source: BinaryIO, target: BinaryIO, max_seconds: float) -> dict[
         for packet in _packets(container, stream):
             frames = _frames(decoder, packet)
             if frames and not all(map(tape.fits, frames)):
-                # Damage can talk a decoder into channels that never were, and for good.
-                decoder, frames = _renewed(decoder), None
+                # A damaged packet can change the decoder's number of channels for all later ones, too.
+                decoder, frames = _fresh(decoder), None
             if packet.size:
                 last, last_failed = packet, frames is None
             if frames is None:
@@ -89,104 +71,8 @@ def decode_file(source: BinaryIO, target: BinaryIO, max_seconds: float) -> dict[
     return {"channels": tape.channels, "gaps": [(round(start, 3), round(end, 3)) for start, end in tape.gaps]}
 
 
-class _Tape:
-    """The recording as it grows, with silence where something is missing."""
-
-    def __init__(self, target: BinaryIO, *, max_seconds: float) -> None:
-        self.channels = 0
-        self.seconds = 0.0
-        self.decoded_seconds = 0.0
-        self.gaps: list[tuple[float, float]] = []
-        self._target = target
-        self._max_seconds = max_seconds
-        self._shape: tuple[str, str, int] | None = None
-        self._resampler = Graph()
-
-    def fits(self, frame: AudioFrame) -> bool:
-        """Whether a frame has as many channels as the recording began with."""
-        return self.channels in (0, frame.layout.nb_channels)
-
-    def append(self, frame: AudioFrame) -> None:
-        """Resample a frame and write it."""
-        shape = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if shape != self._shape:
-            self.close()
-            _check_shape(frame.layout.nb_channels, frame.sample_rate)
-            self.channels, self._shape, self._resampler = frame.layout.nb_channels, shape, _resampler(frame)
-            # What is sought over reads as zeros and takes no disk.
-            self._target.seek(round(self.seconds * SAMPLE_RATE) * self.channels * BYTES_PER_SAMPLE)
-        seconds = frame.samples / frame.sample_rate
-        self.seconds += seconds
-        self.decoded_seconds += seconds
-        self.check_length(self.seconds)
-        _silence_nonsense(frame)
-        self._push(frame)
-
-    def skip(self, seconds: float) -> None:
-        """Leave silence for what is missing; less than the tolerance is none."""
-        if seconds < TOLERANCE_SECONDS:
-            return
-        self.close()
-        self.gaps.append((self.seconds, self.seconds + seconds))
-        self.seconds += seconds
-        self.check_length(self.seconds)
-
-    def close(self) -> None:
-        """Write what the resampler still holds."""
-        if self._shape is not None:
-            self._push(None)
-            self._shape = None
-
-    def check_length(self, seconds: float) -> None:
-        """Refuse a recording of so many seconds, where they are too many."""
-        if seconds > self._max_seconds + TOLERANCE_SECONDS:
-            raise AudioTooLong(seconds=seconds, limit=self._max_seconds)
-
-    def _push(self, frame: AudioFrame | None) -> None:
-        self._resampler.push(frame)
-        with suppress(BlockingIOError, EOFError):  # the resampler wants more, or is empty
-            while True:
-                resampled = cast("AudioFrame", self._resampler.pull())
-                size = resampled.samples * self.channels * BYTES_PER_SAMPLE
-                self._target.write(memoryview(resampled.planes[0])[:size])
-
-
-def _resampler(frame: AudioFrame) -> Graph:
-    layout = frame.layout.name
-    graph = Graph()
-    graph.threads = 1
-    graph.link_nodes(
-        graph.add_abuffer(
-            sample_rate=frame.sample_rate,
-            format=frame.format.name,
-            layout=layout,
-            time_base=Fraction(1, frame.sample_rate),
-        ),
-        # The same layout on both sides: nothing is mixed.
-        graph.add("aformat", sample_fmts="s16", sample_rates=str(SAMPLE_RATE), channel_layouts=layout),
-        graph.add("abuffersink"),
-    ).configure()
-    return graph
-
-
-def _silence_nonsense(frame: AudioFrame) -> None:
-    """Floats may be no numbers, and one of those would spread over all that the resampler touches."""
-    if frame.format.name[0] not in "fd":  # flt, fltp, dbl, dblp
-        return
-    count = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
-
-    def planes() -> list[NDArray[Any]]:
-        return [np.frombuffer(memoryview(plane), f"f{frame.format.bytes}", count) for plane in frame.planes]
-
-    if not all(np.abs(samples).max(initial=0) <= 1 for samples in planes()):
-        frame.make_writable()
-        for samples in planes():
-            np.nan_to_num(samples, copy=False, nan=0, posinf=0, neginf=0)
-            np.clip(samples, -1, 1, out=samples)
-
-
 def _packets(container: InputContainer, stream: AudioStream) -> Iterator[AudioPacket]:
-    """Every packet the demuxer finds, over its own errors, then an empty one that flushes the decoder."""
+    """Every packet that the demuxer finds, past its own errors, then an empty one that flushes the decoder."""
     for _ in range(MAX_DEMUXER_ERRORS):
         try:
             yield from container.demux(stream)
@@ -199,7 +85,7 @@ def _packets(container: InputContainer, stream: AudioStream) -> Iterator[AudioPa
 
 
 def _frames(decoder: AudioCodecContext, packet: AudioPacket) -> list[AudioFrame] | None:
-    """What a packet holds, or None where it cannot be decoded."""
+    """The frames in a packet, or None if it cannot be decoded."""
     try:
         return decoder.decode(packet)
     except MemoryError:
@@ -208,8 +94,8 @@ def _frames(decoder: AudioCodecContext, packet: AudioPacket) -> list[AudioFrame]
         return None
 
 
-def _renewed(used: AudioCodecContext) -> AudioCodecContext:
-    """A decoder that knows nothing but what the container says."""
+def _fresh(used: AudioCodecContext) -> AudioCodecContext:
+    """A decoder of the same codec, in the state that the container describes."""
     decoder = cast("AudioCodecContext", CodecContext.create(used.codec, "r"))
     decoder.extradata = used.extradata
     decoder.thread_count = 1
@@ -217,7 +103,11 @@ def _renewed(used: AudioCodecContext) -> AudioCodecContext:
 
 
 def _open(source: BinaryIO) -> InputContainer:
-    options = {"format_whitelist": DEMUXERS, "codec_whitelist": DECODERS, "protocol_whitelist": ""}
+    options = {
+        "format_whitelist": ",".join(sorted(DEMUXERS)),
+        "codec_whitelist": ",".join(sorted(DECODERS)),
+        "protocol_whitelist": "",
+    }
     try:
         return av.open(source, mode="r", options=options, metadata_errors="ignore")
     except MemoryError:
@@ -233,27 +123,20 @@ def _size(source: BinaryIO) -> int:
 
 
 def _only_audio_stream(container: InputContainer) -> AudioStream:
-    """The file's audio stream, fit for decoding."""
+    """The file's audio stream, ready for decoding."""
     streams = container.streams.audio
     if not streams:
         raise NoAudioTrack(tracks=len(container.streams))
     if len(streams) > 1:
-        # Taking the first would lose a speaker where a recorder gave each a track.
+        # Some recorders give each speaker a track; choosing one would lose a speaker.
         raise SeveralAudioTracks(tracks=len(streams))
     stream = streams[0]
     decoder = stream.codec_context.name if stream.codec_context else "unknown"
-    if decoder not in DECODERS.split(","):
+    if decoder not in DECODERS:
         raise UnsupportedCodec(codec=decoder)
-    _check_shape(stream.channels, stream.sample_rate)
+    check_layout(channels=stream.channels, sample_rate=stream.sample_rate)
     stream.codec_context.thread_count = 1
     if decoder == "flac":
-        # Each of its frames carries a checksum, so noise need not pass for speech.
+        # Each FLAC frame has a checksum: a damaged one is rejected instead of decoded to noise.
         stream.codec_context.options = {"err_detect": "crccheck+explode"}
     return stream
-
-
-def _check_shape(channels: int, sample_rate: int) -> None:
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise BadChannels(channels=channels, limit=MAX_CHANNELS)
-    if not MIN_SOURCE_RATE <= sample_rate <= MAX_SOURCE_RATE:
-        raise BadSampleRate(rate=sample_rate, lowest=MIN_SOURCE_RATE, highest=MAX_SOURCE_RATE)

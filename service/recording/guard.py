@@ -1,8 +1,7 @@
-"""One job in a child process that may crash, hang or swell without hurting anyone.
+"""Runs a function in a child process that may crash, hang or exhaust its memory without harm to the service.
 
-FFmpeg reads what strangers uploaded. So it runs with limits on memory, time and disk, and without a descriptor
-left to open a file or a socket with. A job reads one file, writes another and answers in JSON: nothing that it
-says is unpickled.
+FFmpeg reads files of strangers. Therefore it runs with limits on memory, time and disk, and cannot open a file or a
+socket. The function reads one file, writes another and answers in JSON: the parent unpickles nothing of the child's.
 """
 
 import errno
@@ -22,49 +21,51 @@ from typing import Any, BinaryIO, NoReturn
 from service import errors
 from service.errors import DecoderFailed, DecoderMemory, DecoderTimeout, DiskFull, RequestError
 
-# The parent ends a late child; where the parent is gone, the kernel does this much later.
+# The parent kills a child that is late; if the parent is gone, the kernel does, this much later.
 GRACE_SECONDS = 5
 MAX_REPLY_BYTES = 1 << 20
 
-# Children fork from a small server that imported the job's module once: in milliseconds, and not from a process
-# full of threads and model weights.
+# Children fork from a small server that has imported the function's module: that takes milliseconds, and they inherit
+# neither threads nor model weights.
 _processes = multiprocessing.get_context("forkserver")
 
-# Reads its first argument, writes its second; what it returns must be JSON.
-Job = Callable[[BinaryIO, BinaryIO, Any], dict[str, Any]]
+# Reads its first argument and writes its second; the answer that it returns must be JSON.
+ChildFunction = Callable[[BinaryIO, BinaryIO, Any], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a job may take: bytes of memory beyond the bare process, seconds of clock and of CPU, bytes written."""
+    """Limits on a child: bytes of memory beyond the bare process, seconds of clock and of CPU, bytes written."""
 
     memory_bytes: int
     seconds: int
     file_bytes: int
 
 
-def run(job: Job, *, source: BinaryIO, target: BinaryIO, argument: Any, limits: Limits) -> dict[str, Any]:
-    """Run `job(source, target, argument)` in a child process and return its answer; blocks.
+def run(
+    function: ChildFunction, *, source: BinaryIO, target: BinaryIO, argument: Any, limits: Limits
+) -> dict[str, Any]:
+    """Run `function(source, target, argument)` in a child process and return its answer; blocks.
 
     Raises:
-        RequestError: the job raised it.
-        UnusableAudio: `decoder_failed`, `decoder_timeout`, `decoder_memory`.
-        RetryLater: `disk_full`.
+        RequestError: the function raised it.
+        DecoderFailed, DecoderTimeout, DecoderMemory: the child crashed or reached a limit.
+        DiskFull: the child ran out of disk space.
     """
-    _processes.set_forkserver_preload([__name__, job.__module__])
+    _processes.set_forkserver_preload([__name__, function.__module__])
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    files = (_Handed(source.fileno()), _Handed(target.fileno()))
-    child = _processes.Process(target=_child, args=(job, *files, argument, sender, limits), daemon=True)
+    files = (_Handover(source.fileno()), _Handover(target.fileno()))
+    child = _processes.Process(target=_child, args=(function, *files, argument, sender, limits), daemon=True)
     with receiver:
         with sender:
             child.start()
         try:
             if not receiver.poll(limits.seconds):
-                _refuse_slow(limits)
+                _raise_timeout(limits)
             reply = json.loads(receiver.recv_bytes(MAX_REPLY_BYTES))
         except EOFError:
             child.join(GRACE_SECONDS)
-            _refuse_deadly(child.exitcode, limits)
+            _raise_for_exit(child.exitcode, limits)
         finally:
             child.kill()
             child.join()
@@ -75,13 +76,13 @@ def run(job: Job, *, source: BinaryIO, target: BinaryIO, argument: Any, limits: 
     return answer
 
 
-def _refuse_slow(limits: Limits) -> NoReturn:
+def _raise_timeout(limits: Limits) -> NoReturn:
     raise DecoderTimeout(limit=limits.seconds)
 
 
-def _refuse_deadly(exit_code: int | None, limits: Limits) -> NoReturn:
+def _raise_for_exit(exit_code: int | None, limits: Limits) -> NoReturn:
     if exit_code in (-signal.SIGXCPU, -signal.SIGALRM):
-        _refuse_slow(limits)
+        _raise_timeout(limits)
     raise DecoderFailed(exit_code=exit_code)
 
 
@@ -90,13 +91,13 @@ def _raise(failure: dict[str, Any], limits: Limits) -> NoReturn:
     if kind == "MemoryError":
         raise DecoderMemory(limit=limits.memory_bytes)
     if kind == "OSError":
-        # Not the recording's fault: the same request works when there is room again.
+        # Not the recording's fault: the same request works once there is space again.
         raise DiskFull(purpose="decode")
     raise getattr(errors, kind)(**failure)
 
 
-class _Handed:
-    """An open file on its way to a child process, where it arrives as a descriptor."""
+class _Handover:
+    """Passes an open file to a child process, where it arrives as a descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -109,12 +110,14 @@ def _take(handed: Any) -> int:
     return int(handed.detach())
 
 
-def _child(job: Job, source: int, target: int, argument: Any, sender: Connection, limits: Limits) -> None:
+def _child(
+    function: ChildFunction, source: int, target: int, argument: Any, sender: Connection, limits: Limits
+) -> None:
     _confine(limits)
     reply: dict[str, Any]
     try:
         with os.fdopen(source, "rb") as source_file, os.fdopen(target, "wb") as target_file:
-            reply = {"answer": job(source_file, target_file, argument)}
+            reply = {"answer": function(source_file, target_file, argument)}
     except RequestError as error:
         reply = {"failure": {"kind": type(error).__name__, **error.arguments}}
     except MemoryError:
@@ -127,11 +130,11 @@ def _child(job: Job, source: int, target: int, argument: Any, sender: Connection
 
 
 def _confine(limits: Limits) -> None:
-    """Leave this process what the limits allow, and nothing to open a file or a socket with."""
+    """Apply the limits to this process, and forbid it to open files and sockets."""
     os.setsid()
     parent = multiprocessing.parent_process()
     if parent is not None:
-        # The kernel ends this process when the pipe to its parent breaks, whatever the job is doing.
+        # The kernel ends this process when the pipe to its parent breaks, whatever the function is doing.
         fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, fcntl.fcntl(parent.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
     signal.setitimer(signal.ITIMER_REAL, limits.seconds + GRACE_SECONDS)
@@ -142,7 +145,7 @@ def _confine(limits: Limits) -> None:
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_NOFILE, 0),  # what is open stays open
+        (resource.RLIMIT_NOFILE, 0),  # descriptors that are open stay open
     ):
         hard = resource.getrlimit(kind)[1]
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

@@ -1,12 +1,13 @@
-"""How much of a recording is missing: clocks that notice holes, and promises that containers make.
+"""How much of a recording is missing: clocks that notice gaps, and the lengths that containers promise.
 
-What is held against what was decoded, container by container:
+The decoded length is compared with the length that the container promises:
 
-- Most say how long they last.
-- WAV says how many bytes of samples follow, unless its recorder streamed it and could not know.
-- MP3 says how many frames follow, where its encoder took the trouble (Xing, Info, VBRI).
-- OGG marks its last page, and MP4 is a chain of boxes: they tell a cut, if not how much followed.
-- So does a packet that ends with the file. Live WebM, MP3, AAC or AMR cut between two packets do not show it.
+- Most containers state their duration.
+- WAV states how many bytes of samples follow, unless its recorder streamed it and could not know.
+- MP3 states how many frames follow if its encoder wrote a Xing, Info or VBRI header.
+- OGG marks its last page, and MP4 is a chain of boxes: both show that a file was cut, but not how much followed.
+- A packet that is cut off by the end of the file shows the same. A live WebM, MP3, AAC or AMR that is cut between two
+  packets shows nothing.
 """
 
 import os
@@ -20,43 +21,36 @@ from av.codec import CodecContext
 from av.container import InputContainer
 from av.packet import Packet
 
+from service.recording.tape import TOLERANCE_SECONDS, Tape
+
 AudioPacket: TypeAlias = "Packet[AudioStream]"
 
-# Less than a syllable; encoders' padding and rounded time stamps stay below it.
-TOLERANCE_SECONDS = 0.1
-# Bytes with their bits the other way round.
-MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+# Each byte with its bits in reverse order.
+REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 # Containers whose duration FFmpeg guesses from the size of the file.
 GUESSED_DURATION = ("wav", "w64", "caf", "aac", "amr")
 
 
-class Tape(Protocol):
-    """How far decoding has come: seconds of call time, and those of them that were decoded."""
-
-    seconds: float
-    decoded_seconds: float
-
-
 class Clock(Protocol):
-    """Tells how many seconds are missing."""
+    """Counts the seconds that are missing."""
 
     def lost_before(self, packet: AudioPacket, frame: AudioFrame) -> float:
-        """Seconds missing between what was decoded so far and a frame of a packet."""
+        """Seconds missing between the end of the tape and a frame of a packet."""
 
     def lose(self, packet: AudioPacket) -> None:
         """Note a packet that could not be decoded."""
 
     def lost_at_end(self) -> float:
-        """Seconds missing after what was decoded."""
+        """Seconds missing after the end of the tape."""
 
 
 def clock_for(stream: AudioStream, source: BinaryIO, tape: Tape, *, latest: float) -> Clock:
-    """The clock that fits the stream's container; time stamps after `latest` seconds are not believed."""
+    """The clock that fits the stream's container; it ignores time stamps after `latest` seconds."""
     match stream.container.format.name:
         case "wav":
             return _ByteClock(stream, tape, end=_wav_end(source))
         case "aac":
-            # FFmpeg steps over noise and counts on as if it had not; the file's size tells how much it was.
+            # FFmpeg skips noise without counting it; only the file's size shows how much it skipped.
             return _ByteClock(stream, tape, end=os.fstat(source.fileno()).st_size)
         case "mp3" | "amr":
             return _ByteClock(stream, tape, end=0)
@@ -65,7 +59,7 @@ def clock_for(stream: AudioStream, source: BinaryIO, tape: Tape, *, latest: floa
 
 
 class _StampClock:
-    """Time is missing where time stamps are ahead of what was decoded."""
+    """Takes time stamps that are ahead of the tape for missing time."""
 
     def __init__(self, stream: AudioStream, tape: Tape, *, latest: float) -> None:
         self._tape = tape
@@ -74,7 +68,7 @@ class _StampClock:
         self._origin = None if stream.start_time is None else stream.start_time * self._tick
         self._lost_until = 0.0
 
-    def lost_before(self, packet: AudioPacket, frame: AudioFrame) -> float:  # noqa: ARG002 - the clocks share a face
+    def lost_before(self, packet: AudioPacket, frame: AudioFrame) -> float:  # noqa: ARG002 - the clocks share an interface
         if frame.time is None:
             return 0.0
         if self._origin is None:
@@ -82,7 +76,7 @@ class _StampClock:
         at = frame.time - self._origin
         lost = at - self._tape.seconds
         if lost <= -TOLERANCE_SECONDS or at > self._latest + TOLERANCE_SECONDS:
-            # Stamps that go back or beyond the end count anew from here: chained streams, damaged headers.
+            # Time stamps that jump back or beyond the end restart here: chained streams, damaged headers.
             self._origin += lost
             return 0.0
         return lost
@@ -96,9 +90,9 @@ class _StampClock:
 
 
 class _ByteClock:
-    """Time is missing where bytes are: those of packets that failed, those that the demuxer stepped over.
+    """Takes missing bytes for missing time: packets that failed, and bytes that the demuxer skipped.
 
-    For containers whose time stamps only count what was read before.
+    For containers whose time stamps only count the audio that was read before.
     """
 
     def __init__(self, stream: AudioStream, tape: Tape, *, end: int) -> None:
@@ -109,7 +103,7 @@ class _ByteClock:
         self._decoded_until: int | None = None
         self._owed_seconds = 0.0
 
-    def lost_before(self, packet: AudioPacket, frame: AudioFrame) -> float:  # noqa: ARG002 - the clocks share a face
+    def lost_before(self, packet: AudioPacket, frame: AudioFrame) -> float:  # noqa: ARG002 - the clocks share an interface
         start = packet.pos if self._decoded_until is None else self._decoded_until
         if packet.pos is None or start is None or packet.pos < start:  # not the first frame of its packet
             return 0.0
@@ -136,33 +130,33 @@ class _ByteClock:
 
 
 def promised_seconds(container: InputContainer, stream: AudioStream, source: BinaryIO) -> float | None:
-    """How long the container says it lasts; None where it does not say, and FFmpeg only guesses."""
+    """The duration that the container states; None if it states none and FFmpeg only guesses."""
     name = container.format.name
     if name in GUESSED_DURATION or (name == "mp3" and not _counts_frames(source)):
         return None
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    # A film may be longer than its sound.
+    # A video may be longer than its audio.
     return container.duration / 1_000_000 if container.duration and len(container.streams) == 1 else None
 
 
 def missing_at_end(
     last: AudioPacket, source: BinaryIO, clock: Clock, *, failed: bool, still_promised: float | None
 ) -> float:
-    """Seconds missing after the last packet; at least the tolerance where the file was cut, however little.
+    """Seconds missing after the last packet; at least the tolerance if the file was cut, however little is missing.
 
-    `failed` tells whether the last packet could not be decoded; `still_promised` is what the container promised
-    beyond what was decoded, None where it promised nothing.
+    `failed` tells whether the last packet could not be decoded; `still_promised` is the promised length beyond the
+    decoded one, None if the container promises none.
     """
     name = last.stream.container.format.name
     missing = clock.lost_at_end() if still_promised is None else still_promised
-    # A WAV is accounted for byte by byte, and its header is often some bytes wrong.
+    # The clock counts every byte of a WAV, and WAV headers are often wrong by a few bytes.
     cut = still_promised is None and name != "wav" and (failed or not _is_whole(last))
     return max(missing, TOLERANCE_SECONDS) if cut or not _is_closed(name, source) else missing
 
 
 def _counts_frames(source: BinaryIO) -> bool:
-    """Whether an MP3 begins with a frame that says how many follow."""
+    """Whether an MP3 begins with a header that states how many frames follow."""
     head = os.pread(source.fileno(), 10, 0)
     start = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]) if head.startswith(b"ID3") else 0
     first = os.pread(source.fileno(), 4096, start)
@@ -170,28 +164,28 @@ def _counts_frames(source: BinaryIO) -> bool:
 
 
 def _wav_end(source: BinaryIO) -> int:
-    """Where the samples of a WAV end by its header, in bytes from the start of the file; 0 where it does not say."""
+    """The end of the samples as a WAV's header states it, in bytes from the start of the file; 0 if it does not."""
     at = 12
     while len(header := os.pread(source.fileno(), 8, at)) == 8:
         tag, size = struct.unpack("<4sI", header)
         at += 8
         if tag == b"data":
-            # What streaming recorders leave there: nothing, or just about two or four gigabytes.
+            # Streaming recorders write 0, or a size close to two or four gigabytes.
             return 0 if (size + 4096) % 2**31 <= 4096 else at + size
         at += size + size % 2
     return 0
 
 
 def _is_whole(packet: AudioPacket) -> bool:
-    """Whether a file that ends with this packet does not end inside it."""
+    """Whether the file's last packet is complete."""
     if packet.stream.codec_context.name == "mp3float":
-        # FFmpeg decodes what there is of a cut frame; its parser waits for the rest.
+        # FFmpeg decodes the beginning of a cut frame; only its parser notices that the rest is missing.
         return bool(CodecContext.create("mp3float", "r").parse(bytes(packet)))
     return not packet.is_corrupt
 
 
 def _is_closed(name: str, source: BinaryIO) -> bool:
-    """Whether a container that marks its end does end there."""
+    """Whether the file ends at the mark of its container; True for containers without a mark."""
     size = os.fstat(source.fileno()).st_size
     if name == "ogg":
         return _ends_with_last_page(os.pread(source.fileno(), 1 << 16, max(0, size - (1 << 16))))
@@ -199,17 +193,17 @@ def _is_closed(name: str, source: BinaryIO) -> bool:
 
 
 def _ends_with_last_page(tail: bytes) -> bool:
-    """Whether the end of an OGG file is a whole page, undamaged and marked as the last."""
+    """Whether an OGG file ends with a complete, undamaged page that is marked as the last."""
     page = tail[max(0, tail.rfind(b"OggS")) :].ljust(27, b"\0")
     page = page[: 27 + page[26] + sum(page[27 : 27 + page[26]])]
-    # OGG's checksum is that of zip with the bits of every byte, and of itself, the other way round.
+    # OGG's checksum is zip's, over bytes with reversed bits, and with its own bits reversed.
     blank = page[:22] + bytes(4) + page[26:]
-    checksum = zlib.crc32(blank.translate(MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return bool(page[5] & 4) and page[22:26] == checksum.to_bytes(4, "big").translate(MIRRORED)
+    checksum = zlib.crc32(blank.translate(REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return bool(page[5] & 4) and page[22:26] == checksum.to_bytes(4, "big").translate(REVERSED_BITS)
 
 
 def _ends_with_box(source: BinaryIO, size: int) -> bool:
-    """Whether MP4's chain of boxes, each with its length in front, leads to the end of the file."""
+    """Whether MP4's boxes, each of which begins with its length, lead exactly to the end of the file."""
     at = 0
     while size - at >= 8:
         length, kind, long_length = struct.unpack(">I4sQ", os.pread(source.fileno(), 16, at).ljust(16, b"\0"))

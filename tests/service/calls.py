@@ -13,4 +13,5 @@ SETTINGS = Settings(model=str(MODEL))
 @cache
 def recording(name: str) -> Recording:
     """A sample call, decoded."""
-    return decode(CALLS[name].path, settings=SETTINGS)
+    with CALLS[name].path.open("rb") as file:
+        return decode(file, settings=SETTINGS)

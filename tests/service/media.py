@@ -10,10 +10,17 @@ import numpy as np
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
-from service.recording import SAMPLE_RATE
+from service.recording import SAMPLE_RATE, Recording, decode
+from service.settings import Settings
 
 SLOT_SECONDS = 0.1
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 6: "5.1"}
+
+
+def decode_path(path: Path, *, settings: Settings | None = None) -> Recording:
+    """Decode a file as the service does."""
+    with path.open("rb") as file:
+        return decode(file, settings=settings or Settings())
 
 
 def call(*, seconds: float, rate: int, channels: int = 2) -> NDArray[np.float32]:

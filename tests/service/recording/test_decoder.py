@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from service.errors import ServiceError, TooLarge, UnsupportedAudio, UnusableAudio
-from service.recording import SAMPLE_RATE, decode
+from service.recording import SAMPLE_RATE
 from service.recording.decoder import decode_file
 from service.settings import Settings
-from tests.service.media import call, cut, encode, pcm, video, wav
+from tests.service.media import call, cut, decode_path, encode, pcm, video, wav
 
-SETTINGS = Settings()
 SECOND = pcm(call(seconds=1, rate=8000))
 
 
@@ -41,7 +40,7 @@ def test_unusable_file_is_refused(
     path = tmp_path / "0612345678.wav"
     path.write_bytes(content)
     with pytest.raises(error) as refusal:
-        decode(path, settings=SETTINGS)
+        decode_path(path)
     assert (refusal.value.code, refusal.value.field, refusal.value.value) == (code, "file", value)
     assert refusal.value.expected
     assert "0612345678" not in str(refusal.value)
@@ -51,7 +50,7 @@ def test_unusable_file_is_refused(
 def test_video_without_sound_is_refused(tmp_path: Path, container: str) -> None:
     """A film is opened for its sound only."""
     with pytest.raises(UnusableAudio) as refusal:
-        decode(video(tmp_path / "film", container=container), settings=SETTINGS)
+        decode_path(video(tmp_path / "film", container=container))
     assert refusal.value.code == "no_audio"
 
 
@@ -60,7 +59,7 @@ def test_file_with_several_tracks_is_refused(tmp_path: Path) -> None:
     samples = call(seconds=1, rate=16_000, channels=1)
     path = encode(tmp_path / "call", samples, rate=16_000, container="mp4", codec="aac", tracks=2)
     with pytest.raises(UnusableAudio) as refusal:
-        decode(path, settings=SETTINGS)
+        decode_path(path)
     assert (refusal.value.code, refusal.value.value) == ("several_tracks", "2 audio tracks")
 
 
@@ -69,7 +68,7 @@ def test_mp4_without_its_index_is_refused(tmp_path: Path) -> None:
     samples = call(seconds=3, rate=16_000)
     path = cut(encode(tmp_path / "call", samples, rate=16_000, container="mp4", codec="aac"), share=0.6)
     with pytest.raises(UnsupportedAudio) as refusal:
-        decode(path, settings=SETTINGS)
+        decode_path(path)
     assert refusal.value.code == "bad_audio"
 
 
@@ -94,7 +93,7 @@ def test_samples_that_are_no_numbers_become_silence(tmp_path: Path, nonsense: fl
     samples[8000:8016] = nonsense
     path = tmp_path / "call.wav"
     path.write_bytes(wav(samples.tobytes(), rate=48_000, tag=3, bits=32))
-    decoded = decode(path, settings=SETTINGS).samples[0]
+    decoded = decode_path(path).samples[0]
     touched = np.flatnonzero(np.abs(decoded[100:-100].astype(int) - 16384) > 200) + 100
     assert touched.min() > 8000 / 3 - 40
     assert touched.max() < 8016 / 3 + 40
@@ -104,7 +103,7 @@ def test_loud_samples_are_clipped(tmp_path: Path) -> None:
     """A float beyond full scale does not wrap around."""
     path = tmp_path / "call.wav"
     path.write_bytes(wav(np.full(16_000, 1e30, dtype=np.float32).tobytes(), rate=16_000, tag=3, bits=32))
-    assert decode(path, settings=SETTINGS).samples[0, 100:-100].min() >= 32767 - 1
+    assert decode_path(path).samples[0, 100:-100].min() >= 32767 - 1
 
 
 @pytest.mark.parametrize("declared", [True, False], ids=["declared", "undeclared"])
@@ -119,7 +118,7 @@ def test_bomb_is_refused(tmp_path: Path, *, declared: bool) -> None:
         path.write_bytes(content)
     assert path.stat().st_size < 150_000
     with pytest.raises(TooLarge) as refusal:
-        decode(path, settings=Settings(max_audio_seconds=60))
+        decode_path(path, settings=Settings(max_audio_seconds=60))
     assert refusal.value.code == "audio_too_long"
     assert refusal.value.value == ("600 s or more" if declared else "60 s or more")
 
@@ -128,16 +127,16 @@ def test_longest_recording_is_accepted(tmp_path: Path) -> None:
     """The limit is the longest that passes, and one second more does not."""
     path = tmp_path / "call.wav"
     path.write_bytes(wav(bytes(2 * 8000 * 3)))
-    assert decode(path, settings=Settings(max_audio_seconds=3)).duration == 3
+    assert decode_path(path, settings=Settings(max_audio_seconds=3)).duration == 3
     with pytest.raises(TooLarge):
-        decode(path, settings=Settings(max_audio_seconds=2))
+        decode_path(path, settings=Settings(max_audio_seconds=2))
 
 
 def test_least_memory_is_enough(tmp_path: Path) -> None:
     """The smallest limit that the settings allow decodes the most channels."""
     path = tmp_path / "call.wav"
     path.write_bytes(wav(bytes(2 * 8 * 48_000 * 2), channels=8, rate=48_000))
-    assert decode(path, settings=Settings(decode_memory_bytes=134_217_728)).channels == 8
+    assert decode_path(path, settings=Settings(decode_memory_bytes=134_217_728)).channels == 8
 
 
 def test_sample_rate_may_change_within_a_file(tmp_path: Path) -> None:

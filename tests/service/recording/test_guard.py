@@ -66,7 +66,9 @@ def reach_out(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, An
     return answer
 
 
-def run(job: guard.Job, folder: Path, *, argument: Any = None, limits: guard.Limits = LIMITS) -> dict[str, Any]:
+def run(
+    job: guard.ChildFunction, folder: Path, *, argument: Any = None, limits: guard.Limits = LIMITS
+) -> dict[str, Any]:
     """Run a job on a file that says hello."""
     (folder / "source").write_bytes(b"hello")
     with (folder / "source").open("rb") as source, (folder / "target").open("wb+") as target:
@@ -96,7 +98,7 @@ def test_refusal_crosses_the_border_whole(tmp_path: Path) -> None:
         (swell, LIMITS, "decoder_memory"),
     ],
 )
-def test_child_dies_and_parent_lives(tmp_path: Path, job: guard.Job, limits: guard.Limits, code: str) -> None:
+def test_child_dies_and_parent_lives(tmp_path: Path, job: guard.ChildFunction, limits: guard.Limits, code: str) -> None:
     """Whatever a job does, its caller gets a clear error soon, and the next job works."""
     start = time.monotonic()
     with pytest.raises(UnusableAudio) as refusal:

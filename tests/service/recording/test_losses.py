@@ -5,11 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.recording import SAMPLE_RATE, Recording, decode
-from service.settings import Settings
-from tests.service.media import call, cut, damage, encode, likeness, pcm, wav
-
-SETTINGS = Settings()
+from service.recording import SAMPLE_RATE, Recording
+from tests.service.media import call, cut, damage, decode_path, encode, likeness, pcm, wav
 
 
 def recorded(
@@ -51,7 +48,7 @@ def test_damaged_middle_leaves_the_rest_on_time(
 ) -> None:
     """Half a minute with 4 % noise in its middle: partial, the gap is told, the words after it keep their times."""
     path = damage(recorded(tmp_path / "call", container, codec, rate=rate, seconds=30), start=0.5, share=0.04)
-    decoded = decode(path, settings=SETTINGS)
+    decoded = decode_path(path)
     assert decoded.partial
     assert 0.5 < decoded.missing_seconds < longest_gap
     assert decoded.duration == pytest.approx(30, abs=0.5)
@@ -66,7 +63,7 @@ def test_damaged_middle_leaves_the_rest_on_time(
 def test_damaged_raw_aac_says_how_much_is_missing(tmp_path: Path) -> None:
     """FFmpeg does not tell where it found its way back into raw AAC, so only the amount is sure."""
     path = damage(recorded(tmp_path / "call", "adts", "aac", seconds=30), start=0.5, share=0.04)
-    assert decode(path, settings=SETTINGS).missing_seconds == pytest.approx(1.2, abs=0.4)
+    assert decode_path(path).missing_seconds == pytest.approx(1.2, abs=0.4)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +84,7 @@ def test_cut_recording_says_how_much_is_missing(
     tmp_path: Path, container: str, codec: str, options: dict[str, str]
 ) -> None:
     """Where the container says how long it lasts, what follows the cut is counted."""
-    decoded = decode(cut(recorded(tmp_path / "call", container, codec, options=options), share=0.6), settings=SETTINGS)
+    decoded = decode_path(cut(recorded(tmp_path / "call", container, codec, options=options), share=0.6))
     assert decoded.duration == pytest.approx(6, abs=0.5)
     assert decoded.missing_seconds == pytest.approx(10 - decoded.duration, abs=0.2)
     assert decoded.gaps[-1].start == pytest.approx(decoded.duration, abs=0.01)
@@ -109,7 +106,7 @@ def test_cut_recording_without_a_promise_is_partial(
     tmp_path: Path, container: str, codec: str, options: dict[str, str]
 ) -> None:
     """Where nothing says how much followed, the cut itself is seen."""
-    decoded = decode(cut(recorded(tmp_path / "call", container, codec, options=options), share=0.6), settings=SETTINGS)
+    decoded = decode_path(cut(recorded(tmp_path / "call", container, codec, options=options), share=0.6))
     assert decoded.partial
     assert decoded.gaps[-1].start == pytest.approx(decoded.duration, abs=0.01)
 
@@ -123,7 +120,7 @@ def test_wav_header_is_believed_unless_it_was_streamed(tmp_path: Path, size: int
     """A second of samples: sizes that streaming recorders leave are no promise, others are."""
     path = tmp_path / "call.wav"
     path.write_bytes(wav(pcm(call(seconds=1, rate=8000, channels=1)), size=size))
-    decoded = decode(path, settings=SETTINGS)
+    decoded = decode_path(path)
     assert decoded.duration == 1
     assert decoded.missing_seconds == pytest.approx(missing, abs=1)
     assert decoded.partial == (missing > 0)
@@ -134,14 +131,14 @@ def test_chunks_around_the_samples_are_no_samples(tmp_path: Path) -> None:
     plain = wav(pcm(call(seconds=1, rate=8000, channels=1)))
     path = tmp_path / "call.wav"
     path.write_bytes(plain[:12] + b"note\x03\0\0\0abc\0" + plain[12:] + b"note\x04\0\0\0abcd")
-    decoded = decode(path, settings=SETTINGS)
+    decoded = decode_path(path)
     assert (decoded.duration, decoded.partial) == (1, False)
 
 
 def test_damaged_beginning_is_missing_too(tmp_path: Path) -> None:
     """Time counts from where the call began, not from the first packet that decodes."""
     path = damage(recorded(tmp_path / "call", "mp4", "aac", rate=8000), start=0.005, share=0.2)
-    decoded = decode(path, settings=SETTINGS)
+    decoded = decode_path(path)
     assert decoded.gaps[0].start == 0
     assert decoded.duration == pytest.approx(10, abs=0.2)
     assert lateness(decoded, at=8, seconds=10) < 0.25
@@ -154,19 +151,19 @@ def test_ogg_with_a_damaged_last_page_is_partial(tmp_path: Path, codec: str) -> 
     content = bytearray(path.read_bytes())
     content[-100] ^= 1
     path.write_bytes(content)
-    assert decode(path, settings=SETTINGS).partial
+    assert decode_path(path).partial
 
 
 def test_tags_after_an_mp3_are_no_loss(tmp_path: Path) -> None:
     """A title at the end of the file is not audio that failed."""
     path = recorded(tmp_path / "call", "mp3", "libmp3lame", options={"write_xing": "0"})
     path.write_bytes(path.read_bytes() + b"TAG" + b"title".ljust(125))
-    assert not decode(path, settings=SETTINGS).partial
+    assert not decode_path(path).partial
 
 
 def test_noise_in_plain_samples_goes_unseen(tmp_path: Path) -> None:
     """PCM carries no checksum: damage that keeps the size is heard, not told."""
     path = damage(recorded(tmp_path / "call", "wav", "pcm_s16le"), start=0.5, share=0.02)
-    decoded = decode(path, settings=SETTINGS)
+    decoded = decode_path(path)
     assert (decoded.duration, decoded.partial) == (10, False)
     assert np.abs(decoded.samples).max() > 20_000

@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 
 from service.errors import UnsupportedAudio, UnusableAudio
-from service.recording import SAMPLE_RATE, Gap, Recording, decode
-from service.settings import Settings
-from tests.service.media import call, encode, likeness, pcm, wav
+from service.recording import SAMPLE_RATE, Gap, Recording
+from tests.service.media import call, decode_path, encode, likeness, pcm, wav
 
-SETTINGS = Settings()
 # Container, codec and rate of everything that phone systems, browsers and people record in.
 CLEAN = [
     ("wav", "pcm_s16le", 8000),
@@ -49,7 +47,7 @@ def recording(*channels: list[int]) -> Recording:
 def test_clean_recording_keeps_channels_and_times(tmp_path: Path, container: str, codec: str, rate: int) -> None:
     """Every format decodes whole, each channel in its place and on time."""
     path = encode(tmp_path / "call", call(seconds=3, rate=rate), rate=rate, container=container, codec=codec)
-    decoded = decode(path, settings=SETTINGS)
+    decoded = decode_path(path)
     truth = call(seconds=3, rate=SAMPLE_RATE)
     assert (decoded.channels, decoded.partial, decoded.gaps) == (2, False, ())
     assert decoded.duration == pytest.approx(3, abs=0.2)
@@ -66,7 +64,7 @@ def test_mp3_without_promises_is_whole(tmp_path: Path, options: dict[str, str]) 
     """An MP3 that says nothing about its length, or starts with a tag, is no damaged one."""
     samples = call(seconds=5, rate=16_000)
     path = encode(tmp_path / "call", samples, rate=16_000, container="mp3", codec="libmp3lame", options=options)
-    assert not decode(path, settings=SETTINGS).partial
+    assert not decode_path(path).partial
 
 
 @pytest.mark.parametrize("options", [{}, {"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"}])
@@ -74,7 +72,7 @@ def test_mp4_is_whole_in_one_piece_and_in_fragments(tmp_path: Path, options: dic
     """What browsers record in fragments is as whole as what phones record in one piece."""
     samples = call(seconds=3, rate=16_000)
     path = encode(tmp_path / "call", samples, rate=16_000, container="mp4", codec="aac", options=options)
-    decoded = decode(path, settings=SETTINGS)
+    decoded = decode_path(path)
     assert not decoded.partial
     assert decoded.duration == pytest.approx(3, abs=0.2)
 
@@ -85,7 +83,7 @@ def test_channels_stay_apart_in_container_order(tmp_path: Path, channels: int) -
     levels = np.arange(1, channels + 1, dtype=np.float32) / 10
     path = tmp_path / "call.wav"
     path.write_bytes(wav(pcm(np.repeat(levels[:, None], 8000, axis=1)), channels=channels))
-    samples = decode(path, settings=SETTINGS).samples
+    samples = decode_path(path).samples
     assert samples.shape == (channels, SAMPLE_RATE)
     assert samples[:, 8000] == pytest.approx(levels * 32767, abs=2)
 
@@ -114,7 +112,7 @@ def test_short_recording_decodes_in_a_moment(tmp_path: Path) -> None:
     times = []
     for _ in range(6):
         start = time.monotonic()
-        decode(path, settings=SETTINGS)
+        decode_path(path)
         times.append(time.monotonic() - start)
     assert min(times) < 0.2
 
@@ -126,7 +124,7 @@ def test_recordings_decode_at_the_same_time(tmp_path: Path) -> None:
         paths.append(tmp_path / str(number))
         paths[-1].write_bytes(wav(pcm(np.full((1, 8000 * number), number / 10, dtype=np.float32))))
     with ThreadPoolExecutor(max_workers=4) as pool:
-        decoded = list(pool.map(lambda path: decode(path, settings=SETTINGS), paths))
+        decoded = list(pool.map(decode_path, paths))
     assert [round(each.duration) for each in decoded] == [1, 2, 3, 4]
     assert [round(each.samples[0, 8000] / 3276.7) for each in decoded] == [1, 2, 3, 4]
 
@@ -136,7 +134,7 @@ def test_empty_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     path.touch()
     with pytest.raises(UnusableAudio) as refusal:
-        decode(path, settings=SETTINGS)
+        decode_path(path)
     assert (refusal.value.code, refusal.value.field, refusal.value.value) == ("empty_audio", "file", "0 bytes")
     assert "WAV" in refusal.value.expected
 
@@ -157,6 +155,6 @@ def test_list_of_other_sources_is_refused_at_sight(tmp_path: Path, text: str) ->
     path = tmp_path / "call.wav"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UnsupportedAudio) as refusal:
-        decode(path, settings=SETTINGS)
+        decode_path(path)
     assert refusal.value.code == "unsupported_format"
     assert "neighbour" not in str(refusal.value)
