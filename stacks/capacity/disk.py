@@ -34,13 +34,13 @@ def check_lanes(settings: Settings) -> None:
 def largest_upload(settings: Settings) -> int:
     """The largest upload, in bytes, that an API's disk has room for if every slot has one of that size.
 
-    A call that waits is stored once, as uploaded; a running one twice, and decoded.
+    Every call is stored as uploaded until it ends; a running one is stored decoded, too.
 
     Raises:
         InvalidEnvironment: not even the longest call as telephone systems record it fits.
     """
-    uploads = 2 * settings.max_running + settings.max_waiting
-    room = (DISK_BYTES - settings.max_running * decoded(settings)) // uploads
+    slots = settings.max_running + settings.max_waiting
+    room = (DISK_BYTES - settings.max_running * decoded(settings)) // slots
     if room < TELEPHONE_BYTES_PER_SECOND * settings.max_audio_seconds:
         expected = "fewer, or fewer max_waiting: a task's disk does not hold a call of max_audio_seconds for each"
         raise InvalidEnvironment("settings.max_running", settings.max_running, expected)

@@ -4,6 +4,7 @@ Prod is kept whole, with the hashes of assets masked. Of each other environment 
 kept, with its own name masked: a change of every environment is seen in prod's file, any other in its own.
 """
 
+import doctest
 import json
 import os
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stacks.environments import environments
+from tests.stacks import comparison
 from tests.stacks.comparison import differences, readable, without_assets, without_name
 from tests.stacks.synthesis import Template
 
@@ -70,6 +72,11 @@ def test_environment_differs_from_another_as_accepted(
 def test_differences_hide_nothing(before: Any, first: Any, second: Any) -> None:
     """Different values differ differently from a third."""
     assert (differences(before, first) == differences(before, second)) == (first == second)
+
+
+def test_example_of_differences_holds() -> None:
+    """The docstring shows a result for each kind of difference."""
+    assert doctest.testmod(comparison) == (0, 1)
 
 
 def test_names_are_masked_in_ids_paths_and_values() -> None:

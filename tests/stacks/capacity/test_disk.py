@@ -49,7 +49,7 @@ def test_api_accepts_no_larger_upload_than_it_can_store_in_every_slot(settings: 
         upload = largest_upload(settings)
     except ValueError:
         assume(False)  # noqa: FBT003 -- Hypothesis has no keyword for it
-    waiting, running = settings.max_waiting * upload, settings.max_running * (2 * upload + decoded(settings))
+    waiting, running = settings.max_waiting * upload, settings.max_running * (upload + decoded(settings))
     assert waiting + running <= DISK_BYTES
     assert upload <= settings.max_upload_bytes
 
