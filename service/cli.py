@@ -14,14 +14,14 @@ from service.transcript import Transcript, render
 
 
 class Transcriber(Protocol):
-    """What the command line needs of an engine."""
+    """The engine as the command line sees it."""
 
     def transcribe(self, recording: Recording, *, language: str, words: bool, progress: Progress) -> Transcript:
         """Transcribe every channel of a recording."""
 
 
 def output_paths(files: Sequence[Path], *, folder: Path, form: str) -> list[Path]:
-    """Where the transcript of each file goes: its name with the format as suffix.
+    """The path of each file's transcript: the file's name with the format as suffix.
 
     Raises:
         DuplicateOutput: two files would write the same transcript.
@@ -44,7 +44,7 @@ def transcribe_files(
     language: str,
     words: bool,
 ) -> bool:
-    """Transcribe each file; one that fails is named on standard error and the others go on.
+    """Transcribe each file; report one that fails on standard error and continue with the next.
 
     Returns:
         Whether every file was transcribed.
@@ -55,7 +55,7 @@ def transcribe_files(
         try:
             transcript = _transcribe_file(file, engine=engine, decode=decode, language=language, words=words)
         except (ServiceError, OSError) as error:
-            print(f"{file}: {error}", file=sys.stderr)  # noqa: T201 - a person called this
+            print(f"{file}: {error}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
             complete = False
             continue
         if transcript.partial:
@@ -69,7 +69,7 @@ def transcribe_files(
 
 
 def _transcribe_file(file: Path, *, engine: Transcriber, decode: Decode, language: str, words: bool) -> Transcript:
-    # `disable=None` shows the bar only where standard error is a terminal.
+    # `disable=None` shows the bar only if standard error is a terminal.
     with tqdm(total=100, desc=file.name, unit="%", bar_format="{desc}: {bar} {n:.0f} %", disable=None) as bar:
 
         def progress(share: float) -> None:

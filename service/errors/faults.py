@@ -20,7 +20,7 @@ class Draining(RetryLater):
 
 
 class DiskFull(RetryLater):
-    """The disk is full; `purpose` says of what, in a verb."""
+    """The disk is full; `purpose` is the verb that fails for it."""
 
     code = "disk_full"
     message = "no space left to {purpose} into"

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import DupFd
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 
 from service import errors
-from service.errors import DecoderFailed, DecoderMemory, DecoderTimeout, DiskFull, RequestError
+from service.errors import DecoderFailed, DecoderMemory, DecoderTimeout, DiskFull, RequestError, ServiceError
 
 # The parent kills a child that is late; if the parent is gone, the kernel does, this much later.
 GRACE_SECONDS = 5
@@ -61,39 +61,39 @@ def run(
             child.start()
         try:
             if not receiver.poll(limits.seconds):
-                _raise_timeout(limits)
+                raise DecoderTimeout(limit=limits.seconds)
             reply = json.loads(receiver.recv_bytes(MAX_REPLY_BYTES))
         except EOFError:
             child.join(GRACE_SECONDS)
-            _raise_for_exit(child.exitcode, limits)
+            raise _death(child.exitcode, limits) from None
         finally:
             child.kill()
             child.join()
             child.close()
     if "failure" in reply:
-        _raise(reply["failure"], limits)
+        raise _rebuilt(reply["failure"], limits)
     answer: dict[str, Any] = reply["answer"]
     return answer
 
 
-def _raise_timeout(limits: Limits) -> NoReturn:
-    raise DecoderTimeout(limit=limits.seconds)
-
-
-def _raise_for_exit(exit_code: int | None, limits: Limits) -> NoReturn:
+def _death(exit_code: int | None, limits: Limits) -> ServiceError:
+    """The error for a child that ended without an answer."""
     if exit_code in (-signal.SIGXCPU, -signal.SIGALRM):
-        _raise_timeout(limits)
-    raise DecoderFailed(exit_code=exit_code)
+        return DecoderTimeout(limit=limits.seconds)
+    return DecoderFailed(exit_code=exit_code)
 
 
-def _raise(failure: dict[str, Any], limits: Limits) -> NoReturn:
-    kind = failure.pop("kind")
-    if kind == "MemoryError":
-        raise DecoderMemory(limit=limits.memory_bytes)
-    if kind == "OSError":
-        # Not the recording's fault: the same request works once there is space again.
-        raise DiskFull(purpose="decode")
-    raise getattr(errors, kind)(**failure)
+def _rebuilt(failure: dict[str, Any], limits: Limits) -> ServiceError:
+    """The error that a child reports."""
+    match failure["kind"]:
+        case "MemoryError":
+            return DecoderMemory(limit=limits.memory_bytes)
+        case "OSError":
+            # Not the recording's fault: the same request works once there is space again.
+            return DiskFull(purpose="decode")
+        case kind:
+            error: ServiceError = getattr(errors, kind)(**failure["arguments"])
+            return error
 
 
 class _Handover:
@@ -119,7 +119,7 @@ def _child(
         with os.fdopen(source, "rb") as source_file, os.fdopen(target, "wb") as target_file:
             reply = {"answer": function(source_file, target_file, argument)}
     except RequestError as error:
-        reply = {"failure": {"kind": type(error).__name__, **error.arguments}}
+        reply = {"failure": {"kind": type(error).__name__, "arguments": error.arguments}}
     except MemoryError:
         reply = {"failure": {"kind": "MemoryError"}}
     except OSError as error:

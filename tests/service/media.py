@@ -1,4 +1,4 @@
-"""Media files made on the spot: calls whose every moment sounds different, so that channel and time can be told."""
+"""Generated media files: calls in which every moment of every channel has its own pitch, so that tests recognise both."""
 
 import struct
 from fractions import Fraction
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from service.recording import SAMPLE_RATE, Recording, decode
 from service.settings import Settings
 
-SLOT_SECONDS = 0.1
+TONE_SECONDS = 0.1
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 6: "5.1"}
 
 
@@ -24,16 +24,16 @@ def decode_path(path: Path, *, settings: Settings | None = None) -> Recording:
 
 
 def call(*, seconds: float, rate: int, channels: int = 2) -> NDArray[np.float32]:
-    """Shape (channels, frames), -1…1: every tenth of a second and every channel has a pitch of its own."""
+    """Samples of shape (channels, frames), -1 to 1: each tenth of a second of each channel has its own pitch."""
     times = np.arange(round(seconds * rate)) / rate
-    slots = (times / SLOT_SECONDS).astype(int)
-    pitches = np.random.default_rng(7).uniform(300, 2500, size=(channels, slots.max() + 1))
-    envelope = np.sin(np.pi * (times / SLOT_SECONDS - slots))
-    return np.asarray(0.5 * envelope * np.sin(2 * np.pi * pitches[:, slots] * times), dtype=np.float32)
+    tones = (times / TONE_SECONDS).astype(int)
+    pitches = np.random.default_rng(7).uniform(300, 2500, size=(channels, tones.max() + 1))
+    envelope = np.sin(np.pi * (times / TONE_SECONDS - tones))
+    return np.asarray(0.5 * envelope * np.sin(2 * np.pi * pitches[:, tones] * times), dtype=np.float32)
 
 
 def likeness(heard: NDArray[np.int16], truth: NDArray[np.float32], *, lag: float = 0.15) -> tuple[float, float]:
-    """How alike two stretches of 16 kHz are at best (-1 to 1), and how many seconds `heard` is late there."""
+    """The best correlation of two signals at 16 kHz (-1 to 1), and the seconds by which `heard` is late at it."""
     size = min(len(heard), len(truth))
     a, b = heard[:size].astype(np.float64), truth[:size].astype(np.float64)
     spectrum = np.fft.rfft(a, 2 * size) * np.conj(np.fft.rfft(b, 2 * size))
@@ -53,7 +53,7 @@ def encode(
     tracks: int = 1,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Write samples of shape (channels, frames) as a media file; the options are the container's."""
+    """Write samples of shape (channels, frames) to a media file; `options` are the container's."""
     layout = LAYOUTS[len(samples)]
     with av.open(str(path), "w", format=container, options=options) as output:
         streams = [cast("AudioStream", output.add_stream(codec, rate=rate, layout=layout)) for _ in range(tracks)]
@@ -72,7 +72,7 @@ def encode(
 def wav(
     data: bytes, *, channels: int = 1, rate: int = 8000, tag: int = 1, bits: int = 16, size: int | None = None
 ) -> bytes:
-    """A WAV file, right or wrong: `size` is what its header claims, `tag` 1 is PCM, 3 float, 7 µ-law."""
+    """A WAV file, valid or not: its header states `size` bytes of samples; `tag` 1 is PCM, 3 float, 7 µ-law."""
     block = channels * bits // 8
     claimed = len(data) if size is None else size
     form = struct.pack("<HHIIHH", tag, channels, rate, rate * block % 2**32, block % 2**16, bits)
@@ -86,7 +86,7 @@ def pcm(samples: NDArray[np.float32]) -> bytes:
 
 
 def damage(path: Path, *, start: float, share: float) -> Path:
-    """Overwrite a share of the file with noise, from a point between 0 (its beginning) and 1 (its end)."""
+    """Overwrite a share of the file with noise, from a point between 0 (its start) and 1 (its end)."""
     content = bytearray(path.read_bytes())
     at, size = int(len(content) * start), int(len(content) * share)
     content[at : at + size] = np.random.default_rng(7).bytes(size)
@@ -102,7 +102,7 @@ def cut(path: Path, *, share: float) -> Path:
 
 
 def video(path: Path, *, container: str = "mp4") -> Path:
-    """A second of film without sound."""
+    """A second of video without audio."""
     with av.open(str(path), "w", format=container) as output:
         stream: Any = output.add_stream("mpeg4", rate=10)
         stream.width = stream.height = 64

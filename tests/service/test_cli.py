@@ -1,4 +1,4 @@
-"""`python -m service`, as a person calls it."""
+"""`python -m service transcribe` as an operator runs it, and errors at the start of any verb."""
 
 import json
 import os
@@ -13,12 +13,12 @@ from demo.server import ROOT
 from demo.truth import MODEL
 from tests.service.calls import CALLS
 
-# The hub's address is a closed port of this machine: nothing is reachable, as on a machine without internet.
+# The model hub's address is a closed port of this machine: the hub is unreachable, as without internet access.
 OFFLINE = {"HF_ENDPOINT": "http://127.0.0.1:9"}
 
 
 def service(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run the service's command line to its end."""
+    """Run a verb to its end."""
     command = [sys.executable, "-m", "service", *map(str, arguments)]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WHISPER_")}
     return subprocess.run(
@@ -27,7 +27,7 @@ def service(*arguments: str | Path, **environ: str) -> subprocess.CompletedProce
 
 
 def test_transcribe_writes_json_lines_and_nothing_else() -> None:
-    """Standard output is the transcripts, a line each; a pipe sees no progress bar."""
+    """Standard output has one line per transcript; without a terminal there is no progress bar."""
     files = [CALLS["billing.wav"].path, CALLS["voicemail.wav"].path]
     done = service("transcribe", *files)
     assert done.returncode == 0, done.stderr
@@ -44,8 +44,8 @@ def test_transcribe_writes_a_file_per_recording(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "voicemail.srt").read_text().startswith("1\n00:00:")
 
 
-def test_transcribe_goes_on_after_a_bad_file(tmp_path: Path) -> None:
-    """One line names the file and the fault, the others are transcribed, the exit code tells."""
+def test_transcribe_continues_after_a_bad_file(tmp_path: Path) -> None:
+    """One line names the file and the error, the others are transcribed, and the exit code is 2."""
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.mp3").write_text("hello")
     missing = tmp_path / "missing.wav"
@@ -59,8 +59,8 @@ def test_transcribe_goes_on_after_a_bad_file(tmp_path: Path) -> None:
     ]
 
 
-def test_two_recordings_of_one_name_are_refused_before_work(tmp_path: Path) -> None:
-    """No transcript is overwritten by another."""
+def test_recordings_with_the_same_name_are_refused_before_the_first_is_transcribed(tmp_path: Path) -> None:
+    """No transcript overwrites another."""
     done = service("transcribe", "a/call.wav", "b/call.wav", "--output", tmp_path)
     assert done.returncode == 2
     assert "FILE: two recordings would write the same transcript (got 'call.json')" in done.stderr
@@ -80,18 +80,18 @@ def test_two_recordings_of_one_name_are_refused_before_work(tmp_path: Path) -> N
         (["api"], {"WHISPER_HOST": "256.1.1.1"}, "WHISPER_HOST: got '256.1.1.1', expected an address"),
     ],
 )
-def test_wrong_start_is_one_line_and_exit_2(
+def test_invalid_start_prints_one_line_and_exits_with_2(
     tmp_path: Path, arguments: list[str], environ: dict[str, str], told: str
 ) -> None:
-    """A setting, a model or a language that does not exist is named with what was expected."""
+    """The line names the setting, model or language that does not exist, and the values that work."""
     done = service(*arguments, **environ, HF_HOME=str(tmp_path))
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert f"whisper-fargate: {told}" in done.stderr
 
 
-def test_taken_port_is_one_line_and_exit_2() -> None:
-    """Known before the model is loaded."""
+def test_port_in_use_prints_one_line_and_exits_with_2() -> None:
+    """The port is bound before the model is loaded."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = service("api", WHISPER_PORT=str(port))
@@ -100,7 +100,7 @@ def test_taken_port_is_one_line_and_exit_2() -> None:
 
 
 def test_model_in_the_cache_starts_without_the_hub(tmp_path: Path) -> None:
-    """A model by name that was downloaded once needs no network again."""
+    """A model that was downloaded once needs no network."""
     repository = tmp_path / "hub" / "models--Systran--faster-whisper-base"
     (repository / "snapshots").mkdir(parents=True)
     (repository / "snapshots" / ("0" * 40)).symlink_to(MODEL)

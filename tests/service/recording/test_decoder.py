@@ -1,4 +1,4 @@
-"""The decoding loop: what it refuses, and how it says so."""
+"""The decoding loop, and the files that it refuses."""
 
 import io
 import tempfile
@@ -36,7 +36,7 @@ SECOND = pcm(call(seconds=1, rate=8000))
 def test_unusable_file_is_refused(
     tmp_path: Path, content: bytes, error: type[ServiceError], code: str, value: str
 ) -> None:
-    """Each refusal names the field, the value and what was expected, and nothing of the file itself."""
+    """Each error names the field, the value and the values that work, and contains nothing of the file itself."""
     path = tmp_path / "0612345678.wav"
     path.write_bytes(content)
     with pytest.raises(error) as refusal:
@@ -48,14 +48,14 @@ def test_unusable_file_is_refused(
 
 @pytest.mark.parametrize("container", ["mp4", "matroska"])
 def test_video_without_sound_is_refused(tmp_path: Path, container: str) -> None:
-    """A film is opened for its sound only."""
+    """Only the audio of a video is decoded."""
     with pytest.raises(UnusableAudio) as refusal:
         decode_path(video(tmp_path / "film", container=container))
     assert refusal.value.code == "no_audio"
 
 
 def test_file_with_several_tracks_is_refused(tmp_path: Path) -> None:
-    """Taking the first track would lose a speaker in silence."""
+    """To decode only the first track would lose a speaker unnoticed."""
     samples = call(seconds=1, rate=16_000, channels=1)
     path = encode(tmp_path / "call", samples, rate=16_000, container="mp4", codec="aac", tracks=2)
     with pytest.raises(UnusableAudio) as refusal:
@@ -64,7 +64,7 @@ def test_file_with_several_tracks_is_refused(tmp_path: Path) -> None:
 
 
 def test_mp4_without_its_index_is_refused(tmp_path: Path) -> None:
-    """An MP4 keeps its index at the end; cut before it, no packet can be found."""
+    """An MP4 has its index at the end; without it no packet can be found."""
     samples = call(seconds=3, rate=16_000)
     path = cut(encode(tmp_path / "call", samples, rate=16_000, container="mp4", codec="aac"), share=0.6)
     with pytest.raises(UnsupportedAudio) as refusal:
@@ -77,7 +77,7 @@ def test_mp4_without_its_index_is_refused(tmp_path: Path) -> None:
 )
 @pytest.mark.timeout(10)
 def test_ffmpeg_itself_opens_no_other_source(tmp_path: Path, text: str) -> None:
-    """Even past the first look, a list that names its neighbour decodes nothing, and SDP waits for nothing."""
+    """Even without the check of its first bytes, a playlist opens no other file, and SDP waits for no packet."""
     (tmp_path / "neighbour.wav").write_bytes(wav(SECOND))
     path = tmp_path / "call.wav"
     path.write_text(text)
@@ -87,8 +87,8 @@ def test_ffmpeg_itself_opens_no_other_source(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("nonsense", [np.nan, np.inf, -np.inf])
-def test_samples_that_are_no_numbers_become_silence(tmp_path: Path, nonsense: float) -> None:
-    """They do not spread over the seconds around them."""
+def test_nan_and_infinite_samples_become_silence(tmp_path: Path, nonsense: float) -> None:
+    """They do not spread to the samples around them."""
     samples = np.full(SAMPLE_RATE * 2, 0.5, dtype=np.float32)
     samples[8000:8016] = nonsense
     path = tmp_path / "call.wav"
@@ -100,15 +100,15 @@ def test_samples_that_are_no_numbers_become_silence(tmp_path: Path, nonsense: fl
 
 
 def test_loud_samples_are_clipped(tmp_path: Path) -> None:
-    """A float beyond full scale does not wrap around."""
+    """A float above full scale does not wrap around."""
     path = tmp_path / "call.wav"
     path.write_bytes(wav(np.full(16_000, 1e30, dtype=np.float32).tobytes(), rate=16_000, tag=3, bits=32))
     assert decode_path(path).samples[0, 100:-100].min() >= 32767 - 1
 
 
 @pytest.mark.parametrize("declared", [True, False], ids=["declared", "undeclared"])
-def test_bomb_is_refused(tmp_path: Path, *, declared: bool) -> None:
-    """Ten minutes of silence in a small file are too long for a minute, whether the header says so or not."""
+def test_decompression_bomb_is_refused(tmp_path: Path, *, declared: bool) -> None:
+    """Ten minutes of silence in a small file exceed a limit of one minute, whether the header states them or not."""
     silence = np.zeros((1, 8000 * 600), dtype=np.float32)
     path = encode(tmp_path / "call", silence, rate=8000, container="flac", codec="flac")
     if not declared:
@@ -124,7 +124,7 @@ def test_bomb_is_refused(tmp_path: Path, *, declared: bool) -> None:
 
 
 def test_longest_recording_is_accepted(tmp_path: Path) -> None:
-    """The limit is the longest that passes, and one second more does not."""
+    """A recording as long as the limit is accepted; one that is a second longer is not."""
     path = tmp_path / "call.wav"
     path.write_bytes(wav(bytes(2 * 8000 * 3)))
     assert decode_path(path, settings=Settings(max_audio_seconds=3)).duration == 3
@@ -133,14 +133,14 @@ def test_longest_recording_is_accepted(tmp_path: Path) -> None:
 
 
 def test_least_memory_is_enough(tmp_path: Path) -> None:
-    """The smallest limit that the settings allow decodes the most channels."""
+    """The smallest memory limit that the settings allow is enough for the largest number of channels."""
     path = tmp_path / "call.wav"
     path.write_bytes(wav(bytes(2 * 8 * 48_000 * 2), channels=8, rate=48_000))
     assert decode_path(path, settings=Settings(decode_memory_bytes=134_217_728)).channels == 8
 
 
 def test_sample_rate_may_change_within_a_file(tmp_path: Path) -> None:
-    """Two recordings joined end to end are both heard, each at its own rate."""
+    """Of two recordings joined end to end, both are decoded, each at its own rate."""
     parts = [
         encode(tmp_path / str(rate), call(seconds=2, rate=rate), rate=rate, container="mp3", codec="libmp3lame")
         for rate in (16_000, 8000)

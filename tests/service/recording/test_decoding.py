@@ -1,4 +1,4 @@
-"""`decode`: what goes in comes out, channel by channel, at its time."""
+"""`decode`: each format keeps its channels and its times."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from service.errors import UnsupportedAudio, UnusableAudio
 from service.recording import SAMPLE_RATE, Gap, Recording
 from tests.service.media import call, decode_path, encode, likeness, pcm, wav
 
-# Container, codec and rate of everything that phone systems, browsers and people record in.
+# The container, codec and rate of the formats in which phone systems, browsers and people record.
 CLEAN = [
     ("wav", "pcm_s16le", 8000),
     ("wav", "pcm_mulaw", 8000),
@@ -45,7 +45,7 @@ def recording(*channels: list[int]) -> Recording:
 
 @pytest.mark.parametrize(("container", "codec", "rate"), CLEAN, ids=str)
 def test_clean_recording_keeps_channels_and_times(tmp_path: Path, container: str, codec: str, rate: int) -> None:
-    """Every format decodes whole, each channel in its place and on time."""
+    """Every format decodes completely, each channel in order and on time."""
     path = encode(tmp_path / "call", call(seconds=3, rate=rate), rate=rate, container=container, codec=codec)
     decoded = decode_path(path)
     truth = call(seconds=3, rate=SAMPLE_RATE)
@@ -60,16 +60,16 @@ def test_clean_recording_keeps_channels_and_times(tmp_path: Path, container: str
 
 
 @pytest.mark.parametrize("options", [{"write_xing": "0"}, {"id3v2_version": "4"}], ids=["no frame count", "tagged"])
-def test_mp3_without_promises_is_whole(tmp_path: Path, options: dict[str, str]) -> None:
-    """An MP3 that says nothing about its length, or starts with a tag, is no damaged one."""
+def test_mp3_without_a_duration_is_complete(tmp_path: Path, options: dict[str, str]) -> None:
+    """An MP3 that does not state its length, or starts with a tag, does not count as damaged."""
     samples = call(seconds=5, rate=16_000)
     path = encode(tmp_path / "call", samples, rate=16_000, container="mp3", codec="libmp3lame", options=options)
     assert not decode_path(path).partial
 
 
 @pytest.mark.parametrize("options", [{}, {"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"}])
-def test_mp4_is_whole_in_one_piece_and_in_fragments(tmp_path: Path, options: dict[str, str]) -> None:
-    """What browsers record in fragments is as whole as what phones record in one piece."""
+def test_mp4_is_complete_with_and_without_fragments(tmp_path: Path, options: dict[str, str]) -> None:
+    """Browsers write MP4 in fragments, phones in one piece."""
     samples = call(seconds=3, rate=16_000)
     path = encode(tmp_path / "call", samples, rate=16_000, container="mp4", codec="aac", options=options)
     decoded = decode_path(path)
@@ -79,7 +79,7 @@ def test_mp4_is_whole_in_one_piece_and_in_fragments(tmp_path: Path, options: dic
 
 @pytest.mark.parametrize("channels", range(1, 9))
 def test_channels_stay_apart_in_container_order(tmp_path: Path, channels: int) -> None:
-    """Up to eight channels, with no layout to name them: nothing is mixed or moved."""
+    """Up to eight channels without a named layout are neither mixed nor reordered."""
     levels = np.arange(1, channels + 1, dtype=np.float32) / 10
     path = tmp_path / "call.wav"
     path.write_bytes(wav(pcm(np.repeat(levels[:, None], 8000, axis=1)), channels=channels))
@@ -88,25 +88,25 @@ def test_channels_stay_apart_in_container_order(tmp_path: Path, channels: int) -
     assert samples[:, 8000] == pytest.approx(levels * 32767, abs=2)
 
 
-def test_channels_with_the_same_samples_are_one() -> None:
-    """Mono recorded as stereo would be transcribed twice; a silent channel is still a channel."""
+def test_identical_channels_are_one_distinct_channel() -> None:
+    """Otherwise mono recorded as stereo would be transcribed twice; one of several silent channels remains."""
     assert recording([1, 2], [1, 2], [0, 0], [1, 3], [0, 0]).distinct_channels() == (0, 2, 3)
 
 
 def test_duration_counts_frames_once() -> None:
-    """A second channel does not make a recording longer."""
+    """A second channel does not make the recording longer."""
     stereo = recording([0] * 8000, [0] * 8000)
     assert (stereo.channels, stereo.duration, stereo.partial) == (2, 0.5, False)
 
 
 def test_missing_seconds_make_a_recording_partial() -> None:
-    """`partial` follows from what is missing."""
+    """`partial` follows from `missing_seconds`."""
     gaps = (Gap(start=0.0, end=1.0),)
     assert Recording(samples=np.zeros((1, 1), dtype=np.int16), missing_seconds=1.0, gaps=gaps).partial
 
 
 def test_short_recording_decodes_in_a_moment(tmp_path: Path) -> None:
-    """Children fork from a server that has FFmpeg loaded; loading it anew would take longer."""
+    """Children fork from a server that has already loaded FFmpeg; to load it each time would take longer."""
     path = tmp_path / "call.wav"
     path.write_bytes(wav(bytes(16_000)))
     times = []
@@ -118,7 +118,7 @@ def test_short_recording_decodes_in_a_moment(tmp_path: Path) -> None:
 
 
 def test_recordings_decode_at_the_same_time(tmp_path: Path) -> None:
-    """Threads that decode side by side do not get each other's samples or errors."""
+    """Threads that decode at the same time do not receive each other's samples."""
     paths = []
     for number in range(1, 5):
         paths.append(tmp_path / str(number))
@@ -130,7 +130,7 @@ def test_recordings_decode_at_the_same_time(tmp_path: Path) -> None:
 
 
 def test_empty_file_is_refused(tmp_path: Path) -> None:
-    """Nothing is no recording."""
+    """The error names the formats that work."""
     path = tmp_path / "call.wav"
     path.touch()
     with pytest.raises(UnusableAudio) as refusal:
@@ -149,8 +149,8 @@ def test_empty_file_is_refused(tmp_path: Path) -> None:
     ],
     ids=["ffconcat", "HLS", "SDP", "DASH"],
 )
-def test_list_of_other_sources_is_refused_at_sight(tmp_path: Path, text: str) -> None:
-    """What names another file or address never reaches FFmpeg."""
+def test_playlist_is_refused_by_its_first_bytes(tmp_path: Path, text: str) -> None:
+    """A file that refers to another file or address never reaches FFmpeg."""
     (tmp_path / "neighbour.wav").write_bytes(wav(pcm(call(seconds=1, rate=8000)), channels=2))
     path = tmp_path / "call.wav"
     path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Jobs that hang, crash, swell or lie, in their guarded process."""
+"""Functions that hang, crash or take too much memory, in their guarded process."""
 
 import ctypes
 import errno
@@ -20,7 +20,7 @@ LIMITS = guard.Limits(memory_bytes=134_217_728, seconds=20, file_bytes=1_000_000
 
 
 def copy(source: BinaryIO, target: BinaryIO, times: int) -> dict[str, Any]:
-    """Do what was asked."""
+    """Copy the source so many times."""
     content = source.read()
     target.write(content * times)
     return {"bytes": len(content) * times}
@@ -32,13 +32,13 @@ def refuse(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:
 
 
 def crash(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
-    """Read where nothing is."""
+    """Read at address 0."""
     ctypes.string_at(0)
     return {}
 
 
 def hang(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
-    """Say who it is, then sleep."""
+    """Write the process id, then sleep."""
     target.write(str(os.getpid()).encode())
     target.flush()
     time.sleep(60)
@@ -46,16 +46,16 @@ def hang(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  
 
 
 def spin(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
-    """Never let go of the interpreter: no thread and no Python signal handler would run."""
+    """Hold the interpreter lock: no thread and no Python signal handler can run."""
     return {"never": 10 ** (10**9)}
 
 
-def swell(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
+def exhaust_memory(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
     """Take a gigabyte."""
     return {"bytes": len(bytearray(1 << 30))}
 
 
-def reach_out(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
+def open_file_and_socket(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, Any]:  # noqa: ARG001
     """Try to open a file and a socket."""
     answer = {}
     for attempt in (Path(__file__).read_bytes, socket.socket):
@@ -67,22 +67,22 @@ def reach_out(source: BinaryIO, target: BinaryIO, argument: Any) -> dict[str, An
 
 
 def run(
-    job: guard.ChildFunction, folder: Path, *, argument: Any = None, limits: guard.Limits = LIMITS
+    function: guard.ChildFunction, folder: Path, *, argument: Any = None, limits: guard.Limits = LIMITS
 ) -> dict[str, Any]:
-    """Run a job on a file that says hello."""
+    """Run a function on a file that contains "hello"."""
     (folder / "source").write_bytes(b"hello")
     with (folder / "source").open("rb") as source, (folder / "target").open("wb+") as target:
-        return guard.run(job, source=source, target=target, argument=argument, limits=limits)
+        return guard.run(function, source=source, target=target, argument=argument, limits=limits)
 
 
-def test_job_reads_writes_and_answers(tmp_path: Path) -> None:
-    """The child works on the files that its parent opened."""
+def test_function_reads_writes_and_answers(tmp_path: Path) -> None:
+    """The child uses the files that its parent opened."""
     assert run(copy, tmp_path, argument=3) == {"bytes": 15}
     assert (tmp_path / "target").read_bytes() == b"hello" * 3
 
 
-def test_refusal_crosses_the_border_whole(tmp_path: Path) -> None:
-    """The parent raises what the job raised, with all that it says."""
+def test_error_of_the_child_is_rebuilt_in_the_parent(tmp_path: Path) -> None:
+    """The parent raises the same class with the same values."""
     with pytest.raises(AudioTooLong) as refusal:
         run(refuse, tmp_path)
     assert str(refusal.value) == "file: the recording is too long (got '9 s or more'); expected at most 8 s"
@@ -90,19 +90,21 @@ def test_refusal_crosses_the_border_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "limits", "code"),
+    ("function", "limits", "code"),
     [
         (crash, LIMITS, "decoder_failed"),
         (hang, guard.Limits(memory_bytes=134_217_728, seconds=1, file_bytes=1000), "decoder_timeout"),
         (spin, guard.Limits(memory_bytes=1 << 40, seconds=1, file_bytes=1000), "decoder_timeout"),
-        (swell, LIMITS, "decoder_memory"),
+        (exhaust_memory, LIMITS, "decoder_memory"),
     ],
 )
-def test_child_dies_and_parent_lives(tmp_path: Path, job: guard.ChildFunction, limits: guard.Limits, code: str) -> None:
-    """Whatever a job does, its caller gets a clear error soon, and the next job works."""
+def test_child_dies_and_parent_lives(
+    tmp_path: Path, function: guard.ChildFunction, limits: guard.Limits, code: str
+) -> None:
+    """However the child ends, the caller soon gets a clear error, and the next child works."""
     start = time.monotonic()
     with pytest.raises(UnusableAudio) as refusal:
-        run(job, tmp_path, limits=limits)
+        run(function, tmp_path, limits=limits)
     assert time.monotonic() - start < 10
     assert (refusal.value.code, refusal.value.field) == (code, "file")
     assert refusal.value.value
@@ -111,26 +113,26 @@ def test_child_dies_and_parent_lives(tmp_path: Path, job: guard.ChildFunction, l
 
 
 def test_hanging_child_is_gone(tmp_path: Path) -> None:
-    """A deadline ends the process, not only the wait."""
+    """The deadline kills the process and does not only stop waiting for it."""
     with pytest.raises(UnusableAudio):
         run(hang, tmp_path, limits=guard.Limits(memory_bytes=1 << 30, seconds=1, file_bytes=1000))
     assert not alive(int((tmp_path / "target").read_text()))
 
 
 def test_child_can_open_no_file_and_no_socket(tmp_path: Path) -> None:
-    """A decoder that was taken over has nobody to talk to."""
-    assert run(reach_out, tmp_path) == {"read_bytes": "EMFILE", "socket": "EMFILE"}
+    """An attacker who takes over the decoder can neither read files nor send data."""
+    assert run(open_file_and_socket, tmp_path) == {"read_bytes": "EMFILE", "socket": "EMFILE"}
 
 
 def test_child_cannot_fill_the_disk(tmp_path: Path) -> None:
-    """It writes as much as a recording may hold, not more."""
+    """It can write as many bytes as the longest recording has, and no more."""
     with pytest.raises(UnusableAudio):
         run(copy, tmp_path, argument=1_000_000)
     assert (tmp_path / "target").stat().st_size <= LIMITS.file_bytes
 
 
-def test_full_disk_is_not_the_recordings_fault(tmp_path: Path) -> None:
-    """Without room the request is worth repeating."""
+def test_full_disk_is_a_fault_of_the_service(tmp_path: Path) -> None:
+    """The caller may repeat the request later."""
     (tmp_path / "source").write_bytes(b"hello")
     with (
         (tmp_path / "source").open("rb") as source,
@@ -143,10 +145,10 @@ def test_full_disk_is_not_the_recordings_fault(tmp_path: Path) -> None:
 
 
 def test_child_dies_with_its_parent(tmp_path: Path) -> None:
-    """A service that is killed leaves no decoder behind."""
+    """A service that is killed leaves no decoder running."""
     (tmp_path / "source").touch()
     script = (
-        "import sys; from pathlib import Path; from service import guard; from tests.service import test_guard as t\n"
+        "import sys; from pathlib import Path; from tests.service.recording import test_guard as t\n"
         "folder = Path(sys.argv[1])\n"
         "t.run(t.hang, folder, limits=t.LIMITS)"
     )
@@ -154,11 +156,12 @@ def test_child_dies_with_its_parent(tmp_path: Path) -> None:
     child = int(eventually(lambda: (tmp_path / "target").exists() and (tmp_path / "target").read_text()))
     parent.send_signal(signal.SIGKILL)
     parent.wait()
+    assert child
     assert eventually(lambda: not alive(child))
 
 
 def alive(process: int) -> bool:
-    """Whether a process runs."""
+    """Whether a process is running."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -166,7 +169,7 @@ def alive(process: int) -> bool:
 
 
 def eventually(condition: Any, *, seconds: float = 10) -> Any:
-    """What the condition becomes once it is true; false where it does not within the time."""
+    """The first true value of the condition; a false one if there is none in time."""
     deadline = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < deadline:
         time.sleep(0.02)
