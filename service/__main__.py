@@ -59,10 +59,15 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = verbs.add_parser("evaluate", help="measure error rates on golden recordings against the last release")
     _add_evaluate_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
-    model = verbs.add_parser("model", help="manage the weights that an image contains")
-    lock = model.add_subparsers(metavar="ACTION", required=True).add_parser("lock", help="record a model's digest")
-    lock.add_argument("name", metavar="NAME", help="a folder, or a name that the model hub knows")
-    lock.set_defaults(run=_lock)
+    model = verbs.add_parser("model", help="fetch a model, or lock its files")
+    actions = model.add_subparsers(metavar="ACTION", required=True)
+    for name, run, text in (
+        ("fetch", _fetch, "make a model available locally; prints the source that served it"),
+        ("lock", _lock, "record the revision and the files of a model"),
+    ):
+        action = actions.add_parser(name, help=text)
+        action.add_argument("name", metavar="NAME", help="a folder, or the name of a model")
+        action.set_defaults(run=run)
     transcribe = verbs.add_parser("transcribe", help="transcribe files")
     _add_transcribe_options(transcribe)
     transcribe.set_defaults(run=_transcribe)
@@ -208,6 +213,14 @@ def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
         storage=storage.Storage(locate=_locate),
         settings=settings,
     )
+
+
+def _fetch(settings: Settings, options: argparse.Namespace) -> int:
+    from service.engine import weights
+
+    found = weights.fetch(options.name, release=False, mirror=settings.model_mirror, download=_download)
+    print(f"{options.name}: {found.folder}, from the {found.source}")
+    return 0
 
 
 def _lock(_: Settings, options: argparse.Namespace) -> int:

@@ -93,6 +93,12 @@ class Settings:
         expected="64 lower-case hex digits, or nothing",
         check=lambda v: v == "" or (len(v) == 64 and set(v) <= set("0123456789abcdef")),
     )
+    model_mirror: str = _text(
+        "",
+        "`s3://BUCKET/PREFIX` with a folder per locked model, a source of named models beside the hub; empty for none.",
+        expected="s3://BUCKET/PREFIX, or nothing",
+        check=lambda v: v == "" or re.fullmatch(r"s3://[^/]+/.+", v) is not None,
+    )
     compute_type: str = _text(
         ANY_EXACT,
         "Number format to compute in; `auto` is int8, but float32 on a processor whose int8 arithmetic overflows.",

@@ -18,7 +18,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens, merge_punctuations
 from numpy.typing import NDArray
 
-from service.engine import model
+from service.engine import model, sources
 from service.engine.windows import Window, find_speech, pack
 from service.errors import UnknownLanguage
 from service.recording import Recording
@@ -88,7 +88,7 @@ class Engine:
         self._tokenizers: dict[str, Tokenizer] = {}
 
     @classmethod
-    def load(cls, settings: Settings, *, download: model.Download | None = None) -> "Engine":
+    def load(cls, settings: Settings, *, download: sources.Download | None = None) -> "Engine":
         """Load the model that the settings name, with `download` from S3; raises `ModelError` if there is none."""
         return cls(model=model.load(settings, download=download), settings=settings)
 

@@ -1,41 +1,47 @@
-"""Finds and loads a model: from a folder, from S3, or by name from the cache or the model hub."""
+"""Finds and loads a model: a folder, a folder in S3, or a name that one of several sources serves."""
 
-import hashlib
 import tempfile
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from faster_whisper import WhisperModel, available_models
-from faster_whisper.utils import download_model
-from huggingface_hub.errors import LocalEntryNotFoundError
+from faster_whisper.feature_extractor import FeatureExtractor
 
 from service import processor
 from service.contract import S3_SCHEME
+from service.engine.lock import describe, locked
+from service.engine.sources import SOURCES, Download, Unavailable, Wanted
 from service.errors import (
     ModelDamaged,
-    ModelHubUnreachable,
     ModelIncomplete,
     ModelLacksLanguage,
     ModelMismatch,
+    ModelUnavailable,
     NoModelFromS3,
     UnknownModel,
 )
 from service.settings import Settings
 
 REQUIRED_FILES = ("config.json", "model.bin", "tokenizer.json")
+VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
 
-# Copies the files under an S3 URL into a folder.
-Download = Callable[[str, Path], None]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A model's folder, and the source that served it."""
+
+    folder: Path
+    source: str
 
 
 def load(settings: Settings, *, download: Download | None = None) -> WhisperModel:
     """Load the model that the settings name, on as many threads as the container may use.
 
     Raises:
-        ModelError: the model is unknown, unreachable, damaged or has another digest than expected.
+        ModelError: the model is unknown, unavailable, damaged or has another digest than expected.
     """
-    folder = find(settings.model, download=download)
-    if settings.model_sha256 and (actual := digest(folder)) != settings.model_sha256:
+    folder = find(settings.model, mirror=settings.model_mirror, download=download).folder
+    if settings.model_sha256 and (actual := describe(folder).digest) != settings.model_sha256:
         raise ModelMismatch(actual=actual, digest=settings.model_sha256)
     try:
         model = WhisperModel(
@@ -44,6 +50,9 @@ def load(settings: Settings, *, download: Download | None = None) -> WhisperMode
             compute_type=processor.number_format(settings.compute_type),
             cpu_threads=settings.threads or processor.available_cpus(),
         )
+        # A folder without `preprocessor_config.json` does not say how many mel bands the model takes; the weights do.
+        if model.feature_extractor.mel_filters.shape[0] != model.model.n_mels:
+            model.feature_extractor = FeatureExtractor(feature_size=model.model.n_mels)
     # CTranslate2 and tokenizers raise many kinds of errors for a damaged file.
     except Exception as error:
         raise ModelDamaged(model=settings.model) from error
@@ -52,11 +61,16 @@ def load(settings: Settings, *, download: Download | None = None) -> WhisperMode
     return model
 
 
-def find(model: str, *, download: Download | None = None) -> Path:
-    """The folder with the model's files, downloaded if the model is in S3 or its name is not in the cache.
+def find(model: str, *, mirror: str = "", download: Download | None = None) -> Found:
+    """The folder with the model's files, from the first source that serves them as they are locked.
+
+    Args:
+        model: a folder, `s3://BUCKET/PREFIX`, or a name.
+        mirror: `s3://BUCKET/PREFIX` with a folder per named model; empty for none.
+        download: copies from S3; None without access to S3.
 
     Raises:
-        ModelError: the model is neither a folder nor a known name, is incomplete, or is unreachable.
+        ModelError: the model is neither a folder nor a known name, is incomplete, or no source serves it.
     """
     if model.startswith(S3_SCHEME):
         if not download:
@@ -64,33 +78,24 @@ def find(model: str, *, download: Download | None = None) -> Path:
         # A new folder each time, so that a partial copy of an earlier start cannot pass for a complete one.
         folder = Path(tempfile.mkdtemp(prefix="model-"))
         download(model, folder)
-        return _complete(folder, model)
-    folder = Path(model)
-    if folder.is_dir():
-        return _complete(folder, model)
-    if model not in available_models():
-        raise UnknownModel(model=model, files=REQUIRED_FILES, known=available_models())
-    try:
-        # The cache first: the service can then start while the hub is unreachable.
-        cached = Path(download_model(model, local_files_only=True))
-        if not _absent(cached):
-            return cached
-    except LocalEntryNotFoundError:
-        pass
-    try:
-        return Path(download_model(model))
-    # The hub's client raises its own, its transport's and the operating system's errors.
-    except Exception as error:
-        raise ModelHubUnreachable(model=model, files=REQUIRED_FILES) from error
-
-
-def digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of a folder's files, as `sha256sum * | sha256sum` prints it in C locale."""
-    lines = []
-    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
-        with path.open("rb") as file:
-            lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+        return Found(folder=_complete(folder, model), source="S3")
+    if Path(model).is_dir():
+        return Found(folder=_complete(Path(model), model), source="folder")
+    lock = locked().get(model)
+    if not lock and model not in available_models():
+        raise UnknownModel(model=model, files=REQUIRED_FILES, known=sorted({*locked(), *available_models()}))
+    wanted = Wanted(name=model, lock=lock, mirror=mirror, download=download)
+    refusals = []
+    for source, serve in SOURCES.items():
+        try:
+            folder = serve(wanted)
+        except Unavailable as reason:
+            refusals.append(f"{source}: {reason}")
+            continue
+        if not (difference := lock.difference(folder) if lock else ", ".join(_absent(folder))):
+            return Found(folder=folder, source=source)
+        refusals.append(f"{source}: {difference}")
+    raise ModelUnavailable(model=model, refusals="; ".join(refusals))
 
 
 def _complete(folder: Path, model: str) -> Path:
@@ -100,4 +105,7 @@ def _complete(folder: Path, model: str) -> Path:
 
 
 def _absent(folder: Path) -> list[str]:
-    return [name for name in REQUIRED_FILES if not (folder / name).is_file()]
+    absent = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
+    if not any((folder / name).is_file() for name in VOCABULARIES):
+        absent.append(" or ".join(VOCABULARIES))
+    return absent

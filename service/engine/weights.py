@@ -1,4 +1,4 @@
-"""The weights that an image contains, checked against their recorded digests.
+"""The weights that an image contains, checked against the lock.
 
 The image's build runs `python -m service.engine.weights MODEL` in a layer that holds only the modules it needs, so
 that a change of any other module does not download the model again.
@@ -10,45 +10,49 @@ from pathlib import Path
 
 from service.contract import S3_SCHEME
 from service.engine import model
+from service.engine.lock import LOCK, describe, locked, write
+from service.engine.model import Found
+from service.engine.sources import Download
 from service.errors import LockMismatch, ModelError, ModelNotLocked, NoImageModelFromS3
-
-# A line per model, as `sha256sum` writes it: digest, two spaces, name.
-LOCK = Path(__file__).with_name("models.lock")
 
 
 def lock(name: str, *, file: Path = LOCK) -> str:
-    """Record the digest of a model, which is downloaded if it is not available locally.
+    """Lock a model's files as they are now: a folder's, or those of a named model, which may be downloaded.
+
+    Returns:
+        The digest of all files.
 
     Raises:
-        ModelError: the model is neither a folder nor a known name, is incomplete, or is unreachable.
+        ModelError: the model is neither a folder nor a known name, is incomplete, or no source serves it.
     """
-    digests = locked(file) | {name: model.digest(model.find(name))}
-    file.write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())))
-    return digests[name]
+    models = locked(file)
+    found = model.find(name)
+    if name not in models:
+        # The hub's client keeps a revision in `models--OWNER--NAME/snapshots/REVISION`.
+        snapshot = found.folder if found.folder.parent.name == "snapshots" else None
+        repository = snapshot.parents[1].name.removeprefix("models--").replace("--", "/") if snapshot else ""
+        revision = snapshot.name if snapshot else ""
+        models[name] = describe(found.folder, repository=repository, revision=revision)
+    elif found.source == "folder":
+        models[name] = describe(found.folder)
+    write(models, file)
+    return models[name].digest
 
 
-def locked(file: Path = LOCK) -> dict[str, str]:
-    """The recorded digests, by model name."""
-    lines = (line.split("  ", 1) for line in file.read_text().splitlines())
-    return {name: digest for digest, name in lines}
-
-
-def fetch(name: str, *, release: bool, file: Path = LOCK) -> None:
-    """Make a model available locally: check a folder, or download a named model into the service's cache.
+def fetch(name: str, *, release: bool, mirror: str = "", download: Download | None = None, file: Path = LOCK) -> Found:
+    """Make a model available locally: check a folder, or bring a named model into the service's cache.
 
     Raises:
-        ModelError: the model cannot be found, or its digest differs from the recorded one or, for a release, is not
-            recorded.
+        ModelError: no source serves the model as it is locked, or, for a release, it is not locked.
     """
-    if name.startswith(S3_SCHEME):
-        raise NoImageModelFromS3(url=name)
-    expected = locked(file).get(name)
+    lock = locked(file).get(name)
     # Before the download, which may take minutes.
-    if release and not expected:
+    if release and not lock:
         raise ModelNotLocked(model=name, lock=file.name)
-    folder = model.find(name)
-    if expected and (actual := model.digest(folder)) != expected:
-        raise LockMismatch(model=name, lock=file.name, actual=actual, digest=expected)
+    found = model.find(name, mirror=mirror, download=download)
+    if lock and (difference := lock.difference(found.folder)):
+        raise LockMismatch(model=name, lock=file.name, difference=difference)
+    return found
 
 
 def main() -> None:
@@ -56,13 +60,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m service.engine.weights", description="Make a model available locally."
     )
-    parser.add_argument("name", metavar="MODEL", help="a folder, or a name that the model hub knows")
-    parser.add_argument("--release", action="store_true", help="refuse a model without a recorded digest")
+    parser.add_argument("name", metavar="MODEL", help="a folder, or the name of a model")
+    parser.add_argument("--release", action="store_true", help="refuse a model that is not locked")
     options = parser.parse_args()
     try:
-        fetch(options.name, release=options.release)
+        if options.name.startswith(S3_SCHEME):
+            raise NoImageModelFromS3(url=options.name)
+        found = fetch(options.name, release=options.release)
     except ModelError as error:
         sys.exit(f"whisper-fargate: {error}")
+    sys.stderr.write(f"{options.name}: {found.folder}, from the {found.source}\n")
 
 
 if __name__ == "__main__":

