@@ -112,6 +112,12 @@ class Settings:
         expected="an ISO 639 code that Whisper knows (such as en or fr), or nothing",
         check=lambda v: v == "" or v in LANGUAGES,
     )
+    languages: str = _text(
+        "",
+        "Languages that callers speak, as ISO 639 codes separated by commas; detection chooses among them; empty: any.",
+        expected="ISO 639 codes that Whisper knows, separated by commas (such as en,fr), or nothing",
+        check=lambda v: v == "" or set(v.split(",")) <= LANGUAGES,
+    )
     beam_size: int = _between(5, 1, 20, "Beam width of the decoder; 1 is greedy.")
     batch_size: int = _between(8, 1, 64, "Speech windows decoded together.")
     window_seconds: float = _between(30.0, 5.0, 30.0, "Longest speech window given to the model, in seconds.")
@@ -188,6 +194,11 @@ class Settings:
     def accepted_keys(self) -> tuple[str, ...]:
         """The API keys that HTTP callers may use; empty if authentication is disabled."""
         return _keys(self.api_keys)
+
+    @property
+    def spoken_languages(self) -> tuple[str, ...]:
+        """The languages that callers speak; empty for any."""
+        return tuple(self.languages.split(",")) if self.languages else ()
 
     @property
     def visibility_timeout_seconds(self) -> int:

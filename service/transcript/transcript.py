@@ -31,13 +31,14 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """One stretch of speech on one channel, counted from 0; times in seconds of the recording."""
+    """One stretch of speech on one channel, counted from 0; times in seconds of the recording, language as ISO 639 code."""
 
     channel: int
     start: float
     end: float
     text: str
     average_log_probability: float
+    language: str = ""
     words: tuple[Word, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,6 +49,7 @@ class Segment:
             "end": round(self.end, 2),
             "text": self.text,
             "average_log_probability": round(self.average_log_probability, 4),
+            "language": self.language,
         }
         if self.words:
             plain["words"] = [word.to_dict() for word in self.words]
@@ -55,11 +57,24 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unheard:
+    """A stretch of a channel with speech, or a sound like speech, but without words; in seconds of the recording."""
+
+    channel: int
+    start: float
+    end: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stretch as plain JSON types."""
+        return {"channel": self.channel, "start": round(self.start, 2), "end": round(self.end, 2)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
     """The transcript of one recording, its segments in call order.
 
     `duration` is in seconds. `missing_seconds` of audio, which the container announced, could not be decoded; `gaps`
-    are their positions.
+    are their positions. `unheard` has sounds like speech that gave no words.
     """
 
     language: str
@@ -69,6 +84,7 @@ class Transcript:
     segments: tuple[Segment, ...]
     missing_seconds: float = 0.0
     gaps: tuple[Gap, ...] = ()
+    unheard: tuple[Unheard, ...] = ()
 
     @property
     def partial(self) -> bool:
@@ -89,6 +105,7 @@ class Transcript:
             ),
             missing_seconds=plain["missing_seconds"],
             gaps=tuple(Gap(**gap) for gap in plain["gaps"]),
+            unheard=tuple(Unheard(**span) for span in plain.get("unheard", ())),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,5 +118,6 @@ class Transcript:
             "partial": self.partial,
             "missing_seconds": round(self.missing_seconds, 3),
             "gaps": [{"start": round(gap.start, 3), "end": round(gap.end, 3)} for gap in self.gaps],
+            "unheard": [span.to_dict() for span in self.unheard],
             "segments": [segment.to_dict() for segment in self.segments],
         }

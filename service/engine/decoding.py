@@ -1,0 +1,169 @@
+"""The model, window by window or in batches: encodings, languages, hypotheses, and the alignment of text and sound."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_suppressed_tokens
+from numpy.typing import NDArray
+
+from service.recording import SAMPLE_RATE
+
+MAX_COMPRESSION_RATIO = 2.4
+MIN_AVERAGE_LOG_PROBABILITY = -1.0
+NO_SPEECH_PROBABILITY = 0.6
+WINDOW_FRAMES = 3000
+FRAMES_PER_SECOND = 100
+# Whisper learned from windows of 30 s. With less than these 23 s, or without silence at the end, it loses its way.
+MIN_FRAMES, SPARE_FRAMES = 2300, 100
+# More tokens than a person can say are a loop, which is not worth decoding to its end.
+TOKENS_PER_SECOND, SPARE_TOKENS = 12, 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """The model's text for one window, and its own measures of it; `cut_off` if the text ran into its limit."""
+
+    tokens: list[int]
+    text: str
+    average_log_probability: float
+    no_speech_probability: float
+    compression_ratio: float
+    cut_off: bool
+
+    @property
+    def repetitive(self) -> bool:
+        """Whether the text repeats itself more than people usually do."""
+        return self.cut_off or self.compression_ratio > MAX_COMPRESSION_RATIO
+
+    @property
+    def guessed(self) -> bool:
+        """Whether the model is uncertain of the whole text."""
+        return self.average_log_probability < MIN_AVERAGE_LOG_PROBABILITY
+
+    @property
+    def silent(self) -> bool:
+        """Whether the window has no speech after all."""
+        return not self.text.strip() or (self.no_speech_probability > NO_SPEECH_PROBABILITY and self.guessed)
+
+
+class Decoder:
+    """A loaded model. Safe to use from several threads."""
+
+    def __init__(self, model: WhisperModel, *, beam_size: int) -> None:
+        self._model = model
+        self._beam_size = beam_size
+        self._tokenizers: dict[str, Tokenizer] = {}
+
+    @property
+    def multilingual(self) -> bool:
+        """Whether the model knows other languages than English."""
+        return bool(self._model.model.is_multilingual)
+
+    @property
+    def languages(self) -> list[str]:
+        """ISO 639 codes of the languages that the model knows."""
+        return list(self._model.supported_languages)
+
+    @property
+    def longest_seconds(self) -> float:
+        """The longest window that the model was trained on."""
+        return float(self._model.feature_extractor.chunk_length)
+
+    def encode(self, audios: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Encode windows, each shape (frames,), to shape (windows, positions, width).
+
+        One by one, which costs less than a batch; all to the length of the longest one and a little silence, because
+        more silence costs time and changes nothing.
+        """
+        longest = max(map(len, audios)) * FRAMES_PER_SECOND // SAMPLE_RATE
+        frames = min(WINDOW_FRAMES, max(MIN_FRAMES, longest + SPARE_FRAMES))
+        return np.concatenate([np.array(self._model.encode(self._features(audio, frames))) for audio in audios])
+
+    def detect_languages(self, encoded: NDArray[np.float32]) -> list[dict[str, float]]:
+        """The probability of each language, by ISO 639 code, for each window."""
+        votes = self._model.model.detect_language(_view(encoded))
+        return [{token.strip("<|>"): share for token, share in vote} for vote in votes]
+
+    def generate(
+        self, encoded: NDArray[np.float32], language: str, durations: Sequence[float], **options: Any
+    ) -> list[Hypothesis]:
+        """The most probable text of each window of so many seconds.
+
+        Without the model's own timestamps: they end packed windows early and glue turns together, and the alignment
+        is more exact.
+        """
+        tokenizer = self._tokenizer(language)
+        prompt = self._model.get_prompt(tokenizer, [], without_timestamps=True)
+        room = len(prompt) + SPARE_TOKENS + round(TOKENS_PER_SECOND * max(durations))
+        max_length = min(self._model.max_length, room)
+        results = self._model.model.generate(
+            _view(encoded),
+            [prompt] * len(encoded),
+            suppress_tokens=list(get_suppressed_tokens(tokenizer, [-1])),
+            max_length=max_length,
+            return_scores=True,
+            return_no_speech_prob=True,
+            **({"beam_size": self._beam_size} | options),
+        )
+        return [best_hypothesis(result, tokenizer, max_tokens=max_length - len(prompt)) for result in results]
+
+    def align(
+        self, encoded: NDArray[np.float32], language: str, texts: Sequence[list[int]], durations: Sequence[float]
+    ) -> list[list[dict[str, Any]]]:
+        """The words of each window as `{word, tokens, start, end, probability}`, times in seconds of the window.
+
+        Raises:
+            AssertionError: the aligned words are not exactly the tokens of the text.
+        """
+        frames = [min(2 * encoded.shape[1], int(duration * FRAMES_PER_SECOND) + 1) for duration in durations]
+        alignments: list[list[dict[str, Any]]] = self._model.find_alignment(
+            self._tokenizer(language), [list(text) for text in texts], _view(encoded), frames
+        )
+        for words, text in zip(alignments, texts, strict=True):
+            if [token for word in words for token in word["tokens"]] != text:
+                raise AssertionError("the aligned words have other tokens than the text")
+        return alignments
+
+    def _features(self, audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+        """Log-mel features, shape (mels, frames)."""
+        features = self._model.feature_extractor(audio)[:, :frames]
+        # Silence is the floor of the features, as it was after the audio in Whisper's training.
+        room = ((0, 0), (0, frames - features.shape[1]))
+        padded: NDArray[np.float32] = np.pad(features, room, constant_values=features.min())
+        return padded
+
+    def _tokenizer(self, language: str) -> Tokenizer:
+        """The tokenizer of a language; kept, because it computes its list of non-speech tokens."""
+        if language not in self._tokenizers:
+            self._tokenizers[language] = Tokenizer(
+                self._model.hf_tokenizer, self.multilingual, task="transcribe", language=language
+            )
+        return self._tokenizers[language]
+
+
+def best_hypothesis(
+    result: ctranslate2.models.WhisperGenerationResult, tokenizer: Tokenizer, *, max_tokens: int
+) -> Hypothesis:
+    """Read the model's best hypothesis."""
+    tokens = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
+    text = tokenizer.decode(tokens)
+    plain = text.encode()
+    return Hypothesis(
+        tokens=tokens,
+        text=text,
+        # The score is an average over the text's tokens; the end token counts too.
+        average_log_probability=result.scores[0] * len(tokens) / (len(tokens) + 1),
+        no_speech_probability=result.no_speech_prob,
+        compression_ratio=len(plain) / len(zlib.compress(plain)) if plain else 0.0,
+        cut_off=len(tokens) >= max_tokens,
+    )
+
+
+def _view(encoded: NDArray[np.float32]) -> ctranslate2.StorageView:
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(encoded))
