@@ -85,7 +85,7 @@ class Settings:
     """
 
     model: str = _text(
-        "demo/model", "Model: a name (`base`, `small`, `large-v3-turbo`, …), a folder, or `s3://BUCKET/PREFIX`."
+        "base", "Model: a name (`base`, `small`, `large-v3-turbo`, …), a folder, or `s3://BUCKET/PREFIX`."
     )
     model_sha256: str = _text(
         "",

@@ -81,4 +81,4 @@ def test_every_environment_runs_the_same_model(templates: Mapping[str, Template]
     for name in ("dev", "stage", "prod"):
         (container,) = templates[f"{name}/Batch"].only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
         models |= {pair["Value"] for pair in container["Environment"] if pair["Name"] == "WHISPER_MODEL"}
-    assert models == {"small"}
+    assert models == {"base"}

@@ -86,7 +86,7 @@ def environments(draw: st.DrawFn) -> Environment:
         account=draw(st.none() | st.from_regex(r"[0-9]{12}", fullmatch=True)),
         production=production,
         tls=production or draw(st.booleans()),
-        settings=Settings(model="small", max_audio_seconds=1800, job_deadline_seconds=5400),
+        settings=Settings(max_audio_seconds=1800, job_deadline_seconds=5400),
         api=draw(apis()),
         size=TaskSize(cpu=cpu, memory_mib=draw(st.sampled_from(list(FARGATE_MEMORY_MIB[cpu])))),
         processor=draw(st.sampled_from(Processor)),

@@ -39,7 +39,7 @@ def model(template: Template) -> Any:
 def test_image_needs_no_store(templates: Mapping[str, Template]) -> None:
     """By default the image contains the model, and no stack or resource is created for it."""
     assert not [name for name in templates if name.endswith("/Models")]
-    assert model(templates["prod/Api"]) == model(templates["prod/Batch"]) == "small"
+    assert model(templates["prod/Api"]) == model(templates["prod/Batch"]) == "base"
 
 
 def test_task_reads_its_model_from_s3_only(synthesized: Mapping[str, Template], stack: str) -> None:
