@@ -46,12 +46,12 @@ def test_task_reads_its_model_from_s3_only(synthesized: Mapping[str, Template], 
     """A task may list and read the folder of its model, and nothing else in the bucket."""
     template = synthesized[f"s3/{stack}"]
     scheme, _, folder = model(template)["Fn::Join"][1]
-    assert (scheme, folder) == ("s3://", "/small")
+    assert (scheme, folder) == ("s3://", "/base")
     mine = [s for s in statements(template) if "whisper-s3-Models" in str(s.get("Resource"))]
     assert sorted(str(s["Action"]) for s in mine) == ["s3:GetObject", "s3:ListBucket"]
     (read,), (find,) = ([s for s in mine if s["Action"] == action] for action in ("s3:GetObject", "s3:ListBucket"))
-    assert read["Resource"]["Fn::Join"][1][-1] == "/small/*"
-    assert find["Condition"] == {"StringEquals": {"s3:prefix": "small/"}}
+    assert read["Resource"]["Fn::Join"][1][-1] == "/base/*"
+    assert find["Condition"] == {"StringEquals": {"s3:prefix": "base/"}}
 
 
 def test_model_bucket_and_its_objects_are_kept(synthesized: Mapping[str, Template]) -> None:
@@ -75,7 +75,7 @@ def test_model_on_efs_is_mounted_read_only(synthesized: Mapping[str, Template], 
     template = synthesized[f"efs/{stack}"]
     (mount,) = [m for m in container(template)["MountPoints"] if m["SourceVolume"] == "models"]
     assert mount == {"ContainerPath": "/models", "ReadOnly": True, "SourceVolume": "models"}
-    assert model(template) == "/models/small"
+    assert model(template) == "/models/base"
     (volume,) = [v for v in template.only("AWS::ECS::TaskDefinition")["Volumes"] if v["Name"] == "models"]
     efs = volume["EFSVolumeConfiguration"]
     assert efs["TransitEncryption"] == "ENABLED"
@@ -111,7 +111,7 @@ def test_file_system_is_reached_by_tasks_only(synthesized: Mapping[str, Template
 
 
 @pytest.mark.parametrize("weights", [Weights.S3, Weights.EFS])
-@pytest.mark.parametrize("name", ["models/small", "s3://models/small", "/models/small", ""])
+@pytest.mark.parametrize("name", ["models/base", "s3://models/base", "/models/base", ""])
 def test_model_in_a_store_is_named_by_its_folder(weights: Weights, name: str) -> None:
     """The stacks add the store's address, so a setting that contains an address is refused."""
     (dev,) = select("dev")
