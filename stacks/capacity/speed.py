@@ -6,7 +6,8 @@ from typing import Self
 from stacks.capacity.checks import InvalidEnvironment, above_zero, whole
 
 # Whisper small in int8 per Fargate vCPU: faster-whisper's README has 13 min in 102 s on 8 threads of a Core i7-12700K,
-# 0.96 per thread. An x86 vCPU is half a core (0.48) at about two thirds of that clock (0.31): rounded down.
+# 0.96 per thread. An x86 vCPU is half a core (0.48) at about two thirds of that clock (0.31): rounded down. Whisper base,
+# the default model, is several times as fast, so that this is a lower bound until it is measured on Fargate.
 ASSUMED_SPEED_PER_VCPU = 0.25
 
 
