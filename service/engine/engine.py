@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
 from service.engine import model, sources
@@ -52,16 +51,17 @@ class Call:
 class Engine:
     """A loaded Whisper model, and the way of calls through it. Safe to use from several threads."""
 
-    def __init__(self, *, model: WhisperModel, settings: Settings) -> None:
+    def __init__(self, *, decoder: Decoder, detector: Detector, settings: Settings) -> None:
+        self._decoder = decoder
+        self._detector = detector
         self._settings = settings
-        self._decoder = Decoder(model, beam_size=settings.beam_size)
-        self._detector = Detector()
-        self._longest = min(settings.window_seconds, LONGEST_SECONDS, self._decoder.longest_seconds)
+        self._longest = min(settings.window_seconds, LONGEST_SECONDS, decoder.longest_seconds)
 
     @classmethod
     def load(cls, settings: Settings, *, download: sources.Download | None = None) -> "Engine":
         """Load the model that the settings name, with `download` from S3; raises `ModelError` if there is none."""
-        return cls(model=model.load(settings, download=download), settings=settings)
+        decoder = Decoder(model.load(settings, download=download), beam_size=settings.beam_size)
+        return cls(decoder=decoder, detector=Detector(), settings=settings)
 
     def check_language(self, language: str) -> None:
         """Raise `UnknownLanguage` if the model does not know the language; empty means "detect it"."""
@@ -77,7 +77,7 @@ class Engine:
             recording: samples of shape (channels, frames).
             language: ISO 639 code; empty takes the settings' language, or detects it.
             words: whether segments carry their words' times.
-            progress: called after each batch with the share done, 0 to 1; may raise `Cancelled`.
+            progress: called after each batch with the share done, 0 to 1, which never falls; may raise `Cancelled`.
         """
         self.check_language(language)
         given = (language or self._settings.language) if self._decoder.multilingual else "en"
@@ -85,12 +85,14 @@ class Engine:
             recording=recording, languages=Languages(given=given, allowed=frozenset(self._settings.spoken_languages))
         )
         call.pending = deque(self._windows(call))
-        done = 0.0
+        done = share = 0.0
         while call.pending:
             batch = [call.pending.popleft() for _ in range(min(self._settings.batch_size, len(call.pending)))]
             self._transcribe_batch(call, batch)
             done += sum(window.duration for window in batch)
-            progress(done / (done + sum(window.duration for window in call.pending)))
+            # Speech that is transcribed again adds work.
+            share = max(share, done / (done + sum(window.duration for window in call.pending)))
+            progress(share)
         return _transcript(call, words=words)
 
     def _windows(self, call: Call) -> list[Window]:

@@ -1,7 +1,9 @@
 """Words → segments: cut at our own cuts, at pauses and at sentence ends, and never across the other speaker's turn."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 
 from service.engine.words import SENTENCE_ENDS, HeardWord
 from service.transcript import Segment, Word
@@ -10,6 +12,9 @@ from service.transcript import Segment, Word
 PAUSE_SECONDS = 0.8
 # A word of another channel ends a segment if it lies in a pause of this length, give or take the slack.
 INTERRUPTED_SECONDS, SLACK_SECONDS = 0.2, 0.1
+
+# The start and the end of each word, sorted.
+Times = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,29 +30,42 @@ class Passage:
 def make_segments(passages: Sequence[Passage], *, keep_words: bool) -> list[Segment]:
     """The segments of all channels in call order, with their words if those are asked for."""
     segments: list[Segment] = []
-    for passage in passages:
-        others = [word for other in passages if other.channel != passage.channel for word in other.words]
-        held: list[HeardWord] = []
-        for word in passage.words:
-            if held and _ends(held[-1], word, others):
-                segments.append(_segment(held, passage, keep_words=keep_words))
-                held = []
-            held.append(word)
-        if held:
-            segments.append(_segment(held, passage, keep_words=keep_words))
+    for channel in {passage.channel for passage in passages}:
+        # Sorted, so that a long call does not compare every pause with every word.
+        others = sorted((w.start, w.end) for passage in passages if passage.channel != channel for w in passage.words)
+        for passage in passages:
+            if passage.channel == channel:
+                segments += _cut(passage, others, keep_words=keep_words)
     return sorted((segment for segment in segments if segment.text), key=lambda s: (s.start, s.channel))
 
 
-def _ends(word: HeardWord, following: HeardWord, others: Sequence[HeardWord]) -> bool:
-    """Whether a segment ends between two words of a passage."""
+def _cut(passage: Passage, others: Times, *, keep_words: bool) -> list[Segment]:
+    segments: list[Segment] = []
+    held: list[HeardWord] = []
+    for word in passage.words:
+        if held and _ends(held[-1], word, others):
+            segments.append(_segment(held, passage, keep_words=keep_words))
+            held = []
+        held.append(word)
+    return [*segments, _segment(held, passage, keep_words=keep_words)]
+
+
+def _ends(word: HeardWord, following: HeardWord, others: Times) -> bool:
+    """Whether a segment ends between two words of a passage; `others` are the other channels' words."""
     pause = following.start - word.end
     if following.span != word.span or pause >= PAUSE_SECONDS:
         return True
     if word.text.strip().endswith(SENTENCE_ENDS) and following.text.startswith(" "):
         return True
-    return pause > INTERRUPTED_SECONDS and any(
-        word.end - SLACK_SECONDS <= other.start and other.end <= following.start + SLACK_SECONDS for other in others
+    return pause > INTERRUPTED_SECONDS and _interrupted(
+        word.end - SLACK_SECONDS, following.start + SLACK_SECONDS, others
     )
+
+
+def _interrupted(low: float, high: float, others: Times) -> bool:
+    """Whether another channel has a word between two times."""
+    inside = takewhile(lambda times: times[0] <= high, islice(others, bisect_left(others, (low,)), None))
+    return any(end <= high for _, end in inside)
 
 
 def _segment(held: Sequence[HeardWord], passage: Passage, *, keep_words: bool) -> Segment:

@@ -74,11 +74,13 @@ class Channel:
 
 def listen(samples: NDArray[np.int16], detector: Detector) -> Channel:
     """Find the sounds of one channel's samples, shape (frames,), 16 kHz."""
+    if not len(samples):
+        return Channel(speech=(), doubtful=(), sounds=())
     probabilities = detector.probabilities(samples)
     level = _levels(samples)
     frames = find_speech(probabilities)
     noise = _noise(level, frames)
-    floor = min(noise, float(np.percentile(level, 10))) if len(level) else 0.0
+    floor = min(noise, float(np.percentile(level, 10)))
     refused = _sounds(frames, level, len(samples), above=floor + DOUBT_DECIBELS, swing=DOUBT_SWING_DECIBELS)
     return Channel(
         speech=tuple(_reach_out(frames, level, noise, len(samples))),
@@ -95,7 +97,7 @@ def _levels(samples: NDArray[np.int16]) -> Levels:
         frames = np.pad(block, (0, -len(block) % FRAME)).reshape(-1, FRAME)
         found.append(10 * np.log10(np.square(frames).mean(axis=1) + 1e-9))
     level = np.concatenate(found)
-    return np.convolve(np.pad(level, 2, mode="edge"), np.ones(5) / 5, mode="valid") if len(level) else level
+    return np.convolve(np.pad(level, 2, mode="edge"), np.ones(5) / 5, mode="valid")
 
 
 def _noise(level: Levels, frames: Frames) -> float:
@@ -104,7 +106,7 @@ def _noise(level: Levels, frames: Frames) -> float:
     for start, end in frames:
         rest[start:end] = False
     if rest.mean() < 0.05:
-        return float(np.percentile(level, 10)) if len(level) else 0.0
+        return float(np.percentile(level, 10))
     return float(np.percentile(level[rest], 75))
 
 

@@ -1,7 +1,7 @@
 """Aligned tokens → words in call time, each inside the speech that it was heard in."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from faster_whisper.transcribe import merge_punctuations
@@ -113,7 +113,7 @@ def _distance(word: AlignedWord, start: float, end: float) -> float:
 def _into_call_time(words: Sequence[AlignedWord], assigned: Sequence[int], window: Window) -> list[HeardWord]:
     stretches = [(speech.start_seconds, speech.end_seconds) for speech in window.speech]
     heard: list[HeardWord] = []
-    for index, (word, number) in enumerate(zip(words, assigned, strict=True)):
+    for word, number in zip(words, assigned, strict=True):
         span = window.spans[number]
         near = [s for s in stretches if s[0] < span.end_seconds and s[1] > span.start_seconds]
         start, end = (window.to_call_time(seconds, span=number) for seconds in (word.start, word.end))
@@ -125,8 +125,6 @@ def _into_call_time(words: Sequence[AlignedWord], assigned: Sequence[int], windo
         if heard and heard[-1].span == number:
             start = max(start, heard[-1].end)
             end = max(start, end)
-        opens = not index or assigned[index - 1] != number or heard[-1].end < low
-        closes = index == len(words) - 1 or assigned[index + 1] != number
         heard.append(
             HeardWord(
                 start=start,
@@ -134,11 +132,26 @@ def _into_call_time(words: Sequence[AlignedWord], assigned: Sequence[int], windo
                 text=word.text,
                 probability=word.probability,
                 span=number,
-                sound_start=low if opens and start - low < REACH_SECONDS else start,
-                sound_end=high if closes and high - end < REACH_SECONDS else end,
+                sound_start=low,
+                sound_end=high,
             )
         )
-    return heard
+    before, after = [None, *heard[:-1]], [*heard[1:], None]
+    return [
+        _bounded(word, before=previous, following=following)
+        for previous, word, following in zip(before, heard, after, strict=False)
+    ]
+
+
+def _bounded(word: HeardWord, *, before: HeardWord | None, following: HeardWord | None) -> HeardWord:
+    """A word with the borders of its sound, or with its own times if it does not open or close the sound."""
+    opens = before is None or before.span != word.span or before.end < word.sound_start
+    closes = following is None or following.span != word.span or following.start > word.sound_end
+    return replace(
+        word,
+        sound_start=word.sound_start if opens and word.start - word.sound_start < REACH_SECONDS else word.start,
+        sound_end=word.sound_end if closes and word.sound_end - word.end < REACH_SECONDS else word.end,
+    )
 
 
 def _nearest(stretches: Sequence[tuple[float, float]], start: float, end: float) -> tuple[float, float]:
