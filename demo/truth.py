@@ -1,17 +1,10 @@
-"""The sample calls with their true words, and the word error rate against these."""
+"""The sample calls with their true words."""
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import jiwer
-
-from service.evaluation.error_rates import normalise
 
 DEMO = Path(__file__).parent
-MODEL = DEMO / "model"
 MANIFEST = "manifest.json"
 
 
@@ -49,16 +42,3 @@ def load_calls(folder: Path = DEMO / "calls") -> dict[str, Call]:
         )
         for facts in json.loads((folder / MANIFEST).read_text("utf-8"))["recordings"]
     }
-
-
-def word_error_rate(call: Call, segments: Sequence[Mapping[str, Any]]) -> float:
-    """Share of a call's words that are wrong in `segments` (`channel`, `text`), each channel against its own."""
-
-    def spoken(channel: int) -> str:
-        return normalise(" ".join(turn.text for turn in call.turns if turn.channel == channel))
-
-    def heard(channel: int) -> str:
-        return normalise(" ".join(segment["text"] for segment in segments if segment["channel"] == channel))
-
-    rate: float = jiwer.wer(list(map(spoken, call.channels)), list(map(heard, call.channels)))
-    return rate

@@ -19,7 +19,8 @@ from typing import Any
 
 import yaml
 
-from demo.truth import load_calls, word_error_rate
+from demo.accuracy import word_error_rate
+from demo.truth import load_calls
 from local.errors import LocalError
 from local.image import FOLDER, ROOT, Image, Store, run, tree_bytes
 from service.settings import Settings
@@ -201,7 +202,7 @@ def report(store: Store, image: Image) -> None:
         print(f"ready     {time.monotonic() - started:.1f} s after the start, without network access")
         for name, call in load_calls().items():
             answer = json.loads(container.curl("/transcribe", "--form", f"audio_file=@{call.path}"))
-            rate = word_error_rate(call, answer["transcription"])
+            rate = word_error_rate((call, answer["transcription"]))
             print(f"call      {name:<16} {answer['metadata']['duration']:5.1f} s, word error rate {rate:.1%}")
         if container.exec("python", "-m", "service", "health").returncode != 0:
             raise LocalError("the health check fails, though the container transcribes")

@@ -17,6 +17,7 @@ from local.template import Resolver
 from service.settings import Settings
 from stacks.environments import select
 from tests.stacks.synthesis import Template
+from tests.standin import MODEL
 
 (LOCAL,) = select("local")
 DIGEST = "sha256:" + "0" * 64
@@ -111,8 +112,8 @@ def machine(tmp_path: Path, agent: Agent, started: list[str], monkeypatch: pytes
 
 
 def api(port: int, *, stop_timeout_seconds: int = SECONDS) -> TaskDefinition:
-    """An API with the demo model, on a port of its own."""
-    environ = Settings(port=port).to_environ()
+    """An API with the stand-in, on a port of its own."""
+    environ = Settings(port=port, model=str(MODEL)).to_environ()
     return TaskDefinition(command=("api",), environ=environ, stop_timeout_seconds=stop_timeout_seconds)
 
 

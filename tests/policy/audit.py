@@ -17,7 +17,7 @@ LOCKS = (
     "service/requirements.txt",
     "requirements.txt",
     "requirements-dev.txt",
-    "demo/training/requirements.txt",
+    "demo/recording/requirements.txt",
     "tests/policy/requirements.txt",
 )
 CONTROL = "urllib3==1.26.4"

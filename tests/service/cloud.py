@@ -21,21 +21,19 @@ from mypy_boto3_s3 import S3Client
 from mypy_boto3_sqs import SQSClient
 
 from demo.server import ROOT
-from demo.truth import DEMO, MODEL
 from local.emulator import Emulator
 from service.batch.events import Upload, announcement
 from service.batch.results import ResultKeys
 from service.recording import SAMPLE_RATE
 from service.settings import Settings
 from tests.service.media import decode_path
+from tests.standin import MODEL, VOICEMAIL
 
 REGION = "eu-west-1"
 # A message whose worker was killed returns after this time; short, so that tests need not wait long.
 VISIBILITY_SECONDS = 4
 MAX_RECEIVES = 8
 START_SECONDS = 60
-# The shortest of the sample calls.
-VOICEMAIL = DEMO / "calls" / "voicemail.wav"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,25 +10,30 @@ from pathlib import Path
 import pytest
 
 from demo.server import ROOT
-from demo.truth import MODEL
-from tests.service.calls import CALLS
+from tests.standin import CALLS, MODEL, VOICEMAIL
 
 # The model hub's address is a closed port of this machine: the hub is unreachable, as without internet access.
 OFFLINE = {"HF_ENDPOINT": "http://127.0.0.1:9"}
 
 
 def service(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a verb to its end."""
+    """Run a verb to its end, with the stand-in unless `environ` names another model."""
     command = [sys.executable, "-m", "service", *map(str, arguments)]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WHISPER_")}
     return subprocess.run(
-        command, cwd=ROOT, env=inherited | environ, capture_output=True, text=True, check=False, timeout=120
+        command,
+        cwd=ROOT,
+        env=inherited | {"WHISPER_MODEL": str(MODEL)} | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
 def test_transcribe_writes_json_lines_and_nothing_else() -> None:
     """Standard output has one line per transcript; without a terminal there is no progress bar."""
-    files = [CALLS["billing.wav"].path, CALLS["voicemail.wav"].path]
+    files = [CALLS["billing.wav"].path, VOICEMAIL]
     done = service("transcribe", *files)
     assert done.returncode == 0, done.stderr
     transcripts = [json.loads(line) for line in done.stdout.splitlines()]
@@ -39,7 +44,7 @@ def test_transcribe_writes_json_lines_and_nothing_else() -> None:
 
 def test_transcribe_writes_a_file_per_recording(tmp_path: Path) -> None:
     """With an output folder, standard output stays empty."""
-    done = service("transcribe", CALLS["voicemail.wav"].path, "--format", "srt", "--output", tmp_path / "new")
+    done = service("transcribe", VOICEMAIL, "--format", "srt", "--output", tmp_path / "new")
     assert (done.returncode, done.stdout) == (0, "")
     assert (tmp_path / "new" / "voicemail.srt").read_text().startswith("1\n00:00:")
 
@@ -49,7 +54,7 @@ def test_transcribe_continues_after_a_bad_file(tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.mp3").write_text("hello")
     missing = tmp_path / "missing.wav"
-    done = service("transcribe", tmp_path / "empty.wav", tmp_path / "text.mp3", missing, CALLS["voicemail.wav"].path)
+    done = service("transcribe", tmp_path / "empty.wav", tmp_path / "text.mp3", missing, VOICEMAIL)
     assert done.returncode == 2
     assert len(done.stdout.splitlines()) == 1
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == [
@@ -73,8 +78,8 @@ def test_recordings_with_the_same_name_are_refused_before_the_first_is_transcrib
         (["transcribe", "x.wav"], {"WHISPER_MODEL": "smal"}, "WHISPER_MODEL: no such model (got 'smal'); expected"),
         (
             ["transcribe", "x.wav"],
-            {"WHISPER_MODEL": "base", **OFFLINE},
-            "WHISPER_MODEL: the model cannot be downloaded (got 'base'); expected a reachable model hub, or a folder",
+            {"WHISPER_MODEL": "tiny", **OFFLINE},
+            "WHISPER_MODEL: no source serves the model (folder: no models/tiny; cache: not there; hub: ",
         ),
         (["transcribe", "x.wav", "--language", "xx"], {}, "language: unknown language (got 'xx'); expected one of af"),
         (["api"], {"WHISPER_HOST": "256.1.1.1"}, "WHISPER_HOST: got '256.1.1.1', expected an address"),
@@ -101,11 +106,11 @@ def test_port_in_use_prints_one_line_and_exits_with_2() -> None:
 
 def test_model_in_the_cache_starts_without_the_hub(tmp_path: Path) -> None:
     """A model that was downloaded once needs no network."""
-    repository = tmp_path / "hub" / "models--Systran--faster-whisper-base"
+    repository = tmp_path / "hub" / "models--Systran--faster-whisper-tiny"
     (repository / "snapshots").mkdir(parents=True)
     (repository / "snapshots" / ("0" * 40)).symlink_to(MODEL)
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("0" * 40)
-    done = service("transcribe", CALLS["voicemail.wav"].path, WHISPER_MODEL="base", HF_HOME=str(tmp_path), **OFFLINE)
+    done = service("transcribe", VOICEMAIL, WHISPER_MODEL="tiny", HF_HOME=str(tmp_path), **OFFLINE)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["segments"]

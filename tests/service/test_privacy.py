@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from demo.server import ROOT
-from demo.truth import DEMO
+from tests.standin import MODEL, VOICEMAIL
 
 # ONNX Runtime disables its telemetry itself if one of these variables is set.
 QUIET = {"CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "GITHUB_ACTIONS"}
@@ -15,14 +15,14 @@ QUIET = {"CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "GITHUB_ACTION
 def files_after(tmp_path: Path, *command: str) -> list[str]:
     """The files that a process leaves in its folder for temporary files."""
     inherited = {name: value for name, value in os.environ.items() if name not in QUIET}
-    environ = inherited | {"TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    environ = inherited | {"WHISPER_MODEL": str(MODEL), "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
     subprocess.run([sys.executable, *command], cwd=ROOT, env=environ, check=True, capture_output=True)
     return [path.name for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_service_starts_no_telemetry_session(tmp_path: Path) -> None:
     """ONNX Runtime opens a telemetry session, with a file for its id, unless it is disabled before the import."""
-    assert files_after(tmp_path, "-m", "service", "transcribe", str(DEMO / "calls" / "voicemail.wav")) == []
+    assert files_after(tmp_path, "-m", "service", "transcribe", str(VOICEMAIL)) == []
 
 
 def test_telemetry_session_would_leave_a_file(tmp_path: Path) -> None:

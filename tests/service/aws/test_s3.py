@@ -8,12 +8,12 @@ import boto3
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from demo.truth import MODEL
 from local import emulator
 from service.aws.s3 import download
 from service.engine import model
 from service.engine.lock import describe
 from service.errors import ModelError
+from tests.standin import MODEL
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,9 @@ def test_model_is_downloaded_from_s3_unchanged() -> None:
 def test_model_in_s3_that_is_incomplete_is_refused(s3: S3Client) -> None:
     """An incomplete upload must not become a model."""
     s3.put_object(Bucket="models", Key="half/config.json", Body=b"{}")
-    with pytest.raises(ModelError, match=r"the folder lacks model\.bin, tokenizer\.json, .* \(got 's3://models/half/'\)"):
+    with pytest.raises(
+        ModelError, match=r"the folder lacks model\.bin, tokenizer\.json, .* \(got 's3://models/half/'\)"
+    ):
         model.find("s3://models/half/", download=download)
 
 

@@ -32,7 +32,7 @@ AT = "2026-01-31T12:00:00.000+00:00"
 
 @cache
 def heard() -> Transcript:
-    """The demo model's transcript of the voicemail, with the times of its words."""
+    """The stand-in's transcript of the voicemail, with the times of its words."""
     return Engine.load(SETTINGS).transcribe(recording("voicemail.wav"), words=True)
 
 

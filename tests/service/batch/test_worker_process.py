@@ -7,12 +7,12 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from demo.truth import MODEL
 from service.batch.events import Upload, announcement
 from service.batch.results import ResultKeys
 from service.transcript import Transcript
 from tests.service.cloud import MAX_RECEIVES, Cloud, drained, silence, worker
 from tests.service.proxy import Answer, Call, Cut, Proxy
+from tests.standin import MODEL
 
 AWKWARD_KEYS = [
     "2026-01-31/agent 7+8, 100%, für später.wav",

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from demo.server import ROOT
-from demo.truth import MODEL
 from service.batch.events import announcement
 from service.batch.results import ResultKeys
 from tests.service.cloud import Cloud, drained, repeated, worker
 from tests.service.proxy import Call, Proxy
+from tests.standin import MODEL
 
 
 def test_idle_worker_ends_at_once(cloud: Cloud, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_worker_without_a_model_never_takes_a_message(cloud: Cloud, tmp_path: Pa
     cloud.sqs.purge_queue(QueueUrl=cloud.queue)
     assert "WHISPER_MODEL_SHA256: these are other files" in refusal(cloud, tmp_path, WHISPER_MODEL_SHA256="0" * 64)
     cloud.sqs.purge_queue(QueueUrl=cloud.queue)
-    assert "the model cannot be downloaded (got 'tiny')" in refusal(cloud, tmp_path, WHISPER_MODEL="tiny", **offline)
+    assert "no source serves the model" in refusal(cloud, tmp_path, WHISPER_MODEL="tiny", **offline)
 
 
 @pytest.mark.parametrize("name", ["WHISPER_QUEUE_URL", "WHISPER_RECORDINGS_BUCKET", "WHISPER_TRANSCRIPTS_BUCKET"])

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from demo.truth import MODEL
 from service.engine import model
 from service.engine.lock import describe
 from service.errors import ModelError
 from service.settings import Settings
+from tests.standin import MODEL
 
 
 def digest(folder: Path) -> str:

@@ -2,17 +2,18 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from demo.truth import MODEL
 from service.__main__ import main
 from service.engine import weights
 from service.engine.lock import LOCK, describe, locked
 from service.errors import ModelError
+from tests.standin import MODEL
 
 ROOT = Path(__file__).parents[3]
 
@@ -57,13 +58,12 @@ def test_release_of_a_model_without_a_lock_is_refused(file: Path) -> None:
         weights.fetch(str(MODEL), release=True, file=file)
 
 
-def test_repository_locks_base_and_the_stand_in() -> None:
-    """`base` by revision and files; the stand-in as the repository contains it."""
+def test_repository_locks_base() -> None:
+    """By revision and files."""
     models = locked()
-    assert models["demo/model"] == describe(MODEL)
     assert models["base"].repository == "Systran/faster-whisper-base"
     assert len(models["base"].revision) == 40
-    assert set(models) == {"base", "demo/model"}
+    assert set(models) == {"base"}
 
 
 def test_image_contains_no_model_from_s3() -> None:
@@ -93,17 +93,24 @@ def test_model_that_no_source_serves_is_one_line(tmp_path: Path, command: list[s
     assert LOCK.read_text() == before
 
 
-def test_lock_command_records_and_prints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lock_command_prints_the_digest(tmp_path: Path) -> None:
     """Locking the same files again changes nothing; the digest is the one that `WHISPER_MODEL_SHA256` takes."""
-    monkeypatch.chdir(ROOT)
-    before = LOCK.read_text()
-    assert main(["model", "lock", "demo/model"], {}) == 0
-    assert capsys.readouterr().out == f"{describe(MODEL).digest}  demo/model\n"
-    assert LOCK.read_text() == before
+    service = tmp_path / "service"
+    shutil.copytree(ROOT / "service", service, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(MODEL, tmp_path / "models" / "own")
+    file = service / "engine" / "models.json"
+    command = [sys.executable, "-m", "service", "model", "lock", "models/own"]
+    locks = []
+    for _ in range(2):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
+        assert done.stdout == f"{describe(MODEL).digest}  models/own\n"
+        locks.append(file.read_text())
+    assert locks[0] == locks[1]
+    assert locked(file)["models/own"] == describe(MODEL)
 
 
 def test_fetch_command_prints_the_source(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A person sees which source served the model, and its folder."""
-    monkeypatch.chdir(ROOT)
-    assert main(["model", "fetch", "demo/model"], {}) == 0
-    assert capsys.readouterr().out == "demo/model: demo/model, from the folder\n"
+    monkeypatch.chdir(MODEL.parent)
+    assert main(["model", "fetch", "model"], {}) == 0
+    assert capsys.readouterr().out == "model: model, from the folder\n"
