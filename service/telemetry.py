@@ -143,6 +143,10 @@ class Meter:
         except Exception as error:
             measures.outcome = outcome(error)
             raise
+        except BaseException:
+            # The server cancels what is left at the end of a drain.
+            measures.outcome = Outcome.CANCELLED
+            raise
         finally:
             self._write(measures, latency=time.monotonic() - started)
 

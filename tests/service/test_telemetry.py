@@ -1,5 +1,6 @@
 """Logs and metrics, as CloudWatch reads them from standard output."""
 
+import asyncio
 import json
 import logging
 import time
@@ -59,9 +60,10 @@ def test_unknown_measures_are_left_out() -> None:
         (DiskFull(purpose="download"), "disk_full"),
         (DeadlineExceeded(), "deadline"),
         (KeyError("x"), "failed"),
+        (asyncio.CancelledError(), "cancelled"),
     ],
 )
-def test_exception_decides_the_outcome(error: Exception, outcome: str) -> None:
+def test_exception_decides_the_outcome(error: BaseException, outcome: str) -> None:
     """The dashboard tells requests at fault, full slots, storage, disk, deadline and defects apart."""
     stream = StringIO()
     with pytest.raises(type(error)), Meter(environment="dev", service="api", stream=stream).call():
