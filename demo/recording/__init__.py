@@ -1,0 +1,1 @@
+"""The recording of the sample calls in neural voices: `make demo-calls`."""
