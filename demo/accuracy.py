@@ -13,8 +13,10 @@ Segments = Sequence[Mapping[str, Any]]
 
 def word_error_rate(*heard: tuple[Call, Segments]) -> float:
     """Share of the calls' words that are wrong in the segments (`channel`, `text`); a channel counts against its own."""
-    pairs = [_texts(call, segments, channel) for call, segments in heard for channel in call.channels]
-    rate: float = jiwer.wer(*map(list, zip(*pairs, strict=True)))
+    spoken, transcribed = zip(
+        *(_texts(call, segments, channel) for call, segments in heard for channel in call.channels), strict=True
+    )
+    rate: float = jiwer.wer(list(spoken), list(transcribed))
     return rate
 
 
