@@ -15,6 +15,7 @@ from local.image import Store
 from local.people import run_cloud
 from local.processes import end_like_interrupted
 from local.rehearsal import rehearse
+from service.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,10 +69,10 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (built, billed):
         verb.add_argument(
             "--model",
-            default="demo/model",
-            help="model in the image: a folder, or a name that the model hub knows (default: demo/model)",
+            default=Settings().model,
+            help="model in the image: a name, or a folder below models/ (default: %(default)s)",
         )
-        verb.add_argument("--release", action="store_true", help="refuse a model without a recorded digest")
+        verb.add_argument("--release", action="store_true", help="refuse a model that is not locked")
     verbs.add_parser("rehearse", help="rehearse the batch path and its faults in a cloud of its own")
     run = verbs.add_parser("run", help="run a cloud with API and workers until interrupted")
     run.add_argument("--port", type=_port, default=8000, help="port of the API (default: 8000; 0 takes a free one)")
