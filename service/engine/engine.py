@@ -76,7 +76,7 @@ class Engine:
         Args:
             recording: samples of shape (channels, frames).
             language: ISO 639 code; empty takes the settings' language, or detects it.
-            words: whether segments carry their words' times.
+            words: whether the transcript shows its words' times.
             progress: called after each batch with the share done, 0 to 1, which never falls; may raise `Cancelled`.
         """
         self.check_language(language)
@@ -194,7 +194,7 @@ class Engine:
 
 
 def _transcript(call: Call, *, words: bool) -> Transcript:
-    segments = tuple(make_segments(call.passages, keep_words=words))
+    segments = tuple(make_segments(call.passages))
     spoken = {segment.channel for segment in segments}
     for channel, sounds in call.sounds.items():
         if channel not in spoken:
@@ -209,6 +209,8 @@ def _transcript(call: Call, *, words: bool) -> Transcript:
         missing_seconds=call.recording.missing_seconds,
         gaps=call.recording.gaps,
         unheard=tuple(sorted(call.unheard, key=lambda span: (span.start, span.channel))),
+        duplicate_channels=call.recording.duplicate_channels,
+        show_words=words,
     )
 
 

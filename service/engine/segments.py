@@ -27,27 +27,27 @@ class Passage:
     language: str
 
 
-def make_segments(passages: Sequence[Passage], *, keep_words: bool) -> list[Segment]:
-    """The segments of all channels in call order, with their words if those are asked for."""
+def make_segments(passages: Sequence[Passage]) -> list[Segment]:
+    """The segments of all channels in call order, with their words."""
     segments: list[Segment] = []
     for channel in {passage.channel for passage in passages}:
         # Sorted, so that a long call does not compare every pause with every word.
         others = sorted((w.start, w.end) for passage in passages if passage.channel != channel for w in passage.words)
         for passage in passages:
             if passage.channel == channel:
-                segments += _cut(passage, others, keep_words=keep_words)
+                segments += _cut(passage, others)
     return sorted((segment for segment in segments if segment.text), key=lambda s: (s.start, s.channel))
 
 
-def _cut(passage: Passage, others: Times, *, keep_words: bool) -> list[Segment]:
+def _cut(passage: Passage, others: Times) -> list[Segment]:
     segments: list[Segment] = []
     held: list[HeardWord] = []
     for word in passage.words:
         if held and _ends(held[-1], word, others):
-            segments.append(_segment(held, passage, keep_words=keep_words))
+            segments.append(_segment(held, passage))
             held = []
         held.append(word)
-    return [*segments, _segment(held, passage, keep_words=keep_words)]
+    return [*segments, _segment(held, passage)]
 
 
 def _ends(word: HeardWord, following: HeardWord, others: Times) -> bool:
@@ -68,7 +68,7 @@ def _interrupted(low: float, high: float, others: Times) -> bool:
     return any(end <= high for _, end in inside)
 
 
-def _segment(held: Sequence[HeardWord], passage: Passage, *, keep_words: bool) -> Segment:
+def _segment(held: Sequence[HeardWord], passage: Passage) -> Segment:
     words = tuple(
         Word(start=word.start, end=word.end, text=word.text.strip(), probability=word.probability)
         for word in held
@@ -81,5 +81,5 @@ def _segment(held: Sequence[HeardWord], passage: Passage, *, keep_words: bool) -
         text="".join(word.text for word in held).strip(),
         average_log_probability=passage.average_log_probability,
         language=passage.language,
-        words=words if keep_words else (),
+        words=words,
     )

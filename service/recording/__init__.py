@@ -2,6 +2,15 @@
 
 from service.recording.decoding import decode
 from service.recording.formats import MAX_CHANNELS
-from service.recording.recording import BYTES_PER_SAMPLE, SAMPLE_RATE, Decode, Gap, Recording
+from service.recording.recording import BYTES_PER_SAMPLE, SAMPLE_RATE, Decode, DuplicateChannel, Gap, Recording
 
-__all__ = ["BYTES_PER_SAMPLE", "MAX_CHANNELS", "SAMPLE_RATE", "Decode", "Gap", "Recording", "decode"]
+__all__ = [
+    "BYTES_PER_SAMPLE",
+    "MAX_CHANNELS",
+    "SAMPLE_RATE",
+    "Decode",
+    "DuplicateChannel",
+    "Gap",
+    "Recording",
+    "decode",
+]

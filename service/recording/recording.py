@@ -1,11 +1,13 @@
 """A decoded recording: its samples, and an account of the audio that could not be decoded."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from functools import cached_property
+from typing import BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from service.recording.channels import duplicates
 
 SAMPLE_RATE = 16_000
 BYTES_PER_SAMPLE = 2
@@ -23,6 +25,14 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateChannel:
+    """A channel that carries the same sound as an earlier one."""
+
+    channel: int
+    of: int
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots, so that the comparison of the channels can be kept
 class Recording:
     """A decoded recording.
 
@@ -50,14 +60,19 @@ class Recording:
         """Whether some of the recording could not be decoded."""
         return self.missing_seconds > 0
 
+    @cached_property
+    def duplicate_channels(self) -> tuple[DuplicateChannel, ...]:
+        """The channels that repeat an earlier one, exactly or nearly: mono recorded as stereo."""
+        return tuple(DuplicateChannel(channel=channel, of=of) for channel, of in duplicates(self.samples).items())
+
     def distinct_channels(self) -> tuple[int, ...]:
-        """The channels without duplicates: of bit-identical ones (mono recorded as stereo), only the first."""
-        distinct: list[int] = []
-        for channel, samples in enumerate(self.samples):
-            if not any(np.array_equal(samples, self.samples[earlier]) for earlier in distinct):
-                distinct.append(channel)
-        return tuple(distinct)
+        """The channels without those that repeat an earlier one."""
+        repeated = {duplicate.channel for duplicate in self.duplicate_channels}
+        return tuple(channel for channel in range(self.channels) if channel not in repeated)
 
 
-# Decodes an open file from its beginning, as `service.recording.decode` does with the settings bound.
-Decode = Callable[[BinaryIO], Recording]
+class Decode(Protocol):
+    """Decodes an open file from its beginning, as `service.recording.decode` does with the settings bound."""
+
+    def __call__(self, source: BinaryIO, *, name: str = "") -> Recording:
+        """Decode a file; `name` tells the format of a file without a header."""

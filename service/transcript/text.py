@@ -1,15 +1,14 @@
 """Plain text, a line per segment."""
 
-from service.transcript.cues import speaker
-from service.transcript.transcript import Segment, Transcript
+from service.transcript.transcript import Transcript
 
 
 def render(transcript: Transcript) -> str:
     """The segments' text; a recording of several channels names the speaker of each line."""
-    return "\n".join(line(transcript, segment) for segment in transcript.segments)
+    lines = ((speaker(transcript, segment.channel), " ".join(segment.text.split())) for segment in transcript.segments)
+    return "\n".join(f"{name}: {text}" if name else text for name, text in lines)
 
 
-def line(transcript: Transcript, segment: Segment) -> str:
-    """A segment's text after its speaker's name, if it has one."""
-    name = speaker(transcript, segment)
-    return f"{name}: {segment.text}" if name else segment.text
+def speaker(transcript: Transcript, channel: int) -> str:
+    """The name of a channel's speaker; empty if the recording has only one channel."""
+    return f"Channel {channel}" if transcript.channels > 1 else ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from service.recording import Gap
+from service.recording import DuplicateChannel, Gap
 
 # ISO 639-2's code for "undetermined": a recording without speech has no language.
 UNDETERMINED = "und"
@@ -41,8 +41,8 @@ class Segment:
     language: str = ""
     words: tuple[Word, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """The segment as plain JSON types, without `words` if it has none."""
+    def to_dict(self, *, words: bool) -> dict[str, Any]:
+        """The segment as plain JSON types, with its words on request."""
         plain: dict[str, Any] = {
             "channel": self.channel,
             "start": round(self.start, 2),
@@ -51,7 +51,7 @@ class Segment:
             "average_log_probability": round(self.average_log_probability, 4),
             "language": self.language,
         }
-        if self.words:
+        if words and self.words:
             plain["words"] = [word.to_dict() for word in self.words]
         return plain
 
@@ -74,7 +74,8 @@ class Transcript:
     """The transcript of one recording, its segments in call order.
 
     `duration` is in seconds. `missing_seconds` of audio, which the container announced, could not be decoded; `gaps`
-    are their positions. `unheard` has sounds like speech that gave no words.
+    are their positions. `unheard` has sounds like speech that gave no words. The `duplicate_channels` repeat other
+    channels and were not transcribed. Segments may know their words without `show_words`, which adds them to the JSON form.
     """
 
     language: str
@@ -85,6 +86,8 @@ class Transcript:
     missing_seconds: float = 0.0
     gaps: tuple[Gap, ...] = ()
     unheard: tuple[Unheard, ...] = ()
+    duplicate_channels: tuple[DuplicateChannel, ...] = ()
+    show_words: bool = False
 
     @property
     def partial(self) -> bool:
@@ -106,6 +109,10 @@ class Transcript:
             missing_seconds=plain["missing_seconds"],
             gaps=tuple(Gap(**gap) for gap in plain["gaps"]),
             unheard=tuple(Unheard(**span) for span in plain.get("unheard", ())),
+            duplicate_channels=tuple(
+                DuplicateChannel(**duplicate) for duplicate in plain.get("duplicate_channels", ())
+            ),
+            show_words=any("words" in segment for segment in plain["segments"]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,5 +126,8 @@ class Transcript:
             "missing_seconds": round(self.missing_seconds, 3),
             "gaps": [{"start": round(gap.start, 3), "end": round(gap.end, 3)} for gap in self.gaps],
             "unheard": [span.to_dict() for span in self.unheard],
-            "segments": [segment.to_dict() for segment in self.segments],
+            "duplicate_channels": [
+                {"channel": duplicate.channel, "of": duplicate.of} for duplicate in self.duplicate_channels
+            ],
+            "segments": [segment.to_dict(words=self.show_words) for segment in self.segments],
         }

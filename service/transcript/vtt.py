@@ -2,20 +2,25 @@
 
 from html import escape
 
-from service.transcript.cues import speaker, timestamp
-from service.transcript.transcript import Segment, Transcript
+from service.transcript.cues import Cue, cues, timestamp
+from service.transcript.text import speaker
+from service.transcript.transcript import Transcript
 
 
 def render(transcript: Transcript) -> str:
-    """A cue per segment; a recording of several channels names speakers in voice tags."""
-    cues = (
-        f"{timestamp(segment.start, '.')} --> {timestamp(segment.end, '.')}\n{_payload(transcript, segment)}\n"
-        for segment in transcript.segments
+    """The cues; a recording of several channels names speakers in voice tags."""
+    return "\n".join(
+        [
+            "WEBVTT\n",
+            *(
+                f"{timestamp(cue.start, '.')} --> {timestamp(cue.end, '.')}\n{_payload(transcript, cue)}\n"
+                for cue in cues(transcript)
+            ),
+        ]
     )
-    return "\n".join(["WEBVTT\n", *cues])
 
 
-def _payload(transcript: Transcript, segment: Segment) -> str:
-    name = speaker(transcript, segment)
-    text = escape(segment.text, quote=False)
+def _payload(transcript: Transcript, cue: Cue) -> str:
+    name = speaker(transcript, cue.channel)
+    text = escape("\n".join(cue.lines), quote=False)
     return f"<v {name}>{text}" if name else text

@@ -18,7 +18,7 @@ def passage(*words: HeardWord, channel: int = 0, language: str = "en") -> Passag
 
 def texts(*passages: Passage) -> list[str]:
     """The texts of the segments."""
-    return [segment.text for segment in make_segments(passages, keep_words=False)]
+    return [segment.text for segment in make_segments(passages)]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_no_segment_spans_the_other_speakers_words(
             position += pause + length
         if words:
             passages.append(passage(*words, channel=channel))
-    segments = make_segments(passages, keep_words=True)
+    segments = make_segments(passages)
     assert sum(len(segment.words) for segment in segments) == len(first) + len(second)
     for segment in segments:
         gaps = [(a.end, b.start) for a, b in zip(segment.words, segment.words[1:], strict=False)]
@@ -81,11 +81,9 @@ def test_no_segment_spans_the_other_speakers_words(
 
 
 def test_segments_carry_score_language_and_words() -> None:
-    """The words come on request."""
-    asked = passage(heard(0, 1, " un"), heard(1, 2, " deux"), language="fr")
-    (plain,) = make_segments([asked], keep_words=False)
-    (timed,) = make_segments([asked], keep_words=True)
-    assert (plain.language, plain.average_log_probability, plain.words) == ("fr", -0.3, ())
+    """Subtitles need the words, whether or not the transcript shows them."""
+    (timed,) = make_segments([passage(heard(0, 1, " un"), heard(1, 2, " deux"), language="fr")])
+    assert (timed.language, timed.average_log_probability) == ("fr", -0.3)
     assert [(word.text, word.start, word.end) for word in timed.words] == [("un", 0, 1), ("deux", 1, 2)]
     assert (timed.start, timed.end, timed.text) == (0, 2, "un deux")
 
@@ -98,5 +96,5 @@ def test_long_call_takes_linear_time() -> None:
         for start in range(0, 20_000, 50)
     ]  # fmt: skip
     started = time.process_time()
-    assert len(make_segments(passages, keep_words=True)) == 40_000
+    assert len(make_segments(passages)) == 40_000
     assert time.process_time() - started < 5

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from service.recording import Gap
+from service.recording import DuplicateChannel, Gap
 from service.transcript import FORMATS, Segment, Transcript, Word, render
 
 
-def transcript(*, channels: int = 2, text: str = "Hello there.") -> Transcript:
+def transcript(*, channels: int = 2, text: str = "Hello there.", show_words: bool = True) -> Transcript:
     """Two segments, the second on the last channel, over an hour in."""
     return Transcript(
         language="en",
@@ -28,6 +28,8 @@ def transcript(*, channels: int = 2, text: str = "Hello there.") -> Transcript:
         ),
         missing_seconds=2.0,
         gaps=(Gap(start=10.0, end=12.0),),
+        duplicate_channels=(DuplicateChannel(channel=1, of=0),),
+        show_words=show_words,
     )
 
 
@@ -39,6 +41,14 @@ def test_json_holds_the_promised_keys() -> None:
     assert plain["segments"][0].items() >= {"channel": 0, "start": 0.5, "end": 1.25, "text": "Hello there."}.items()
     assert "words" not in plain["segments"][0]
     assert plain["segments"][1]["words"][0]["text"] == "Good"
+    assert plain["duplicate_channels"] == [{"channel": 1, "of": 0}]
+
+
+def test_words_are_in_the_json_only_if_they_were_asked_for() -> None:
+    """Subtitles need the times of the words, whoever asked for what."""
+    plain = transcript(show_words=False).to_dict()
+    assert ["words" in segment for segment in plain["segments"]] == [False, False]
+    assert Transcript.from_dict(plain).to_dict() == plain
 
 
 def test_transcript_survives_json() -> None:
