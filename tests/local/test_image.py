@@ -136,7 +136,7 @@ def test_call_in_flight_is_answered_before_the_end(image: Image) -> None:
     with running(image) as container:
         container.wait_until_ready()
         heard: list[dict[str, Any]] = []
-        caller = threading.Thread(target=lambda: heard.append(transcribe(container, "billing.wav")))
+        caller = threading.Thread(target=lambda: heard.append(transcribe(container, "voicemail.wav")))
         caller.start()
         time.sleep(0.3)
         assert container.stop() == 0
