@@ -6,7 +6,7 @@ in turn, so that a short call does not wait for the end of a long one.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,10 @@ from service.engine.detector import Detector
 from service.engine.gates import fallbacks, parts_to_repeat, passes
 from service.engine.languages import DOUBTFUL_SECONDS, Languages
 from service.engine.segments import Passage, make_segments
-from service.engine.sound import Speech, listen
+from service.engine.sound import Channel, Span, listen
 from service.engine.windows import Window, pack
 from service.engine.words import HeardWord, read_words
-from service.errors import UnknownLanguage
+from service.errors import ModelLacksLanguage, UnknownLanguage
 from service.recording import Recording
 from service.settings import Settings
 from service.transcript import UNDETERMINED, Transcript, Unheard
@@ -45,7 +45,7 @@ class Call:
     pending: deque[Window] = field(default_factory=deque)
     passages: list[Passage] = field(default_factory=list)
     unheard: list[Unheard] = field(default_factory=list)
-    sounds: dict[int, tuple[Speech, ...]] = field(default_factory=dict)
+    heard: dict[int, Channel] = field(default_factory=dict)
 
 
 class Engine:
@@ -59,8 +59,15 @@ class Engine:
 
     @classmethod
     def load(cls, settings: Settings, *, download: sources.Download | None = None) -> "Engine":
-        """Load the model that the settings name, with `download` from S3; raises `ModelError` if there is none."""
+        """Load the model that the settings name, with `download` from S3.
+
+        Raises:
+            ModelError: there is no such model, or it does not know the languages that callers speak.
+        """
         decoder = Decoder(model.load(settings, download=download), beam_size=settings.beam_size)
+        for language in settings.spoken_languages:
+            if language not in decoder.languages:
+                raise ModelLacksLanguage(language=language, known=decoder.languages)
         return cls(decoder=decoder, detector=Detector(), settings=settings)
 
     def check_language(self, language: str) -> None:
@@ -101,7 +108,7 @@ class Engine:
         for channel in call.recording.distinct_channels():
             samples = call.recording.samples[channel]
             found = listen(samples, self._detector)
-            call.sounds[channel] = found.sounds
+            call.heard[channel] = found
             for speech, doubtful in ((found.speech, False), (found.doubtful, True)):
                 windows += pack(
                     speech,
@@ -194,18 +201,22 @@ class Engine:
 
 
 def _transcript(call: Call, *, words: bool) -> Transcript:
-    segments = tuple(make_segments(call.passages))
-    spoken = {segment.channel for segment in segments}
-    for channel, sounds in call.sounds.items():
-        if channel not in spoken:
-            call.unheard += [_unheard(channel, sound) for sound in sounds]
+    segments = make_segments(call.passages)
+    for channel in call.heard.keys() - {segment.channel for segment in segments}:
+        # Without any word even a short sound is worth a look.
+        call.unheard = [span for span in call.unheard if span.channel != channel]
+        found = call.heard[channel]
+        call.unheard += [_unheard(channel, sound.certain) for sound in (*found.speech, *found.sounds)]
     languages = call.languages
+    if not languages.known:
+        guess = languages.language
+        segments = [replace(s, language=UNDETERMINED) if s.language == guess else s for s in segments]
     return Transcript(
         language=languages.language if segments and languages.known else UNDETERMINED,
         language_probability=languages.probability if segments else 0.0,
         duration=call.recording.duration,
         channels=call.recording.channels,
-        segments=segments,
+        segments=tuple(segments),
         missing_seconds=call.recording.missing_seconds,
         gaps=call.recording.gaps,
         unheard=tuple(sorted(call.unheard, key=lambda span: (span.start, span.channel))),
@@ -214,5 +225,5 @@ def _transcript(call: Call, *, words: bool) -> Transcript:
     )
 
 
-def _unheard(channel: int, speech: Speech) -> Unheard:
+def _unheard(channel: int, speech: Span) -> Unheard:
     return Unheard(channel=channel, start=speech.start_seconds, end=speech.end_seconds)

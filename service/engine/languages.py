@@ -10,6 +10,8 @@ CERTAIN_PROBABILITY, UNLIKELY_PROBABILITY = 0.8, 0.15
 MIN_SECONDS = 4.0
 # Below this the model guesses.
 MIN_PROBABILITY = 0.5
+# A voice of which the allowed languages explain less than this speaks none of them.
+MIN_ALLOWED = 0.1
 # The weight of a window whose sound may be no speech, in seconds.
 DOUBTFUL_SECONDS = 0.1
 
@@ -59,8 +61,9 @@ class Languages:
     def _allowed(self, vote: Vote) -> Vote:
         if not self.allowed:
             return vote
-        # Not scaled up: a voice that sounds like none of the allowed languages stays improbable.
-        return {code: share for code, share in vote.items() if code in self.allowed}
+        allowed = {code: share for code, share in vote.items() if code in self.allowed}
+        total = sum(allowed.values())
+        return {code: share / total for code, share in allowed.items()} if total >= MIN_ALLOWED else allowed
 
     def _of(self, vote: Vote, seconds: float) -> str:
         best = max(vote, key=vote.__getitem__)

@@ -152,6 +152,26 @@ def test_failed_hypothesis_is_decoded_again() -> None:
     assert [(s.text.split()[0], s.average_log_probability) for s in transcript.segments] == [("w100", -0.2)]
 
 
+def test_short_speech_without_words_on_an_empty_channel_is_named() -> None:
+    """A channel is never silently empty; on one with words, a click is no news."""
+    deaf = FakeDecoder(hear=lambda said: [word for word in said if word[0] != 101])
+    click = (101, 1.0, 1.5)
+    assert unheard(engine(deaf).transcribe(call(10, [click]))) == [(0, 1, 2)]
+    assert unheard(engine(deaf).transcribe(call(10, [click, (102, 3.0, 6.0)]))) == []
+
+
+def test_uncertain_language_is_undetermined() -> None:
+    """The text is kept, but neither the call nor its segments claim a language."""
+
+    class Uncertain(FakeDecoder):
+        def detect_languages(self, encoded: Any) -> list[dict[str, float]]:
+            return [{"en": 0.4, "de": 0.3} for _ in encoded]
+
+    transcript = engine(Uncertain()).transcribe(call(10, TURNS[:1]))
+    assert (transcript.language, transcript.language_probability) == ("und", pytest.approx(0.4))
+    assert [segment.language for segment in transcript.segments] == ["und"]
+
+
 def test_guess_is_not_kept() -> None:
     """Text that failed every gate is worse than none; its speech is named."""
     transcript = engine(FakeDecoder(judge=lambda _: hypothesis(log_probability=-1.5))).transcribe(call(10, TURNS[:1]))

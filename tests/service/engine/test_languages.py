@@ -36,6 +36,13 @@ def test_detection_chooses_among_the_allowed_languages() -> None:
     """A short word is not taken for a language that no caller speaks."""
     languages = Languages(allowed=frozenset({"fr", "it"}))
     assert languages.vote([{"ko": 0.5, "fr": 0.3, "it": 0.1}], [0.5]) == ["fr"]
+    assert (languages.probability, languages.known) == (pytest.approx(0.75), True)
+
+
+def test_voice_that_speaks_none_of_the_allowed_languages_is_not_known() -> None:
+    """The setting may be wrong for a call."""
+    languages = Languages(allowed=frozenset({"fr", "it"}))
+    assert languages.vote([{"ru": 0.95, "fr": 0.03, "it": 0.01}], [20.0]) == ["fr"]
     assert not languages.known
 
 
