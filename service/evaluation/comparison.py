@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from service.evaluation.error_rates import TurnErrors
 from service.evaluation.measurement import MeasuredRecording
+from service.evaluation.turns import Placement, punctual
 
-# The columns of `TurnErrors` that hold the number of units and of errors.
-METRICS = {"words": (0, 1), "characters": (2, 3)}
 RESAMPLES, SEED, PERCENTILES = 2000, 1, (2.5, 97.5)
 # Bounds the memory for the draws of a large set.
 RESAMPLES_AT_ONCE = 100
 
+# Each turn's number of units and of errors, shape (turns, 2); or their sums over several samples of the turns.
 Counts = NDArray[np.int64]
 Rates = NDArray[np.float64]
 
@@ -34,7 +34,11 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRate:
-    """The share of a group's words or characters that are wrong; `count` is how many the reference has."""
+    """The share of a group's units that are wrong; `count` is how many the reference has.
+
+    The metric names unit and error: `words` and `characters` of each channel, words in call `order`, `ghosts` per
+    word, and turns that are `spanned` by another speaker's segment or that `start` or `end` off by more than 0.3 s.
+    """
 
     group: str
     metric: str
@@ -60,10 +64,7 @@ class RateChange:
 def error_rates(recordings: Sequence[MeasuredRecording]) -> list[ErrorRate]:
     """The rates over all recordings, over each channel and over each language."""
     return [
-        _error_rate(group, metric, totals)
-        for group, counts in _groups(recordings).items()
-        for totals in [_resampled_totals(counts)]
-        for metric in METRICS
+        _error_rate(group, metric, _resampled_totals(counts)) for (group, metric), counts in _counts(recordings).items()
     ]
 
 
@@ -74,34 +75,49 @@ def compare(
 
     Both runs are resampled with the same draws, so the interval of a change is that of the same turns heard by both.
     """
-    changes, last_groups = [], _groups(last)
-    for group, counts in _groups(this).items():
-        totals, last_totals = _resampled_totals(counts), _resampled_totals(last_groups[group])
-        for metric in METRICS:
-            last_rates = _rates(last_totals, metric)
-            changes.append(
-                RateChange(
-                    now=_error_rate(group, metric, totals),
-                    last=float(last_rates[0]),
-                    increase=_estimate(_rates(totals, metric) - last_rates),
-                    allowed=allowed,
-                )
+    changes, last_counts = [], _counts(last)
+    for (group, metric), counts in _counts(this).items():
+        totals, last_rates = _resampled_totals(counts), _rates(_resampled_totals(last_counts[group, metric]))
+        changes.append(
+            RateChange(
+                now=_error_rate(group, metric, totals),
+                last=float(last_rates[0]),
+                increase=_estimate(_rates(totals) - last_rates),
+                allowed=allowed,
             )
+        )
     return changes
 
 
-def _groups(recordings: Sequence[MeasuredRecording]) -> dict[str, Counts]:
-    """The counts of each group's turns, shape (turns, 4)."""
-    found: dict[str, list[TurnErrors]] = {}
+def resampled_rate(units_and_errors: Sequence[tuple[int, int]]) -> Estimate:
+    """The share of errors among the units, which are given turn by turn."""
+    return _estimate(_rates(_resampled_totals(np.array(units_and_errors, np.int64).reshape(-1, 2))))
+
+
+def _counts(recordings: Sequence[MeasuredRecording]) -> dict[tuple[str, str], Counts]:
+    """The counts of each group and metric."""
+    turns: dict[str, list[TurnErrors]] = {}
+    placements: list[Placement] = []
     for recording in recordings:
-        for channel, turns in enumerate(recording.channels):
+        placements += recording.placements or ()
+        for channel, errors in enumerate(recording.channels):
             for group in ("all", f"channel {channel}", f"language {recording.language}"):
-                found.setdefault(group, []).extend(turns)
-    return {group: np.array(found[group]).reshape(-1, 4) for group in sorted(found)}
+                turns.setdefault(group, []).extend(errors)
+    found: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for group in sorted(turns):
+        found[group, "words"] = [(turn.words, turn.word_errors) for turn in turns[group]]
+        found[group, "characters"] = [(turn.characters, turn.character_errors) for turn in turns[group]]
+    if placements:
+        found["all", "order"] = [(turn.words, turn.order_errors) for turn in placements]
+        found["all", "ghosts"] = [(turn.words, turn.ghosts) for turn in placements]
+        found["all", "spanned"] = [(1, turn.spanned) for turn in placements]
+        found["all", "start"] = [(1, int(not punctual(turn.start_error))) for turn in placements]
+        found["all", "end"] = [(1, int(not punctual(turn.end_error))) for turn in placements]
+    return {key: np.array(counts, np.int64).reshape(-1, 2) for key, counts in found.items()}
 
 
 def _resampled_totals(counts: Counts) -> Counts:
-    """Sums over the turns, shape (1 + RESAMPLES, 4): first over all, then over each draw with replacement.
+    """Sums over the turns, shape (1 + RESAMPLES, 2): first over all, then over each draw with replacement.
 
     The seed is fixed, so that the same number of turns gets the same draws.
     """
@@ -113,15 +129,13 @@ def _resampled_totals(counts: Counts) -> Counts:
     return np.concatenate([counts.sum(axis=0, keepdims=True), *drawn])
 
 
-def _rates(totals: Counts, metric: str) -> Rates:
-    count, errors = METRICS[metric]
-    rates: Rates = totals[:, errors] / np.maximum(totals[:, count], 1)
+def _rates(totals: Counts) -> Rates:
+    rates: Rates = totals[:, 1] / np.maximum(totals[:, 0], 1)
     return rates
 
 
 def _error_rate(group: str, metric: str, totals: Counts) -> ErrorRate:
-    count = int(totals[0, METRICS[metric][0]])
-    return ErrorRate(group=group, metric=metric, count=count, rate=_estimate(_rates(totals, metric)))
+    return ErrorRate(group=group, metric=metric, count=int(totals[0, 0]), rate=_estimate(_rates(totals)))
 
 
 def _estimate(resampled: Rates) -> Estimate:

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from service.errors import BadGateData
-from service.evaluation.error_rates import normalise
+from service.evaluation.normalisation import normalise
 from service.evaluation.storage import Storage, beside, parse_json
+from service.evaluation.turns import TimedTurn
 from service.settings import LANGUAGES
 
 # The manifest's fields: type, rule, and the rule's wording.
@@ -24,10 +26,11 @@ FIELDS: dict[str, tuple[type, Callable[[Any], bool], str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One turn of a call, its text normalised."""
+    """One turn of a call, its text normalised, with its start and end in seconds of the call if they are known."""
 
     channel: int
     text: str
+    times: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +51,21 @@ class GoldenRecording:
         """The texts of a channel's turns, in order; one empty text if the channel is silent."""
         return [turn.text for turn in self.turns if turn.channel == channel] or [""]
 
+    def timed_turns(self) -> list[TimedTurn] | None:
+        """All turns in call order, or None if the times of some are not known."""
+        timed = [
+            TimedTurn(channel=turn.channel, text=turn.text, start=turn.times[0], end=turn.times[1])
+            for turn in self.turns
+            if turn.times
+        ]
+        if not timed or len(timed) < len(self.turns):
+            return None
+        return sorted(timed, key=lambda turn: (turn.start, turn.channel))
+
     def digest(self, audio: bytes) -> str:
         """SHA-256 of audio and reference: two runs compare only recordings that agree in both."""
-        reference = json.dumps([self.language, [(turn.channel, turn.text) for turn in self.turns]]).encode()
+        turns = [(turn.channel, turn.text, turn.times) for turn in self.turns]
+        reference = json.dumps([self.language, turns]).encode()
         return hashlib.sha256(hashlib.sha256(audio).digest() + reference).hexdigest()
 
 
@@ -62,15 +77,7 @@ def read_manifest(location: str, *, storage: Storage) -> list[GoldenRecording]:
     """
     manifest = parse_json(storage.read(location, field="MANIFEST"), location=location, field="MANIFEST")
     return [
-        GoldenRecording(
-            number=number,
-            audio=beside(location, _field(entry, "audio", f"recordings[{number}].")),
-            language=_field(entry, "language", f"recordings[{number}]."),
-            turns=tuple(
-                _turn(turn, f"recordings[{number}].turns[{index}].")
-                for index, turn in enumerate(_field(entry, "turns", f"recordings[{number}]."))
-            ),
-        )
+        _recording(entry, number=number, location=location)
         for number, entry in enumerate(_field(manifest, "recordings"))
     ]
 
@@ -85,8 +92,38 @@ def read_audio(golden: GoldenRecording, *, storage: Storage) -> bytes:
     return content
 
 
-def _turn(entry: Any, path: str) -> Turn:
-    return Turn(channel=_field(entry, "channel", path), text=normalise(_field(entry, "text", path)))
+def _recording(entry: Any, *, number: int, location: str) -> GoldenRecording:
+    path = f"recordings[{number}]."
+    audio, language = _field(entry, "audio", path), _field(entry, "language", path)
+    return GoldenRecording(
+        number=number,
+        audio=beside(location, audio),
+        language=language,
+        turns=tuple(
+            _turn(turn, f"{path}turns[{index}].", language=language)
+            for index, turn in enumerate(_field(entry, "turns", path))
+        ),
+    )
+
+
+def _turn(entry: Any, path: str, *, language: str) -> Turn:
+    channel, text = _field(entry, "channel", path), _field(entry, "text", path)
+    return Turn(channel=channel, text=normalise(text, language=language), times=_times(entry, path))
+
+
+def _times(entry: Mapping[str, Any], path: str) -> tuple[float, float] | None:
+    if entry.get("start") is None and entry.get("end") is None:
+        return None
+    start, end = _seconds(entry.get("start")), _seconds(entry.get("end"))
+    if not 0 <= start < end < math.inf:
+        expected = "start and end of the turn in seconds of the recording, or neither"
+        raise BadGateData(field=f"{path}start", message="is invalid", expected=expected)
+    return start, end
+
+
+def _seconds(value: Any) -> float:
+    # `isinstance` would accept True as a time.
+    return float(value) if type(value) in {int, float} else math.nan
 
 
 def _field(holder: Any, name: str, path: str = "") -> Any:

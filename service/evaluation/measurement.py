@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from service.errors import BadGateData, RequestError
-from service.evaluation.error_rates import TurnErrors, count_errors, normalise
+from service.evaluation.error_rates import TurnErrors, count_errors
 from service.evaluation.golden import GoldenRecording, read_audio
+from service.evaluation.normalisation import normalise
 from service.evaluation.storage import Storage
+from service.evaluation.turns import Placement, place
 from service.recording import Decode, Recording
 from service.telemetry import log
 from service.transcript import Transcript
@@ -22,19 +24,23 @@ from service.transcript import Transcript
 class Transcriber(Protocol):
     """What the gate needs of an engine."""
 
-    def transcribe(self, recording: Recording) -> Transcript:
-        """Transcribe every channel of a recording."""
+    def transcribe(self, recording: Recording, *, words: bool = False) -> Transcript:
+        """Transcribe every channel of a recording; `words` have their times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredRecording:
-    """The errors of each turn, by channel, and the time that decoding and transcribing took."""
+    """The errors of each turn, by channel, and the time that decoding and transcribing took.
+
+    `placements` has each turn in call order; None if the times of some turns are not known.
+    """
 
     digest: str
     language: str
     seconds: float
     processing_seconds: float
     channels: tuple[tuple[TurnErrors, ...], ...]
+    placements: tuple[Placement, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +69,7 @@ def measure(
     with tempfile.TemporaryFile() as file:
         file.write(read_audio(golden, storage=storage))
         try:
-            transcript = engine.transcribe(decode(file))
+            transcript = engine.transcribe(decode(file), words=True)
         except RequestError as error:
             raise BadGateData(field=f"{golden.field}.audio", message=error.message, expected=error.expected) from error
     took = round(time.monotonic() - started, 3)
@@ -74,15 +80,24 @@ def measure(
             message="name a channel that the audio does not have",
             expected=f"channels from 0 to {transcript.channels - 1}",
         )
+    return judge_transcript(golden, transcript, digest=digest, processing_seconds=took)
+
+
+def judge_transcript(
+    golden: GoldenRecording, transcript: Transcript, *, digest: str = "", processing_seconds: float = 0.0
+) -> MeasuredRecording:
+    """Count the errors of a transcript of a golden recording."""
+    turns = golden.timed_turns()
     return MeasuredRecording(
         digest=digest,
         language=golden.language,
         seconds=transcript.duration,
-        processing_seconds=took,
+        processing_seconds=processing_seconds,
         channels=tuple(
-            tuple(count_errors(golden.reference(channel), _hypothesis(transcript, channel)))
+            tuple(count_errors(golden.reference(channel), _hypothesis(transcript, channel, golden.language)))
             for channel in range(transcript.channels)
         ),
+        placements=tuple(place(turns, transcript.segments, language=golden.language)) if turns else None,
     )
 
 
@@ -93,5 +108,7 @@ def real_time_factor(recordings: Sequence[MeasuredRecording]) -> float:
     return max(took, 1e-3) / max(seconds, 1e-3)
 
 
-def _hypothesis(transcript: Transcript, channel: int) -> str:
-    return normalise(" ".join(segment.text for segment in transcript.segments if segment.channel == channel))
+def _hypothesis(transcript: Transcript, channel: int, language: str) -> str:
+    # Normalised segment by segment, as the reference turn by turn: a number ends with its segment.
+    texts = (segment.text for segment in transcript.segments if segment.channel == channel)
+    return " ".join(filter(None, (normalise(text, language=language) for text in texts)))

@@ -11,9 +11,12 @@ from service.evaluation.comparison import ErrorRate, error_rates
 from service.evaluation.error_rates import TurnErrors
 from service.evaluation.measurement import Machine, MeasuredRecording, real_time_factor
 from service.evaluation.storage import Storage, parse_json
+from service.evaluation.turns import Placement
 from service.settings import Settings, WrongValue
 
-SCHEMA = 1
+# 2: numbers, contractions and spelling are normalised, characters are counted without spaces, and words have their
+# turns' times: figures of schema 1 cannot be compared.
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +97,22 @@ def _known(cls: type[Provenance | Machine], plain: Mapping[str, Any]) -> dict[st
 
 
 def _measured_recording(plain: Mapping[str, Any]) -> MeasuredRecording:
+    placements = plain.get("placements")
     return MeasuredRecording(
         digest=str(plain["digest"]),
         language=str(plain["language"]),
         seconds=float(plain["seconds"]),
         processing_seconds=float(plain["processing_seconds"]),
         channels=tuple(tuple(TurnErrors(*map(int, turn)) for turn in turns) for turns in plain["channels"]),
+        placements=None if placements is None else tuple(_placement(*placement) for placement in placements),
     )
+
+
+def _placement(
+    words: int, order_errors: int, spanned: int, ghosts: int, start_error: float | None, end_error: float | None
+) -> Placement:
+    counts = map(int, (words, order_errors, spanned, ghosts))
+    return Placement(*counts, *(None if error is None else float(error) for error in (start_error, end_error)))
 
 
 def _rate_dict(rate: ErrorRate) -> dict[str, Any]:

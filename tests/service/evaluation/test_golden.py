@@ -44,6 +44,11 @@ def _read_all(folder: Path) -> list[bytes]:
         (with_turn(channel="left"), "recordings[0].turns[0].channel: is missing or invalid; expected a channel"),
         (with_turn(channel=-1), "recordings[0].turns[0].channel: is missing"),
         (with_turn(channel=True), "recordings[0].turns[0].channel: is missing"),
+        (with_turn(start=1.0), "recordings[0].turns[0].start: is invalid; expected start and end of the turn in"),
+        (with_turn(start=2, end=1), "recordings[0].turns[0].start: is invalid"),
+        (with_turn(start=True, end=2), "recordings[0].turns[0].start: is invalid"),
+        (with_turn(start="0", end="1"), "recordings[0].turns[0].start: is invalid"),
+        (with_turn(start=0, end=float("inf")), "recordings[0].turns[0].start: is invalid"),
         (with_turn(text=""), "recordings[0].turns[0].text: is missing or invalid; expected the words of the turn"),
     ],
 )
@@ -65,3 +70,28 @@ def test_digest_follows_audio_and_words(tmp_path: Path) -> None:
     first, same, other = read_manifest(str(tmp_path / "manifest.json"), storage=FILES)
     assert first.digest(b"sound") == same.digest(b"sound")
     assert len({first.digest(b"sound"), first.digest(b"noise"), other.digest(b"sound")}) == 3
+
+
+def test_turns_with_times_are_put_in_call_order(tmp_path: Path) -> None:
+    """A manifest may list one channel after the other; if a time is missing, the order is not known."""
+    turns = [
+        {"channel": 0, "text": "One.", "start": 0, "end": 1},
+        {"channel": 0, "text": "Three.", "start": 4, "end": 5},
+        {"channel": 1, "text": "Two.", "start": 2, "end": 3.5},
+    ]
+    entry: dict[str, Any] = {"audio": "a.wav", "language": "en"}
+    silent, partly = entry | {"turns": []}, entry | {"turns": [*turns, {"channel": 1, "text": "Four."}]}
+    put(tmp_path, {"recordings": [entry | {"turns": turns}, partly, silent]})
+    timed, partly_timed, without_turns = read_manifest(str(tmp_path / "manifest.json"), storage=FILES)
+    assert [turn.text for turn in timed.timed_turns() or ()] == ["1", "2", "3"]
+    assert partly_timed.timed_turns() is None
+    assert without_turns.timed_turns() is None
+
+
+def test_digest_follows_times(tmp_path: Path) -> None:
+    """With corrected times the measures of turns are others."""
+    put(tmp_path, with_turn(start=1, end=2))
+    (before,) = read_manifest(str(tmp_path / "manifest.json"), storage=FILES)
+    put(tmp_path, with_turn(start=1, end=2.5))
+    (after,) = read_manifest(str(tmp_path / "manifest.json"), storage=FILES)
+    assert before.digest(b"sound") != after.digest(b"sound")

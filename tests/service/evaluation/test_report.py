@@ -35,8 +35,8 @@ def test_fields_of_a_later_version_are_ignored() -> None:
     [
         "{}",
         "[]",
-        '{"schema": 2}',
-        '{"schema": 1, "machine": {"a": 1}, "recordings": []}',
+        '{"schema": 1}',
+        '{"schema": 2, "machine": {"a": 1}, "recordings": []}',
         json.dumps(json.loads(COMMITTED.read_text()) | {"recordings": []}),
         json.dumps(json.loads(COMMITTED.read_text()) | {"recordings": [{"digest": "d"}]}),
     ],
@@ -45,7 +45,7 @@ def test_fields_of_a_later_version_are_ignored() -> None:
 def test_file_that_is_not_a_report_is_refused(tmp_path: Path, content: str) -> None:
     """The message names the option and the schema."""
     (tmp_path / "report.json").write_text(content)
-    with pytest.raises(InvalidField, match=r"^--against: is not a report; expected a report of schema 1"):
+    with pytest.raises(InvalidField, match=r"^--against: is not a report; expected a report of schema 2"):
         read_report(str(tmp_path / "report.json"), first_release=False, storage=FILES)
 
 
