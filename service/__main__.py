@@ -104,7 +104,7 @@ def _add_evaluate_options(evaluate: argparse.ArgumentParser) -> None:
 
 
 def _add_transcribe_options(transcribe: argparse.ArgumentParser) -> None:
-    transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a recording; - is standard input")
     transcribe.add_argument("--format", choices=FORMATS, default="json", help="of the transcript (default: json)")
     transcribe.add_argument("--output", type=Path, metavar="DIR", help="write a file per recording here")
     transcribe.add_argument("--language", default="", help="ISO 639 code (default: detect it once per call)")
@@ -141,6 +141,11 @@ def _api(settings: Settings, _: argparse.Namespace) -> int:
 def _worker(settings: Settings, _: argparse.Namespace) -> int:
     telemetry.configure(sys.stdout)
     _need(settings, "queue_url", "recordings_bucket", "transcripts_bucket")
+    if settings.transcripts_bucket == settings.recordings_bucket:
+        # S3 would announce each result as a recording, without end.
+        raise SettingError(
+            variable("transcripts_bucket"), settings.transcripts_bucket, "a bucket other than that of the recordings"
+        )
     stopping = threading.Event()
     # Before the model is loaded: a task may be stopped while it starts.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -234,14 +239,16 @@ def _transcribe(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stderr)
     from service import cli
 
+    # Before the model is loaded: a mistake is told at once.
+    outputs = cli.outputs(options.files, folder=options.output, form=options.format)
     loaded = _load_engine(settings)
     loaded.check_language(options.language)
     complete = cli.transcribe_files(
         options.files,
+        outputs,
         engine=loaded,
         decode=_decoder(settings),
         form=options.format,
-        folder=options.output,
         language=options.language,
         words=options.words,
     )

@@ -1,16 +1,22 @@
 """Transcribe files from the command line: transcripts on standard output, everything else on standard error."""
 
+import json
+import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from tqdm import tqdm
 
 from service.engine.engine import Progress
-from service.errors import DuplicateOutput, ServiceError
+from service.errors import DuplicateOutput, OutputNotWritable, ServiceError
 from service.recording import Decode, Recording
 from service.transcript import Transcript, render
+
+STANDARD_INPUT = Path("-")
 
 
 class Transcriber(Protocol):
@@ -20,52 +26,120 @@ class Transcriber(Protocol):
         """Transcribe every channel of a recording."""
 
 
-def output_paths(files: Sequence[Path], *, folder: Path, form: str) -> list[Path]:
-    """The path of each file's transcript: the file's name with the format as suffix.
+class Output(Protocol):
+    """Takes one transcript."""
+
+    def write(self, text: str) -> None:
+        """Write a transcript; raises OSError."""
+
+
+class OutputFile:
+    """A file that holds a whole transcript or none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, text: str) -> None:
+        """Write the file under another name first, so that a full disk leaves no half of it."""
+        unfinished = self._path.with_name(f"{self._path.name}.part")
+        try:
+            unfinished.write_bytes(_encoded(text))
+            unfinished.replace(self._path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+class StandardOutput:
+    """Standard output, in UTF-8 whatever the locale, and unbuffered: an error is that of the transcript just written."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._cut = False
+
+    def write(self, text: str) -> None:
+        """Write a transcript, on a line of its own even if the one before could not be written to its end."""
+        rest = (b"\n" if self._cut else b"") + _encoded(text)
+        while rest:
+            written = os.write(self._descriptor, rest)
+            self._cut = True
+            rest = rest[written:]
+        self._cut = False
+
+
+def _encoded(text: str) -> bytes:
+    # A file name may hold bytes that are no text; JSON reads their escapes.
+    return f"{text}\n".encode("utf-8", "backslashreplace")
+
+
+def outputs(files: Sequence[Path], *, folder: Path | None, form: str) -> list[Output]:
+    """Where each file's transcript goes: into a folder, under the file's name with the format as suffix, or printed.
 
     Raises:
         DuplicateOutput: two files would write the same transcript.
+        OutputNotWritable: the folder cannot be written to.
     """
+    if folder is None:
+        if sys.stdout is None:
+            raise OutputNotWritable(path="", reason="standard output is closed")
+        return [StandardOutput(sys.stdout.fileno())] * len(files)
     suffix = ".txt" if form == "text" else f".{form}"
-    paths = [folder / file.with_suffix(suffix).name for file in files]
+    names = ["stdin" if file == STANDARD_INPUT else file.name for file in files]
+    paths = [folder / Path(name).with_suffix(suffix).name for name in names]
     for path in paths:
         if paths.count(path) > 1:
             raise DuplicateOutput(name=path.name)
-    return paths
+        if path.is_dir():
+            raise OutputNotWritable(path=str(path), reason="it is a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputNotWritable(path=str(folder), reason=error.strerror or type(error).__name__) from error
+    return [OutputFile(path) for path in paths]
 
 
 def transcribe_files(
     files: Sequence[Path],
+    outputs: Sequence[Output],
     *,
     engine: Transcriber,
     decode: Decode,
     form: str,
-    folder: Path | None,
     language: str,
     words: bool,
 ) -> bool:
     """Transcribe each file; report one that fails on standard error and continue with the next.
 
+    A reader of standard output that has read enough, such as `head`, ends the work without a word.
+
     Returns:
         Whether every file was transcribed.
     """
-    outputs = output_paths(files, folder=folder, form=form) if folder else [None] * len(files)
     complete = True
     for file, output in zip(files, outputs, strict=True):
         try:
             transcript = _transcribe_file(file, engine=engine, decode=decode, language=language, words=words)
+            if transcript.partial:
+                _tell(file, f"partial, {transcript.missing_seconds:.1f} s are missing")
+            output.write(_rendered(file, transcript, form))
+        except BrokenPipeError:
+            break
         except (ServiceError, OSError) as error:
-            print(f"{file}: {error}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
+            _tell(file, error)
             complete = False
-            continue
-        if transcript.partial:
-            print(f"{file}: partial, {transcript.missing_seconds:.1f} s are missing", file=sys.stderr)  # noqa: T201
-        if output:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            output.write_text(render(transcript, form) + "\n", encoding="utf-8")
-        else:
-            print(render(transcript, form))  # noqa: T201 - the transcript
     return complete
+
+
+def _rendered(file: Path, transcript: Transcript, form: str) -> str:
+    """A transcript; as JSON it names its recording, so that lines are told apart even if some files failed."""
+    if form != "json":
+        return render(transcript, form)
+    return json.dumps({"recording": str(file), **transcript.to_dict()}, ensure_ascii=False)
+
+
+def _tell(file: Path, message: object) -> None:
+    print(f"{file}: {message}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
 
 
 def _transcribe_file(file: Path, *, engine: Transcriber, decode: Decode, language: str, words: bool) -> Transcript:
@@ -75,6 +149,15 @@ def _transcribe_file(file: Path, *, engine: Transcriber, decode: Decode, languag
         def progress(share: float) -> None:
             bar.update(100 * share - bar.n)
 
-        with file.open("rb") as source:
-            recording = decode(source)
+        with _opened(file) as source:
+            recording = decode(source, name=file.name)
         return engine.transcribe(recording, language=language, words=words, progress=progress)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    if file == STANDARD_INPUT:
+        yield sys.stdin.buffer
+    else:
+        with file.open("rb") as source:
+            yield source

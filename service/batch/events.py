@@ -61,14 +61,15 @@ def uploads(body: str, *, bucket: str = "") -> list[Upload]:
     """The uploads that a message announces; none for the event that S3 sends to test a queue.
 
     Args:
-        body: an EventBridge event, or an S3 event notification with one or several records.
+        body: an EventBridge event, or an S3 event notification with one or several records; either may be wrapped in
+            a notification of SNS.
         bucket: the recordings bucket; uploads to any other bucket are rejected. Empty accepts every bucket.
 
     Raises:
         UnknownMessage: the body is anything else.
     """
     try:
-        message = json.loads(body)
+        message = _unwrapped(json.loads(body))
         if message.get("Event") == "s3:TestEvent":
             return []
         found = [_record(record) for record in message["Records"]] if "Records" in message else [_event(message)]
@@ -79,6 +80,14 @@ def uploads(body: str, *, bucket: str = "") -> list[Upload]:
     if bucket and any(upload.bucket != bucket for upload in found):
         raise UnknownMessage("an upload to a bucket other than the recordings bucket")
     return found
+
+
+def _unwrapped(message: dict[str, Any]) -> dict[str, Any]:
+    """The message that SNS delivers in an envelope of its own, unless the subscription asks for raw delivery."""
+    if message.get("Type") != "Notification":
+        return message
+    inner: dict[str, Any] = json.loads(message["Message"])
+    return inner
 
 
 def announcement(upload: Upload) -> str:

@@ -114,7 +114,7 @@ class Publication:
             with _disk():
                 self._recordings.download(upload.key, **pin, to=file, limit=limit, progress=lease.progress)
             with self._clock.running(measures):
-                recording = self._decode(file)
+                recording = self._decode(file, name=upload.key)
                 measures.audio = recording.duration
                 lease.progress()
                 return self._engine.transcribe(recording, progress=lease.progress)

@@ -48,6 +48,25 @@ class UnknownField(InvalidField):
     known: Sequence[str]
 
 
+class QueryParameter(InvalidField):
+    """The URL has a query parameter; a route that ignored it would transcribe in a way that the caller did not ask for."""
+
+    code = "unknown_field"
+    message = "unknown query parameter"
+    expected = "no query parameters; {known} are form fields"
+    field: str
+    known: Sequence[str]
+
+
+class RepeatedField(InvalidField):
+    """The form has a field more than once."""
+
+    code = "repeated_field"
+    message = "the field is given more than once"
+    expected = "each field once"
+    field: str
+
+
 class InvalidFlag(InvalidField):
     """A flag is neither true nor false."""
 
@@ -129,6 +148,18 @@ class BadGateData(InvalidField):
     message: str
     expected: str
     value: str = ""
+
+
+class OutputNotWritable(InvalidField):
+    """The command line cannot write a transcript where it is told to."""
+
+    code = "output_not_writable"
+    message = "no transcript can be written there ({reason})"
+    field = "--output"
+    value = "{path}"
+    expected = "a folder to write to"
+    path: str
+    reason: str
 
 
 class DuplicateOutput(InvalidField):

@@ -30,6 +30,9 @@ def create_app(*, engine: Transcriber, decode: Decode, meter: Meter, settings: S
         ],
         exception_handlers=EXCEPTION_HANDLERS,
     )
+    # A redirect would name the address that the load balancer forwards to, without TLS: a client that followed it would
+    # send its recording and its key in the clear.
+    app.router.redirect_slashes = False
     app.add_middleware(ApiKeyCheck, keys=settings.accepted_keys)
     app.add_middleware(RequestLog)
     app.state.calls = Calls(engine=engine, decode=decode, meter=meter, settings=settings)

@@ -33,9 +33,10 @@ class Transcriber(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request for a transcript: an open file with the recording, and how to transcribe it."""
+    """One request for a transcript: an open file with the recording, the name that it came with, and how to transcribe it."""
 
     file: BinaryIO
+    name: str
     language: str
     words: bool
 
@@ -109,7 +110,7 @@ class Calls:
         measures.queue_wait = time.monotonic() - accepted
         progress(0)
         with self._clock.running(measures):
-            recording = self._decode(source)
+            recording = self._decode(source, name=call.name)
             measures.audio = recording.duration
             progress(0)
             return self.engine.transcribe(recording, language=call.language, words=call.words, progress=progress)

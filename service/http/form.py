@@ -10,11 +10,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
-from service.errors import BadForm, InvalidFlag, MissingFile, UnknownField, UnsupportedEncoding, UploadTooLarge
+from service.errors import (
+    BadForm,
+    InvalidFlag,
+    MissingFile,
+    QueryParameter,
+    RepeatedField,
+    UnknownField,
+    UnsupportedEncoding,
+    UploadTooLarge,
+)
 from service.http.calls import Call
 
 AUDIO_FIELD = "audio_file"
 OPTIONAL_FIELDS = ("language", "words")
+FIELDS = (AUDIO_FIELD, *OPTIONAL_FIELDS)
 
 
 @asynccontextmanager
@@ -36,6 +46,8 @@ async def read_call(request: Request, *, limit: int) -> AsyncIterator[Call]:
 
 
 async def _read_form(request: Request, limit: int) -> FormData:
+    for name in request.query_params:
+        raise QueryParameter(field=name, known=FIELDS)
     if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
         raise UnsupportedEncoding(encoding=encoding)
     if (length := request.headers.get("content-length", "")).isdigit() and int(length) > limit:
@@ -66,9 +78,16 @@ def _call(form: FormData) -> Call:
     if not isinstance(upload, UploadFile):
         raise MissingFile(field=AUDIO_FIELD, fields=sorted(set(form)) or ["none"])
     for name in form:
-        if name not in (AUDIO_FIELD, *OPTIONAL_FIELDS):
-            raise UnknownField(field=name, known=(AUDIO_FIELD, *OPTIONAL_FIELDS))
+        if name not in FIELDS:
+            raise UnknownField(field=name, known=FIELDS)
+        if len(form.getlist(name)) > 1:
+            raise RepeatedField(field=name)
     words = str(form.get("words", "false"))
     if words not in {"true", "false"}:
         raise InvalidFlag(field="words", value=words)
-    return Call(file=upload.file, language=str(form.get("language", "")), words=words == "true")
+    return Call(
+        file=upload.file,
+        name=upload.filename or "",
+        language=str(form.get("language", "")),
+        words=words == "true",
+    )

@@ -5,6 +5,7 @@ Runs in a guarded process (`service.recording.guard`), with access to the file t
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 import av
@@ -25,27 +26,37 @@ from service.errors import (
     UnsupportedCodec,
     UnsupportedFormat,
 )
-from service.recording.formats import DECODERS, DEMUXERS, check_layout
-from service.recording.losses import AudioPacket, clock_for, missing_at_end, promised_seconds
+from service.recording.formats import DECODERS, DEMUXERS, Headerless, check_layout
+from service.recording.losses import AudioPacket, clock_for, is_big_endian, missing_at_end, promised_seconds
 from service.recording.tape import TOLERANCE_SECONDS, Tape
 
 # A demuxer with more errors than this does not find its way through the file.
 MAX_DEMUXER_ERRORS = 1000
+# Codecs in WAV that have no byte order.
+ORDERLESS = ("pcm_u8", "pcm_mulaw", "pcm_alaw")
 
 
-def decode_file(source: BinaryIO, target: BinaryIO, max_seconds: float) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """How to decode a file: up to which length, and in which format if the file has no header."""
+
+    max_seconds: float
+    headerless: Headerless | None = None
+
+
+def decode_file(source: BinaryIO, target: BinaryIO, order: Order) -> dict[str, Any]:
     """Decode `source` into 16-bit samples in `target`, channels interleaved.
 
     A packet that cannot be decoded does not end the file: it becomes silence, so that later speech keeps its
     call time. Returns `channels` and `gaps`, pairs of seconds.
     """
-    with _open(source) as container:
+    with _open(source, order.headerless) as container:
         stream = _only_audio_stream(container)
         promised = promised_seconds(container, stream, source)
-        tape = Tape(target, max_seconds=max_seconds)
+        tape = Tape(target, max_seconds=order.max_seconds)
         tape.check_length(promised or 0.0)
-        clock = clock_for(stream, source, tape, latest=promised or max_seconds)
-        decoder = stream.codec_context
+        clock = clock_for(stream, source, tape, latest=promised or order.max_seconds)
+        decoder = _decoder(stream, source)
         last, last_failed = None, False
         for packet in _packets(container, stream):
             frames = _frames(decoder, packet)
@@ -102,14 +113,29 @@ def _fresh(used: AudioCodecContext) -> AudioCodecContext:
     return decoder
 
 
-def _open(source: BinaryIO) -> InputContainer:
+def _decoder(stream: AudioStream, source: BinaryIO) -> AudioCodecContext:
+    """The stream's decoder; for a big-endian WAV, which FFmpeg reads in the wrong byte order, one in the right order."""
+    used = stream.codec_context
+    if not is_big_endian(source) or used.name in ORDERLESS:
+        return used
+    if not (used.name.startswith("pcm_") and used.name.endswith("le")):
+        raise UnsupportedCodec(codec=f"{used.name}, big-endian")
+    decoder = cast("AudioCodecContext", CodecContext.create(f"{used.name.removesuffix('le')}be", "r"))
+    decoder.sample_rate, decoder.layout, decoder.thread_count = stream.sample_rate, stream.layout, 1
+    return decoder
+
+
+def _open(source: BinaryIO, headerless: Headerless | None) -> InputContainer:
+    demuxers = DEMUXERS if headerless is None else {headerless.demuxer}
     options = {
-        "format_whitelist": ",".join(sorted(DEMUXERS)),
+        "format_whitelist": ",".join(sorted(demuxers)),
         "codec_whitelist": ",".join(sorted(DECODERS)),
         "protocol_whitelist": "",
+        **(headerless.options if headerless else {}),
     }
+    name = headerless.demuxer if headerless else None
     try:
-        return av.open(source, mode="r", options=options, metadata_errors="ignore")
+        return av.open(source, mode="r", format=name, options=options, metadata_errors="ignore")
     except MemoryError:
         raise
     except ArgumentError:

@@ -21,6 +21,7 @@ from av.codec import CodecContext
 from av.container import InputContainer
 from av.packet import Packet
 
+from service.recording.formats import HEADERLESS
 from service.recording.tape import TOLERANCE_SECONDS, Tape
 
 AudioPacket: TypeAlias = "Packet[AudioStream]"
@@ -28,7 +29,7 @@ AudioPacket: TypeAlias = "Packet[AudioStream]"
 # Each byte with its bits in reverse order.
 REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 # Containers whose duration FFmpeg guesses from the size of the file.
-GUESSED_DURATION = ("wav", "w64", "caf", "aac", "amr")
+GUESSED_DURATION = ("wav", "w64", "caf", "aac", "amr", *{form.demuxer for form in HEADERLESS.values()})
 
 
 class Clock(Protocol):
@@ -150,9 +151,14 @@ def missing_at_end(
     """
     name = last.stream.container.format.name
     missing = clock.lost_at_end() if still_promised is None else still_promised
-    # The clock counts every byte of a WAV, and WAV headers are often wrong by a few bytes.
-    cut = still_promised is None and name != "wav" and (failed or not _is_whole(last))
+    # The clock counts every byte of a WAV, and WAV headers are often wrong by a few bytes. G.726 has no frames to cut.
+    cut = still_promised is None and name not in {"wav", "g726", "g726le"} and (failed or not _is_whole(last))
     return max(missing, TOLERANCE_SECONDS) if cut or not _is_closed(name, source) else missing
+
+
+def is_big_endian(source: BinaryIO) -> bool:
+    """Whether a file is a WAV whose numbers begin with their highest byte."""
+    return os.pread(source.fileno(), 4, 0) == b"RIFX"
 
 
 def _counts_frames(source: BinaryIO) -> bool:
@@ -165,9 +171,9 @@ def _counts_frames(source: BinaryIO) -> bool:
 
 def _wav_end(source: BinaryIO) -> int:
     """The end of the samples as a WAV's header states it, in bytes from the start of the file; 0 if it does not."""
-    at = 12
+    at, layout = 12, ">4sI" if is_big_endian(source) else "<4sI"
     while len(header := os.pread(source.fileno(), 8, at)) == 8:
-        tag, size = struct.unpack("<4sI", header)
+        tag, size = struct.unpack(layout, header)
         at += 8
         if tag == b"data":
             # Streaming recorders write 0, or a size close to two or four gigabytes.

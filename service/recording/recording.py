@@ -74,5 +74,5 @@ class Recording:
 class Decode(Protocol):
     """Decodes an open file from its beginning, as `service.recording.decode` does with the settings bound."""
 
-    def __call__(self, source: BinaryIO, *, name: str = "") -> Recording:
+    def __call__(self, source: BinaryIO, /, *, name: str = "") -> Recording:
         """Decode a file; `name` tells the format of a file without a header."""

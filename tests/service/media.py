@@ -20,7 +20,7 @@ LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 6: "5.1"}
 def decode_path(path: Path, *, settings: Settings | None = None) -> Recording:
     """Decode a file as the service does."""
     with path.open("rb") as file:
-        return decode(file, settings=settings or Settings())
+        return decode(file, settings=settings or Settings(), name=path.name)
 
 
 def call(*, seconds: float, rate: int, channels: int = 2) -> NDArray[np.float32]:
@@ -52,12 +52,15 @@ def encode(
     codec: str,
     tracks: int = 1,
     options: dict[str, str] | None = None,
+    bit_rate: int | None = None,
 ) -> Path:
     """Write samples of shape (channels, frames) to a media file; `options` are the container's."""
     layout = LAYOUTS[len(samples)]
     with av.open(str(path), "w", format=container, options=options) as output:
         streams = [cast("AudioStream", output.add_stream(codec, rate=rate, layout=layout)) for _ in range(tracks)]
         for stream in streams:
+            if bit_rate:
+                stream.codec_context.bit_rate = bit_rate
             stream.codec_context.open()
         for stream in streams:
             resampler = av.AudioResampler(stream.format, layout, rate, stream.frame_size or 1024)

@@ -136,12 +136,14 @@ class Bench:
     stopping: threading.Event = field(default_factory=threading.Event)
     agent: Agent | None = None
     settings: Settings = field(default_factory=lambda: Settings(lanes=1))
+    decoded: list[str] = field(default_factory=list)
 
     def worker(self) -> Worker:
         """A worker of this bench."""
 
-        def decode(source: BinaryIO) -> Recording:
+        def decode(source: BinaryIO, *, name: str = "") -> Recording:
             del source
+            self.decoded.append(name)
             return Recording(samples=np.zeros((1, SAMPLE_RATE), np.int16), missing_seconds=0.0, gaps=())
 
         return Worker(

@@ -67,7 +67,7 @@ class FakeEngine:
 def application(
     engine: FakeEngine,
     *,
-    decode: Decode = lambda _: RECORDING,
+    decode: Decode = lambda _, name="": RECORDING,  # noqa: ARG005 - as the protocol says
     settings: Settings = SETTINGS,
     metrics: StringIO | None = None,
 ) -> Starlette:

@@ -57,7 +57,7 @@ def test_decoding_runs_on_a_calls_thread(engine: FakeEngine) -> None:
     """Never on the event loop."""
     threads: list[str] = []
 
-    def decode(_: BinaryIO) -> Recording:
+    def decode(_: BinaryIO, *, name: str = "") -> Recording:  # noqa: ARG001 - as the protocol says
         threads.append(threading.current_thread().name)
         return RECORDING
 
@@ -70,7 +70,7 @@ def test_upload_reaches_the_decoder_whole_and_is_removed(engine: FakeEngine, siz
     """The decoder reads the bytes that were sent, by descriptor, from an unnamed file that is closed afterwards."""
     seen: list[tuple[BinaryIO, bytes, int]] = []
 
-    def decode(source: BinaryIO) -> Recording:
+    def decode(source: BinaryIO, *, name: str = "") -> Recording:  # noqa: ARG001 - as the protocol says
         seen.append((source, os.pread(source.fileno(), size + 1, 0), os.fstat(source.fileno()).st_nlink))
         return RECORDING
 
@@ -108,10 +108,58 @@ def test_wrong_form_is_refused_with_the_fields_name(
     assert told in error(response)["message"]
 
 
+@pytest.mark.parametrize("query", ["language=fr&words=true", "lang=fr", "words="])
+def test_query_parameter_is_refused(client: TestClient, query: str) -> None:
+    """A parameter that was ignored would give a transcript that the caller did not ask for."""
+    response = client.post(f"/transcribe?{query}", files=AUDIO)
+    assert (response.status_code, error(response)["code"]) == (400, "unknown_field")
+    assert error(response)["param"] == query.partition("=")[0]
+    assert "language, words are form fields" in error(response)["message"]
+
+
+@pytest.mark.parametrize("repeated", ["language", "words"])
+def test_field_given_twice_is_refused(client: TestClient, repeated: str) -> None:
+    """Neither of two values is the right one."""
+    values = {"language": ["en", "fr"], "words": ["true", "true"]}
+    response = client.post("/transcribe", files=AUDIO, data={repeated: values[repeated]})
+    assert (response.status_code, error(response)["code"], error(response)["param"]) == (
+        400,
+        "repeated_field",
+        repeated,
+    )
+
+
+def test_recording_given_twice_is_refused(client: TestClient) -> None:
+    """As a file twice, or as a file and as text."""
+    assert client.post("/transcribe", files=[*AUDIO.items(), *AUDIO.items()]).status_code == 400
+    response = client.post("/transcribe", files=AUDIO, data={"audio_file": "x"})
+    assert error(response)["code"] in {"repeated_field", "missing_file"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/transcribe/", "/healthz/", "//transcribe"])
+def test_no_path_is_redirected(client: TestClient, method: str, path: str) -> None:
+    """Behind TLS a redirect would name an address without it, and a client would send its key in the clear."""
+    response = client.request(method, path, follow_redirects=False)
+    assert (response.status_code, error(response)["code"]) == (404, "not_found")
+
+
+def test_name_of_the_upload_reaches_the_decoder(engine: FakeEngine) -> None:
+    """Its suffix tells the format of a file without a header."""
+    names: list[str] = []
+
+    def decode(_: BinaryIO, *, name: str = "") -> Recording:
+        names.append(name)
+        return RECORDING
+
+    TestClient(application(engine, decode=decode)).post("/transcribe", files={"audio_file": ("call.ulaw", b"abc")})
+    assert names == ["call.ulaw"]
+
+
 def test_refused_recording_keeps_its_status_and_code(engine: FakeEngine) -> None:
     """The caller reads the decoder's error."""
 
-    def decode(_: BinaryIO) -> Recording:
+    def decode(_: BinaryIO, *, name: str = "") -> Recording:  # noqa: ARG001 - as the protocol says
         raise NoAudioTrack(tracks=1)
 
     response = TestClient(application(engine, decode=decode)).post("/transcribe", files=AUDIO)
@@ -164,7 +212,7 @@ def test_wrong_method_and_path_answer_in_the_same_envelope(client: TestClient) -
 def test_unexpected_error_reveals_nothing_private(engine: FakeEngine) -> None:
     """A bug is a 500 with a request id; its text stays in the log."""
 
-    def decode(_: BinaryIO) -> Recording:
+    def decode(_: BinaryIO, *, name: str = "") -> Recording:  # noqa: ARG001 - as the protocol says
         raise KeyError("secret")
 
     client = TestClient(application(engine, decode=decode), raise_server_exceptions=False)

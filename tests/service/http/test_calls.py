@@ -102,7 +102,7 @@ def test_abandoned_decode_keeps_its_slot(engine: FakeEngine) -> None:
     """A decode cannot be interrupted; until it ends it holds a thread and the disk, so no other call takes its slot."""
     decoding, go_on = Event(), Event()
 
-    def decode(_: BinaryIO) -> Recording:
+    def decode(_: BinaryIO, *, name: str = "") -> Recording:  # noqa: ARG001 - as the protocol says
         decoding.set()
         assert go_on.wait(10)
         return RECORDING
@@ -166,7 +166,7 @@ def test_decode_of_a_caller_that_is_gone_reads_no_other_callers_file(
     decoding, go_on = Event(), Event()
     read: list[bytes] = []
 
-    def decode(source: BinaryIO) -> Recording:
+    def decode(source: BinaryIO, *, name: str = "") -> Recording:  # noqa: ARG001 - as the protocol says
         decoding.set()
         assert go_on.wait(10)
         read.append(read_in_pieces(source, pause=lambda: None))
@@ -204,7 +204,7 @@ def test_every_decode_reads_one_callers_file_whenever_callers_leave(engine: Fake
     read: list[bytes] = []
     failures: list[BaseException] = []
 
-    def decode(source: BinaryIO) -> Recording:
+    def decode(source: BinaryIO, *, name: str = "") -> Recording:  # noqa: ARG001 - as the protocol says
         try:
             read.append(read_in_pieces(source, pause=lambda: time.sleep(0.002)))
         except (OSError, ValueError) as failure:

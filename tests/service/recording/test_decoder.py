@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import ServiceError, TooLarge, UnsupportedAudio, UnusableAudio
 from service.recording import SAMPLE_RATE
-from service.recording.decoder import decode_file
+from service.recording.decoder import Order, decode_file
 from service.settings import Settings
 from tests.service.media import call, cut, decode_path, encode, pcm, video, wav
 
@@ -82,7 +82,7 @@ def test_ffmpeg_itself_opens_no_other_source(tmp_path: Path, text: str) -> None:
     path = tmp_path / "call.wav"
     path.write_text(text)
     with path.open("rb") as source, pytest.raises(UnsupportedAudio) as refusal:
-        decode_file(source, io.BytesIO(), 60)
+        decode_file(source, io.BytesIO(), Order(max_seconds=60))
     assert refusal.value.code == "unsupported_format"
 
 
@@ -148,6 +148,6 @@ def test_sample_rate_may_change_within_a_file(tmp_path: Path) -> None:
     path = tmp_path / "call"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     with path.open("rb") as source, tempfile.TemporaryFile() as target:
-        answer = decode_file(source, target, 60)
+        answer = decode_file(source, target, Order(max_seconds=60))
         assert answer["channels"] == 2
         assert target.tell() == pytest.approx(4 * SAMPLE_RATE * 2 * 2, rel=0.1)
