@@ -1,5 +1,3 @@
-import fcntl
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -25,19 +23,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> "Mapping[str, Template]":
-    """Templates of every environment, by name such as `dev/Network`; all processes of a test run share one synth."""
-    from stacks.environments import environments  # noqa: PLC0415 -- the CDK takes seconds to import
-    from tests.stacks.synthesis import Template, synthesize  # noqa: PLC0415 -- the CDK takes seconds to import
-
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that all processes of a test run share."""
     folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # of all processes
-    index = folder / "templates.json"
-    with (folder / "templates.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not index.exists():
-            made = synthesize(environments(), folder / "templates")
-            index.write_text(json.dumps({name: str(template.path) for name, template in made.items()}))
-    paths = {name: Path(path) for name, path in json.loads(index.read_text()).items()}
-    return {name: Template(path=path, body=json.loads(path.read_text())) for name, path in paths.items()}
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def templates(shared_folder: Path) -> "Mapping[str, Template]":
+    """Templates of every environment, by name such as `dev/Network`."""
+    from stacks.environments import environments  # noqa: PLC0415 -- the CDK takes seconds to import
+    from tests.stacks.synthesis import synthesize_once  # noqa: PLC0415 -- the CDK takes seconds to import
+
+    return synthesize_once(environments(), shared_folder / "templates")

@@ -11,8 +11,12 @@ from delivery.assembly import Assembly
 from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused
 from local import emulator
-from local.deploy import STACKS, deploy
+from local.deploy import STACKS
 from local.emulator import Emulator
+from tests.emulated import create_stack
+from tests.stacks.synthesis import Template
+
+synthesize_with_the_cdk = rollout.synthesize
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +27,14 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         yield emulator.start(folder)
     finally:
         emulator.stop(folder)
+
+
+@pytest.fixture(autouse=True)
+def synthesized(templates: Mapping[str, Template], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the stacks that the test run has synthesized; one test below runs the CDK."""
+    monkeypatch.setattr(
+        rollout, "synthesize", lambda deployed: Assembly.read(templates[f"{deployed.name}/Network"].path.parent)
+    )
 
 
 @pytest.fixture
@@ -70,9 +82,7 @@ def test_first_deploy_of_what_no_commit_has_is_refused(
     """A deployed version must be in the history."""
     monkeypatch.setattr(account, "lines", lambda *_, **__: [" M app.py", "?? new.py"])
     assert account.main(["first", "dev"], environ) == 1
-    assert last(capfd.readouterr().err) == (
-        "first dev: refused: git: got 2 uncommitted files, expected a clean tree"
-    )
+    assert last(capfd.readouterr().err) == ("first dev: refused: git: got 2 uncommitted files, expected a clean tree")
 
 
 def test_unknown_environment_is_refused_before_anything_is_asked(capfd: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +93,7 @@ def test_unknown_environment_is_refused_before_anything_is_asked(capfd: pytest.C
 
 def test_what_needs_no_image_comes_first(environ: Mapping[str, str]) -> None:
     """No stack waits for an image that only a stack after it can make."""
-    assembly = rollout.synthesize(DeployedEnvironment.named("stage", environ))
+    assembly = synthesize_with_the_cdk(DeployedEnvironment.named("stage", environ))
     early = {stack.path for stack in assembly.without_image()}
     assert {"stage/Registry", "stage/Network", "stage/Delivery", "stage/Recordings"} <= early
     assert not early & {"stage/Api", "stage/Batch", "stage/Monitoring", "stage/Gate"}
@@ -114,12 +124,15 @@ def test_production_has_no_such_end(environ: Mapping[str, str], capfd: pytest.Ca
 
 
 def test_end_deletes_what_is_in_the_buckets_and_every_stack_and_does_nothing_again(
-    aws: Emulator, environ: Mapping[str, str], capfd: pytest.CaptureFixture[str]
+    aws: Emulator, environ: Mapping[str, str], templates: Mapping[str, Template], capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Recordings with all their versions, transcripts, queues, images: everything that was deployed is gone."""
-    outputs = deploy(aws).outputs
     deployed = DeployedEnvironment.named("local", environ)
-    assert stacks(deployed) == {f"whisper-local-{stack}" for stack in STACKS}
+    names = {deployed.environment.stack_name(stack): f"local/{stack}" for stack in STACKS}
+    for name, path in names.items():
+        create_stack(deployed.session, aws.url, name=name, template=templates[path].body)
+    assert stacks(deployed) == set(names)
+    outputs = deployed.outputs("Recordings")
     s3 = boto3.client("s3")
     for bucket in (outputs["RecordingsBucket"], outputs["TranscriptsBucket"]):
         for body in (b"1", b"2"):
@@ -145,11 +158,9 @@ def test_step_of_the_cdk_that_fails_stops_the_first_deploy(
             raise Refused("`cdk bootstrap` ended with 1; it says why above")
 
     deployed = DeployedEnvironment.named("local", environ)
-    assembly = rollout.synthesize(deployed)
     monkeypatch.setattr(account, "lines", committed)
     monkeypatch.setattr(account, "run", cdk)
     monkeypatch.setattr(rollout, "synthesize", lambda _: Assembly(Path(), {}))
     with pytest.raises(Refused, match="cdk bootstrap"):
         account.first(deployed, environ)
     assert asked == ["bootstrap"]
-    assert assembly.stacks

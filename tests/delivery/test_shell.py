@@ -8,17 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from stacks.environments import select
 from tests.delivery.cloud import NEW, Cloud
-from tests.stacks.synthesis import ROOT, synthesize
+from tests.stacks.synthesis import ROOT, Template
 
 COMMIT = "1" * 40
 
 
 @pytest.fixture(scope="module")
-def projects(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, dict[str, Any]]:
+def projects(templates: Mapping[str, Template]) -> Mapping[str, dict[str, Any]]:
     """The projects of both pipelines, by the beginning of their names."""
-    templates = synthesize([*select("dev"), *select("stage")], tmp_path_factory.mktemp("shell"))
     return {
         name[:-8]: resource["Properties"]
         for template in (templates["dev/Delivery"], templates["stage/Delivery"])

@@ -1,5 +1,6 @@
 """The templates that the tests of the stacks read, as CloudFormation gets them."""
 
+import fcntl
 import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
@@ -56,6 +57,19 @@ def synthesize(environments: Iterable[Environment], outdir: Path) -> dict[str, T
         for stage in stages
         for stack in stage.nested_assembly.stacks
     }
+    return {name: Template(path=path, body=json.loads(path.read_text())) for name, path in paths.items()}
+
+
+def synthesize_once(environments: Iterable[Environment], folder: Path) -> dict[str, Template]:
+    """As `synthesize`, for a folder that test processes share: the first one synthesizes, the others read the files."""
+    folder.mkdir(exist_ok=True)
+    index = folder / "templates.json"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not index.exists():
+            made = synthesize(environments, folder / "cdk.out")
+            index.write_text(json.dumps({name: str(template.path) for name, template in made.items()}))
+    paths = {name: Path(path) for name, path in json.loads(index.read_text()).items()}
     return {name: Template(path=path, body=json.loads(path.read_text())) for name, path in paths.items()}
 
 
