@@ -120,7 +120,9 @@ class Settings:
     )
     beam_size: int = _between(5, 1, 20, "Beam width of the decoder; 1 is greedy.")
     batch_size: int = _between(8, 1, 64, "Speech windows decoded together.")
-    window_seconds: float = _between(30.0, 5.0, 30.0, "Longest speech window given to the model, in seconds.")
+    window_seconds: float = _between(
+        28.0, 23.0, 28.0, "Longest speech window, in seconds; Whisper takes 30 and expects silence at the end."
+    )
     max_audio_seconds: int = _between(
         5400, 1, 86_400, "Longest recording accepted, in seconds; a longer one is refused, never cut."
     )

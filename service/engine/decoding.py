@@ -70,11 +70,6 @@ class Decoder:
         """ISO 639 codes of the languages that the model knows."""
         return list(self._model.supported_languages)
 
-    @property
-    def longest_seconds(self) -> float:
-        """The longest window that the model was trained on."""
-        return float(self._model.feature_extractor.chunk_length)
-
     def encode(self, audios: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Encode windows, each shape (frames,), to shape (windows, positions, width).
 

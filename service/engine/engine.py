@@ -26,9 +26,6 @@ from service.recording import Recording
 from service.settings import Settings
 from service.transcript import UNDETERMINED, Transcript, Unheard
 
-# Leaves room for the silence that Whisper expects at the end of its 30 s.
-LONGEST_SECONDS = 28.0
-
 Progress = Callable[[float], None]
 
 
@@ -55,7 +52,6 @@ class Engine:
         self._decoder = decoder
         self._detector = detector
         self._settings = settings
-        self._longest = min(settings.window_seconds, LONGEST_SECONDS, decoder.longest_seconds)
 
     @classmethod
     def load(cls, settings: Settings, *, download: sources.Download | None = None) -> "Engine":
@@ -114,7 +110,7 @@ class Engine:
                     speech,
                     channel=channel,
                     length=len(samples),
-                    longest_seconds=self._longest,
+                    longest_seconds=self._settings.window_seconds,
                     doubtful=doubtful,
                 )
         return sorted(windows, key=lambda window: (window.doubtful, window.spans[0].start))
@@ -194,7 +190,7 @@ class Engine:
                 part,
                 channel=window.channel,
                 length=call.recording.samples.shape[1],
-                longest_seconds=self._longest,
+                longest_seconds=self._settings.window_seconds,
                 tries=window.tries + 1,
             )
             call.pending.extendleft(reversed(again))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
-from service.engine.words import SENTENCE_ENDS, HeardWord
+from service.engine.words import HeardWord, ends_sentence
 from service.transcript import Segment, Word
 
 # A pause of this length ends a segment.
@@ -55,7 +55,7 @@ def _ends(word: HeardWord, following: HeardWord, others: Times) -> bool:
     pause = following.start - word.end
     if following.span != word.span or pause >= PAUSE_SECONDS:
         return True
-    if word.text.strip().endswith(SENTENCE_ENDS) and following.text.startswith(" "):
+    if ends_sentence(word.text) and following.text.startswith(" "):
         return True
     return pause > INTERRUPTED_SECONDS and _interrupted(
         word.end - SLACK_SECONDS, following.start + SLACK_SECONDS, others

@@ -17,6 +17,8 @@ from service.recording import SAMPLE_RATE
 PADDING_SAMPLES = round(0.3 * SAMPLE_RATE)
 # Pauses longer than this are equally good places to end a window.
 WIDE_PAUSE_SAMPLES = 2 * SAMPLE_RATE
+# A silence that always ends a window: a word beside it must not be taken for one on its other side.
+HOLD_SAMPLES = 60 * SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +82,16 @@ def pack(
 ) -> list[Window]:
     """Fill windows of at most `longest_seconds` with the speech of one channel of `length` samples, in order.
 
-    A full window ends at the widest pause of its second half, so that a sentence is rarely cut.
+    A window ends at a silence of a minute. A full one ends at the widest pause of its second half, so that a sentence is
+    rarely cut.
     """
     room = round(longest_seconds * SAMPLE_RATE)
     groups: list[list[tuple[Speech, Span]]] = []
     group: list[tuple[Speech, Span]] = []
     for piece, span in _pad(speech, length):
+        if group and piece.start - group[-1][0].end >= HOLD_SAMPLES:
+            groups.append(group)
+            group = []
         while group and _extent([*group, (piece, span)]) > room:
             border = _best_border(group, piece, room)
             groups.append(group[:border])

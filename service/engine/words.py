@@ -11,6 +11,8 @@ from service.engine.windows import Window
 PREPENDED_PUNCTUATION = "\"'“¿([{-"
 APPENDED_PUNCTUATION = "\"'.。,，!！?？:：”)]}、"  # noqa: RUF001 - full-width marks are meant
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")  # noqa: RUF001 - full-width marks are meant
+# Their point does not end a sentence.
+TITLES = ("mr.", "mrs.", "ms.", "dr.", "st.", "mme.", "m.", "sr.", "sra.", "prof.")
 # The cost, in seconds, of a cut in front of a word, after a comma and elsewhere. After a sentence it is free.
 CLAUSE_CUT, UNLIKELY_CUT = 0.2, 0.5
 # A word that ends after its span's speech counts this share of a word outside of it.
@@ -94,8 +96,13 @@ def assign_spans(words: Sequence[AlignedWord], window: Window) -> list[int]:
     return assigned[::-1]
 
 
+def ends_sentence(text: str) -> bool:
+    """Whether a sentence may end with this word."""
+    return text.strip().endswith(SENTENCE_ENDS) and text.strip().lower() not in TITLES
+
+
 def _aligned(item: Mapping[str, Any], *, before: str) -> AlignedWord:
-    cost = 0.0 if before.endswith(SENTENCE_ENDS) else CLAUSE_CUT if before.endswith(",") else UNLIKELY_CUT
+    cost = 0.0 if ends_sentence(before) else CLAUSE_CUT if before.endswith(",") else UNLIKELY_CUT
     return AlignedWord(
         start=item["start"],
         end=item["end"],

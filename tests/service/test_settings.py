@@ -13,7 +13,7 @@ DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "settings.md"
 
 def test_settings_survive_the_environment() -> None:
     """The service reads back the environment that infrastructure writes."""
-    settings = Settings(model="small", language="fr", window_seconds=12.5, port=9000)
+    settings = Settings(model="small", language="fr", window_seconds=24.5, port=9000)
     assert Settings.from_environ(settings.to_environ()) == settings
 
 
@@ -27,7 +27,7 @@ def test_settings_ignore_foreign_variables() -> None:
     [
         ("WHISPER_PORT", "eighty", "a whole number from 1 to 65535"),
         ("WHISPER_PORT", "0", "a whole number from 1 to 65535"),
-        ("WHISPER_WINDOW_SECONDS", "nan", "a number from 5.0 to 30.0"),
+        ("WHISPER_WINDOW_SECONDS", "nan", "a number from 23.0 to 28.0"),
         ("WHISPER_MAX_AUDIO_SECONDS", "-1", "a whole number from 1 to 86400"),
         ("WHISPER_LANGUAGE", "klingon", "an ISO 639 code"),
         ("WHISPER_COMPUTE_TYPE", "int9", "one of auto, int8, int8_float32, float32"),

@@ -64,7 +64,6 @@ class FakeDecoder(Decoder):
 
     multilingual = True
     languages = ["de", "en", "fr"]  # noqa: RUF012 -- a property of the real one
-    longest_seconds = 30.0
 
     def encode(self, audios: Sequence[Audio]) -> Audio:
         """The number of each audio, in the shape (windows, 1, 1)."""

@@ -46,8 +46,8 @@ def test_both_speakers_are_transcribed_in_call_order() -> None:
 
 
 def test_words_come_on_request_and_add_up_to_the_text() -> None:
-    """By default segments have none."""
-    assert not any(segment.words for segment in engine().transcribe(CONVERSATION).segments)
+    """By default the transcript does not show them."""
+    assert not any("words" in plain for plain in engine().transcribe(CONVERSATION).to_dict()["segments"])
     for segment in engine().transcribe(CONVERSATION, words=True).segments:
         assert " ".join(word.text for word in segment.words) == segment.text
         assert segment.start <= segment.words[0].start <= segment.words[-1].end <= segment.end
@@ -258,9 +258,9 @@ def test_calls_in_parallel_do_not_mix() -> None:
         assert list(pool.map(shared.transcribe, calls)) == alone
 
 
-@pytest.mark.parametrize("seconds", [5.0, 12.0])
+@pytest.mark.parametrize("seconds", [23.0, 28.0])
 def test_windows_are_no_longer_than_the_setting(seconds: float) -> None:
-    """Shorter windows need less memory."""
+    """Whisper expects some silence at the end."""
     decoder = FakeDecoder()
     engine(decoder, window_seconds=seconds).transcribe(CONVERSATION)
     assert max(map(len, decoder._audios)) <= seconds * SAMPLE_RATE

@@ -28,9 +28,10 @@ def texts(*passages: Passage) -> list[str]:
         ((heard(0, 1, " one"), heard(1.9, 2, " two")), ["one", "two"]),
         ((heard(0, 1, " One."), heard(1.1, 2, " Two")), ["One.", "Two"]),
         ((heard(0, 1, " 3."), heard(1.1, 2, "5")), ["3.5"]),
+        ((heard(0, 1, " Mr."), heard(1.1, 2, " Hale")), ["Mr. Hale"]),
         ((heard(0, 1, " one"), heard(1.1, 2, " two", in_span=1)), ["one", "two"]),
     ],
-    ids=["no pause", "pause", "sentence", "number", "cut"],
+    ids=["no pause", "pause", "sentence", "number", "title", "cut"],
 )
 def test_segment_ends(words: tuple[HeardWord, ...], expected: list[str]) -> None:
     """At pauses, ends of sentences and cut-out silence."""

@@ -84,6 +84,12 @@ def test_window_ends_at_the_last_of_equally_wide_pauses() -> None:
     assert [len(each.speech) for each in packed(found)] == [3, 1]
 
 
+def test_window_ends_at_a_long_silence() -> None:
+    """After a hold, a word alone is never taken for one before it."""
+    found = [speech(0, 3), speech(50, 52), speech(113, 114)]
+    assert [len(each.speech) for each in packed(found)] == [2, 1]
+
+
 def test_silence_is_cut_out_but_for_its_padding() -> None:
     """The model hears a little of the silence around speech."""
     (only,) = packed([speech(1, 2), speech(10, 11)])
