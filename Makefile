@@ -116,6 +116,9 @@ policy: install $(POLICY)/.installed  ## Check every environment against every p
 matrix: install  ## Synthesize, lint and check every combination of choices (`make test`: every pair of choices)
 	$(BIN)/python -m pytest tests/stacks/test_matrix.py
 
+accuracy: install  ## Measure words, turns and speed on real voices beside faster-whisper (ARGS=--quick: 3 minutes)
+	$(BIN)/python -m benchmarks.accuracy $(ARGS)
+
 bench-synth: install  ## Compare the time of a synth with an empty application's
 	$(BIN)/python benchmarks/synth.py
 

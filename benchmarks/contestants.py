@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from service.engine import model
 from service.engine.detector import Detector
-from service.engine.engine import LONGEST_SECONDS, Engine
+from service.engine.engine import Engine
 from service.engine.sound import listen
 from service.engine.windows import pack
 from service.recording import Recording
@@ -80,6 +80,7 @@ class FasterWhisper:
             duration=recording.duration,
             channels=recording.channels,
             segments=tuple(sorted(segments, key=lambda segment: (segment.start, segment.channel))),
+            show_words=True,
         )
 
 
@@ -98,7 +99,7 @@ def contestants(*, peers: str, threads: int) -> list[Contestant]:
 def our_spans(samples: NDArray[np.int16], detector: Detector) -> Spans:
     """The stretches of one channel that our engine gives to Whisper."""
     speech = listen(samples, detector).speech
-    windows = pack(speech, channel=0, length=len(samples), longest_seconds=LONGEST_SECONDS)
+    windows = pack(speech, channel=0, length=len(samples), longest_seconds=Settings().window_seconds)
     return [(span.start, span.end) for window in windows for span in window.spans]
 
 

@@ -1,10 +1,7 @@
 """Recordings whose words are known: the shared corpus of real voices, if it is there, and the project's sample calls."""
 
-import io
 import json
 import os
-import tempfile
-import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +12,7 @@ import numpy as np
 
 from service.evaluation.golden import GoldenRecording, Turn
 from service.evaluation.normalisation import normalise
-from service.recording import SAMPLE_RATE, Recording, decode
+from service.recording import Recording, decode
 from service.settings import LANGUAGES, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -23,8 +20,6 @@ SAMPLE_CALLS = ROOT / "demo" / "calls"
 # Transcripts by the source of a clip, or published texts; others were written down from a recogniser's output.
 TRUSTED_ORIGINS = ("source", "standard")
 TELEPHONE_RATE = 8_000
-# Files without a header: only their names say how to read them.
-HEADERLESS = {".gsm": "gsm", ".g722": "g722"}
 
 SHARED_CALLS, SAMPLES, CLIPS = "shared calls", "sample calls", "clips"
 
@@ -112,23 +107,5 @@ def _sample_rate(path: Path) -> int:
 
 
 def _decode(path: Path) -> Recording:
-    if path.suffix not in HEADERLESS:
-        with path.open("rb") as file:
-            return decode(file, settings=Settings())
-    with tempfile.TemporaryFile() as file:
-        file.write(_as_wav(path))
-        return decode(file, settings=Settings())
-
-
-def _as_wav(path: Path) -> bytes:
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-    with av.open(str(path), format=HEADERLESS[path.suffix]) as container:
-        frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
-    frames += resampler.resample(None)
-    target = io.BytesIO()
-    with wave.open(target, "wb") as written:
-        written.setnchannels(1)
-        written.setsampwidth(2)
-        written.setframerate(SAMPLE_RATE)
-        written.writeframes(b"".join(frame.to_ndarray().tobytes() for frame in frames))
-    return target.getvalue()
+    with path.open("rb") as file:
+        return decode(file, settings=Settings(), name=path.name)

@@ -24,8 +24,8 @@ from service.transcript import Transcript
 class Transcriber(Protocol):
     """What the gate needs of an engine."""
 
-    def transcribe(self, recording: Recording, *, words: bool = False) -> Transcript:
-        """Transcribe every channel of a recording; `words` have their times."""
+    def transcribe(self, recording: Recording) -> Transcript:
+        """Transcribe every channel of a recording."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def measure(
     with tempfile.TemporaryFile() as file:
         file.write(read_audio(golden, storage=storage))
         try:
-            transcript = engine.transcribe(decode(file), words=True)
+            transcript = engine.transcribe(decode(file, name=golden.audio))
         except RequestError as error:
             raise BadGateData(field=f"{golden.field}.audio", message=error.message, expected=error.expected) from error
     took = round(time.monotonic() - started, 3)

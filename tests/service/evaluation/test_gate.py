@@ -65,7 +65,7 @@ class FakeEngine:
     texts: deque[Sequence[str]]
     seconds: float = 0.0
 
-    def transcribe(self, recording: Recording, *, words: bool = False) -> Transcript:  # noqa: ARG002 - of the protocol
+    def transcribe(self, recording: Recording) -> Transcript:
         """The next transcript, a segment per channel, without words."""
         time.sleep(self.seconds)
         texts = self.texts.popleft()
@@ -213,7 +213,7 @@ def test_recording_that_cannot_be_decoded_is_refused(tmp_path: Path) -> None:
     """A gate that skipped such recordings would pass any release."""
 
     class BrokenEngine:
-        def transcribe(self, recording: Recording, *, words: bool = False) -> Transcript:  # noqa: ARG002 - of the protocol
+        def transcribe(self, recording: Recording) -> Transcript:
             raise UnsupportedCodec(codec=f"{recording.duration} s of noise")
 
     put(tmp_path)
