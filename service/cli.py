@@ -135,7 +135,9 @@ def _rendered(file: Path, transcript: Transcript, form: str) -> str:
     """A transcript; as JSON it names its recording, so that lines are told apart even if some files failed."""
     if form != "json":
         return render(transcript, form)
-    return json.dumps({"recording": str(file), **transcript.to_dict()}, ensure_ascii=False)
+    # Python decodes the command line by the locale; as UTF-8 the name is the same everywhere.
+    name = os.fsencode(file).decode(errors="surrogateescape")
+    return json.dumps({"recording": name, **transcript.to_dict()}, ensure_ascii=False)
 
 
 def _tell(file: Path, message: object) -> None:

@@ -3,7 +3,10 @@
 from service.errors.tree import TooLarge, UnsupportedAudio, UnusableAudio
 
 # For people; `service.recording.formats` holds FFmpeg's names of the same formats.
-_READABLE = "a recording as WAV, MP3, FLAC, OGG, Opus, M4A, MP4, WebM, AAC, AMR, AIFF, AU or CAF"
+_READABLE = (
+    "a recording as WAV, MP3, FLAC, OGG, Opus, M4A, MP4, WebM, AAC, AMR, AIFF, AU, CAF or WMA, or one without a header"
+    " whose name ends in its format, such as .ulaw, .sln or .g722"
+)
 
 
 class UnsupportedFormat(UnsupportedAudio):

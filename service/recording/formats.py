@@ -75,12 +75,18 @@ HEADERLESS: Mapping[str, Headerless] = {
 
 def headerless(name: str, head: bytes) -> Headerless | None:
     """The format that the suffix of a file's name stands for; None for any other suffix, and if the file is text."""
-    return None if head.isascii() and head.decode().isprintable() else HEADERLESS.get(suffix_of(name))
+    return None if _is_text(head) else HEADERLESS.get(PurePath(name).suffix.lower().removeprefix("."))
 
 
-def suffix_of(name: str) -> str:
-    """A name's suffix in lower case, without the dot."""
-    return PurePath(name).suffix.lower().removeprefix(".")
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 3:  # more than a character that is cut
+            return False
+        text = head[: error.start].decode()
+    # A-law's silence reads as one letter, over and over.
+    return len(set(text)) > 8 and all(character.isprintable() or character.isspace() for character in text)
 
 
 # The first bytes of playlists and session descriptions, which refer a player to other addresses.

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -16,7 +17,9 @@ from tests.standin import CALLS, MODEL, VOICEMAIL
 OFFLINE = {"HF_ENDPOINT": "http://127.0.0.1:9"}
 
 
-def service(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+def service(
+    *arguments: str | Path, stdin: IO[bytes] | None = None, stdout: IO[bytes] | int = subprocess.PIPE, **environ: str
+) -> subprocess.CompletedProcess[str]:
     """Run a verb to its end, with the stand-in unless `environ` names another model."""
     command = [sys.executable, "-m", "service", *map(str, arguments)]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WHISPER_")}
@@ -24,8 +27,10 @@ def service(*arguments: str | Path, **environ: str) -> subprocess.CompletedProce
         command,
         cwd=ROOT,
         env=inherited | {"WHISPER_MODEL": str(MODEL)} | environ,
-        capture_output=True,
-        text=True,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
         check=False,
         timeout=120,
     )
@@ -38,6 +43,7 @@ def test_transcribe_writes_json_lines_and_nothing_else() -> None:
     assert done.returncode == 0, done.stderr
     transcripts = [json.loads(line) for line in done.stdout.splitlines()]
     assert [transcript["channels"] for transcript in transcripts] == [2, 1]
+    assert [transcript["recording"] for transcript in transcripts] == list(map(str, files))
     assert {"language", "duration", "partial", "segments"} <= set(transcripts[0])
     assert done.stderr == ""
 
@@ -56,12 +62,82 @@ def test_transcribe_continues_after_a_bad_file(tmp_path: Path) -> None:
     missing = tmp_path / "missing.wav"
     done = service("transcribe", tmp_path / "empty.wav", tmp_path / "text.mp3", missing, VOICEMAIL)
     assert done.returncode == 2
-    assert len(done.stdout.splitlines()) == 1
+    assert [json.loads(line)["recording"] for line in done.stdout.splitlines()] == [str(VOICEMAIL)]
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == [
         str(tmp_path / "empty.wav"),
         str(tmp_path / "text.mp3"),
         str(missing),
     ]
+
+
+def test_standard_input_and_pipes_are_transcribed() -> None:
+    """As `-`, by the device's name, and as the shell's `<(…)`."""
+    for name in ("-", "/dev/stdin"):
+        with subprocess.Popen(["/bin/cat", VOICEMAIL], stdout=subprocess.PIPE) as pipe:
+            done = service("transcribe", name, stdin=pipe.stdout)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout)["recording"] == name
+    command = f"{sys.executable} -m service transcribe <(cat {VOICEMAIL}) --format text"
+    environ = os.environ | {"WHISPER_MODEL": str(MODEL)}
+    shell = subprocess.run(["/bin/bash", "-c", command], cwd=ROOT, env=environ, capture_output=True, check=False)
+    assert (shell.returncode, shell.stderr) == (0, b"")
+    assert shell.stdout.strip()
+
+
+def test_transcript_of_standard_input_has_a_name(tmp_path: Path) -> None:
+    """In an output folder."""
+    with VOICEMAIL.open("rb") as file:
+        assert service("transcribe", "-", "--output", tmp_path, stdin=file).returncode == 0
+    assert json.loads((tmp_path / "stdin.json").read_text())["recording"] == "-"
+
+
+def test_transcripts_are_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    """An ASCII terminal, and a file name that no encoding allows."""
+    name = os.fsdecode(bytes(tmp_path) + b"/\xff\xc3\xa9.wav")
+    Path(name).write_bytes(VOICEMAIL.read_bytes())
+    done = service("transcribe", name, LC_ALL="C", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["recording"] == name
+
+
+def test_full_disk_is_told_in_one_line_for_each_recording() -> None:
+    """The others are tried all the same."""
+    with Path("/dev/full").open("wb") as full:
+        done = service("transcribe", VOICEMAIL, VOICEMAIL, stdout=full)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [f"{VOICEMAIL}: [Errno 28] No space left on device"] * 2
+
+
+def test_closed_pipe_ends_the_work_quietly() -> None:
+    """As `| head` closes it."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        done = service("transcribe", *[VOICEMAIL] * 3, stdout=pipe)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("output", ["file", "file/below", "folder"])
+def test_output_that_cannot_be_written_is_refused_before_the_model_is_loaded(tmp_path: Path, output: str) -> None:
+    """An hour of work is not lost at its end."""
+    (tmp_path / "file").touch()
+    (tmp_path / "folder" / "call.json").mkdir(parents=True)
+    done = service("transcribe", "call.wav", "--output", tmp_path / output, WHISPER_MODEL="no such model")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("whisper-fargate: --output: no transcript can be written there (")
+    assert line.endswith("expected a folder to write to")
+
+
+def test_transcript_that_cannot_be_written_stops_no_other(tmp_path: Path) -> None:
+    """Its name is too long for a file of ours, or its folder has vanished: the line names it."""
+    long = tmp_path / f"{'x' * 248}.wav"
+    long.write_bytes(VOICEMAIL.read_bytes())
+    done = service("transcribe", long, VOICEMAIL, "--output", tmp_path / "new")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{long}: ")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["voicemail.json"]
 
 
 def test_recordings_with_the_same_name_are_refused_before_the_first_is_transcribed(tmp_path: Path) -> None:
@@ -93,6 +169,15 @@ def test_invalid_start_prints_one_line_and_exits_with_2(
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert f"whisper-fargate: {told}" in done.stderr
+
+
+def test_worker_refuses_one_bucket_for_recordings_and_results() -> None:
+    """Each result would be announced as a recording, and transcribed in turn."""
+    buckets = {"WHISPER_RECORDINGS_BUCKET": "calls", "WHISPER_TRANSCRIPTS_BUCKET": "calls"}
+    done = service("worker", WHISPER_QUEUE_URL="http://127.0.0.1:9/queue", **buckets)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("whisper-fargate: WHISPER_TRANSCRIPTS_BUCKET: got 'calls', expected a bucket other than")
 
 
 def test_port_in_use_prints_one_line_and_exits_with_2() -> None:

@@ -1,5 +1,6 @@
 """`decode`: each format keeps its channels and its times."""
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.errors import UnsupportedAudio, UnusableAudio
-from service.recording import SAMPLE_RATE, Gap, Recording
+from service.errors import TooLarge, UnsupportedAudio, UnusableAudio
+from service.recording import SAMPLE_RATE, Gap, Recording, decode
+from service.settings import Settings
 from tests.service.media import call, decode_path, encode, likeness, pcm, wav
 
 # The container, codec and rate of the formats in which phone systems, browsers and people record.
@@ -127,6 +129,31 @@ def test_recordings_decode_at_the_same_time(tmp_path: Path) -> None:
         decoded = list(pool.map(decode_path, paths))
     assert [round(each.duration) for each in decoded] == [1, 2, 3, 4]
     assert [round(each.samples[0, 8000] / 3276.7) for each in decoded] == [1, 2, 3, 4]
+
+
+def test_pipe_is_copied_to_a_file_first() -> None:
+    """Containers are read in several places; a pipe has only one."""
+    reading, writing = os.pipe()
+    content = wav(pcm(call(seconds=1, rate=8000)), channels=2)
+    with ThreadPoolExecutor() as pool, os.fdopen(reading, "rb") as source:
+        pool.submit(write_all, writing, content)
+        assert decode(source, settings=Settings()).duration == 1
+
+
+def test_pipe_with_too_many_bytes_is_refused() -> None:
+    """A pipe need not end; its copy does, at the size limit."""
+    reading, writing = os.pipe()
+    with ThreadPoolExecutor() as pool, os.fdopen(reading, "rb") as source:
+        pool.submit(write_all, writing, bytes(5000)).result()
+        with pytest.raises(TooLarge) as refusal:
+            decode(source, settings=Settings(max_upload_bytes=4096))
+    assert (refusal.value.code, refusal.value.expected) == ("upload_too_large", "at most 4096 bytes")
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write into a pipe until its reader has everything, then close it."""
+    with os.fdopen(descriptor, "wb") as pipe:
+        pipe.write(content)
 
 
 def test_empty_file_is_refused(tmp_path: Path) -> None:
