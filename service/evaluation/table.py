@@ -1,6 +1,7 @@
 """The table that the gate prints."""
 
 from service.evaluation.comparison import ErrorRate, Estimate, RateChange
+from service.evaluation.turns import Punctuality
 from service.evaluation.verdict import Changes, SpeedChange, Verdict
 
 
@@ -8,13 +9,24 @@ def table(verdict: Verdict) -> str:
     """A line for each rate, one for the speed and one for the outcome; it contains no names and no words of a call."""
     changes = verdict.changes
     header = f"{'':<13}{'of':<11}{'count':>8}{'wrong':>9}{'95 % interval':>19}"
+    rows = [_rate(rate) for rate in verdict.rates]
     speed = f"real-time factor {verdict.real_time_factor:.4f}"
+    if changes:
+        header += f"{'last':>9}{'worse by':>10}{'95 % interval':>19}{'allowed':>9}"
+        rows = [row + _change(change) for row, change in zip(rows, changes.rates, strict=True)]
+        speed += _speed_change(changes.speed)
     outcome = f"{verdict.recordings} of {verdict.measured} recordings {_outcome(changes)}"
-    if changes is None:
-        return "\n".join([header, *map(_rate, verdict.rates), speed, outcome])
-    header += f"{'last':>9}{'worse by':>10}{'95 % interval':>19}{'allowed':>9}"
-    rows = [_rate(change.now) + _change(change) for change in changes.rates]
-    return "\n".join([header, *rows, speed + _speed_change(changes.speed), outcome])
+    return "\n".join([header, *rows, *_times(verdict), speed, outcome])
+
+
+def _times(verdict: Verdict) -> list[str]:
+    if not (verdict.starts and verdict.ends):
+        return []
+    return [f"turns start {_off(verdict.starts)}; they end {_off(verdict.ends)}"]
+
+
+def _off(times: Punctuality) -> str:
+    return f"{times.median:.2f} s (median) and {times.p95:.2f} s (p95) off"
 
 
 def _rate(rate: ErrorRate) -> str:

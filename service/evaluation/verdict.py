@@ -1,10 +1,12 @@
 """Whether a release is worse than the last one: its error rates and its speed against their limits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.evaluation.comparison import ErrorRate, RateChange, compare, error_rates
-from service.evaluation.measurement import real_time_factor
+from service.evaluation.measurement import MeasuredRecording, real_time_factor
 from service.evaluation.report import Report
+from service.evaluation.turns import Punctuality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,8 @@ class Changes:
 class Verdict:
     """A release's figures over `recordings` of the `measured` recordings, and their changes.
 
-    If there is a last release, `recordings` counts those that it heard as well; if not, `changes` is None.
+    If there is a last release, `recordings` counts those that it heard as well; if not, `changes` is None. `starts` and
+    `ends` of turns are None if no recording has the times of its turns.
     """
 
     measured: int
@@ -53,6 +56,8 @@ class Verdict:
     rates: tuple[ErrorRate, ...]
     real_time_factor: float
     changes: Changes | None
+    starts: Punctuality | None = None
+    ends: Punctuality | None = None
 
     @property
     def regressions(self) -> int:
@@ -63,13 +68,7 @@ class Verdict:
 def judge(this: Report, last: Report | None, *, allowance: Allowance) -> Verdict:
     """Compare a release with the last one, whose recordings `this` must contain."""
     if last is None:
-        return Verdict(
-            measured=len(this.recordings),
-            recordings=len(this.recordings),
-            rates=tuple(error_rates(this.recordings)),
-            real_time_factor=real_time_factor(this.recordings),
-            changes=None,
-        )
+        return _verdict(this, this.recordings, rates=tuple(error_rates(this.recordings)), changes=None)
     measured = {recording.digest: recording for recording in this.recordings}
     shared = [measured[recording.digest] for recording in last.recordings]
     rates = tuple(compare(shared, last.recordings, allowed=allowance.error))
@@ -78,10 +77,24 @@ def judge(this: Report, last: Report | None, *, allowance: Allowance) -> Verdict
         # Times on two kinds of machine say nothing about the release.
         allowed=allowance.slowdown if allowance.slowdown > 0 and last.machine == this.machine else None,
     )
+    now = tuple(change.now for change in rates)
+    return _verdict(this, shared, rates=now, changes=Changes(rates=rates, speed=speed))
+
+
+def _verdict(
+    this: Report,
+    recordings: Sequence[MeasuredRecording],
+    *,
+    rates: tuple[ErrorRate, ...],
+    changes: Changes | None,
+) -> Verdict:
+    placements = [placement for recording in recordings for placement in recording.placements or ()]
     return Verdict(
-        measured=len(measured),
-        recordings=len(shared),
-        rates=tuple(change.now for change in rates),
-        real_time_factor=real_time_factor(shared),
-        changes=Changes(rates=rates, speed=speed),
+        measured=len(this.recordings),
+        recordings=len(recordings),
+        rates=rates,
+        real_time_factor=real_time_factor(recordings),
+        changes=changes,
+        starts=Punctuality.of([turn.start_error for turn in placements]) if placements else None,
+        ends=Punctuality.of([turn.end_error for turn in placements]) if placements else None,
     )

@@ -162,7 +162,6 @@ def test_late_turn_is_a_regression(tmp_path: Path, capsys: pytest.CaptureFixture
         recording["placements"] = [[*turn[:4], 0.0, turn[5]] for turn in recording["placements"]]
     report.write_text(json.dumps(plain))
     capsys.readouterr()
-    # The third and the fourth turn begin later than 0.3 s after the start of the only segment, or exactly then.
     assert run(tmp_path, *[["one one one one"]] * 20, against=str(report)) == 0
     for recording in plain["recordings"]:
         recording["placements"] = [[*turn[:5], 0.0] for turn in recording["placements"]]
@@ -170,6 +169,18 @@ def test_late_turn_is_a_regression(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run(tmp_path, *[["one one one one"]] * 20, against=str(report)) == 1
     (late,) = (line for line in capsys.readouterr().out.splitlines() if line.endswith("REGRESSION"))
     assert late.startswith("all          end")
+
+
+def test_times_of_turns_are_printed_if_they_are_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A manifest without times gives neither their line nor their rates."""
+    put(tmp_path)
+    run(tmp_path, ["one two three"])
+    assert "turns start" not in capsys.readouterr().out
+    turn = {"channel": 0, "text": "One.", "start": 0.25, "end": 1.5}
+    put(tmp_path, {"recordings": [{"audio": "a.wav", "language": "en", "turns": [turn]}]})
+    run(tmp_path, ["one"])
+    line = "turns start 0.25 s (median) and 0.25 s (p95) off; they end 0.50 s (median) and 0.50 s (p95) off"
+    assert line in capsys.readouterr().out
 
 
 def test_recordings_may_be_added_but_not_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
