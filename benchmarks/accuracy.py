@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     finalists = _finalists(run, engines)
     for number, case in enumerate(others):
         _measure(run, case, finalists, number)
-    text = _report(run, finalists, [*calls, *others], arguments=arguments)
+    text = _report(run, finalists, [*calls, *others], command=_command(options))
     print(text)
     if options.write:
         _write(text)
@@ -98,6 +98,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     options.peers = options.peers or ("few" if options.quick else "all")
     return options
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command that measures the same; it keeps no transcripts."""
+    flags = [f"--{name}" for name in ("calls", "quick") if getattr(options, name)]
+    values = [f"--{name} {getattr(options, name)}" for name in ("clips", "peers", "threads") if getattr(options, name)]
+    return " ".join(["python -m benchmarks.accuracy", *flags, *values])
 
 
 def _cases(folder: Path | None, options: argparse.Namespace) -> tuple[list[Case], list[Case]]:
@@ -149,9 +156,8 @@ def _finalists(run: Run, engines: Sequence[Contestant]) -> list[Contestant]:
     return [min(group, key=errors) for group in groups if group]
 
 
-def _report(run: Run, finalists: Sequence[Contestant], cases: Sequence[Case], *, arguments: Sequence[str]) -> str:
+def _report(run: Run, finalists: Sequence[Contestant], cases: Sequence[Case], *, command: str) -> str:
     machine = Machine.this()
-    command = " ".join(["python -m benchmarks.accuracy", *(a for a in arguments if a != "--write")])
     parts = [f"`{command}`, {time.strftime('%Y-%m-%d')}, {machine.processor}, {machine.cpus} CPUs."]
     for kind, title in ((SHARED_CALLS, "Shared calls"), (SAMPLES, "Sample calls")):
         calls = [case for case in cases if case.kind == kind]

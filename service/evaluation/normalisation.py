@@ -1,4 +1,4 @@
-"""Text as error rates compare it: differences that nobody hears, or that are only a matter of style, do not count."""
+"""Text as error rates compare it: differences that cannot be heard, or that are a matter of style, do not count."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""Where a transcript puts the turns of a call: their order, their times, and words that nobody said."""
+"""The turns of a call in its transcript: their order, their times, and words while their channel is silent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Placement(NamedTuple):
         words: words of the turn.
         order_errors: word errors of the turn, with both speakers' words in call order.
         spanned: 1 if a segment of another speaker, who is silent, spans the turn, else 0.
-        ghosts: words at times when nobody speaks on their channel, from the turn before to this one.
+        ghosts: words while their channel is silent, from the turn before to this one.
         start_error: start of the segment with its first word, minus its own; None if no word of it was found.
         end_error: end of the segment with its last word, minus its own; None if no word of it was found.
     """
