@@ -14,6 +14,7 @@ from service.errors import BadGateData, RequestError
 from service.evaluation.error_rates import TurnErrors, count_errors
 from service.evaluation.golden import GoldenRecording, read_audio
 from service.evaluation.normalisation import normalise
+from service.evaluation.spacing import Spacing
 from service.evaluation.storage import Storage
 from service.evaluation.turns import Placement, place
 from service.recording import Decode, Recording
@@ -94,7 +95,7 @@ def judge_transcript(
         seconds=transcript.duration,
         processing_seconds=processing_seconds,
         channels=tuple(
-            tuple(count_errors(golden.reference(channel), _hypothesis(transcript, channel, golden.language)))
+            tuple(count_errors(golden.reference(channel), _hypothesis(transcript, golden, channel)))
             for channel in range(transcript.channels)
         ),
         placements=tuple(place(turns, transcript.segments, language=golden.language)) if turns else None,
@@ -108,7 +109,12 @@ def real_time_factor(recordings: Sequence[MeasuredRecording]) -> float:
     return max(took, 1e-3) / max(seconds, 1e-3)
 
 
-def _hypothesis(transcript: Transcript, channel: int, language: str) -> str:
+def _hypothesis(transcript: Transcript, golden: GoldenRecording, channel: int) -> str:
+    spacing = Spacing.of(golden.reference(channel))
     # Normalised segment by segment, as the reference turn by turn: a number ends with its segment.
-    texts = (segment.text for segment in transcript.segments if segment.channel == channel)
-    return " ".join(filter(None, (normalise(text, language=language) for text in texts)))
+    texts = [
+        spacing.apply(normalise(segment.text, language=golden.language))
+        for segment in transcript.segments
+        if segment.channel == channel
+    ]
+    return " ".join(filter(None, texts))

@@ -35,7 +35,7 @@ CONTRACTIONS = (
     (r"'ll\b", " will"),
     (r"\bi'm\b", "i am"),
 )
-# British and American spelling, and words that are written together or apart.
+# British and American spelling, and some words that are written together or apart; `Spacing` finds others.
 SPELLING = (
     (r"\b(colo|favo|hono|labo|neighbo|harbo|humo|odo|vapo|endeavo|flavo|rumo|behavio|savio)ur", r"\1r"),
     (r"\b(\w{3,})is(e|ed|es|er|ers|ing|ation|ations)\b", r"\1iz\2"),

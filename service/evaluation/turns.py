@@ -9,6 +9,7 @@ import numpy as np
 
 from service.evaluation.error_rates import count_errors
 from service.evaluation.normalisation import normalise
+from service.evaluation.spacing import Spacing
 from service.transcript import Segment
 
 # A start or an end farther from the truth than this is late (or early).
@@ -91,7 +92,8 @@ def place(turns: Sequence[TimedTurn], segments: Sequence[Segment], *, language: 
         language: of the truth, for the normaliser.
     """
     segments = sorted(segments, key=lambda segment: (segment.start, segment.channel))
-    texts = [normalise(segment.text, language=language) for segment in segments]
+    spacing = Spacing.of([turn.text for turn in turns])
+    texts = [spacing.apply(normalise(segment.text, language=language)) for segment in segments]
     in_order = count_errors([turn.text for turn in turns], " ".join(filter(None, texts)))
     borders = _borders(turns, segments, texts)
     ghosts = _ghosts(turns, segments, texts)
