@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 16_000
 # Bounds the memory that a long recording takes.
 CHUNK = 60 * SAMPLE_RATE
-# Half a syllable: nobody says a word without filling a block.
+# The shortest word fills one.
 BLOCK = SAMPLE_RATE // 4
 # Codecs keep the waveform of low frequencies only; the mean of 4 samples holds those below 2 kHz.
 DECIMATION = 4

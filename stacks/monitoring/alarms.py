@@ -4,6 +4,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from service.contract import Outcome
 from stacks.api.inference_api import InferenceApi
 from stacks.batch.queue_workers import QueueWorkers
 from stacks.capacity import PLANNED_SHARE
@@ -14,6 +15,8 @@ from stacks.shared.runbooks import runbook_page
 
 # A task starts within a few minutes, image and model included. After this time it is not going to.
 START_MINUTES = 15
+# A phone system that changes its codec has most of its recordings refused at once; a caller with a broken file does not.
+REFUSED_PERCENT, REFUSED_MINUTES, REFUSED_MIN_CALLS = 20, 30, 20
 
 
 class Alarms(Construct):
@@ -39,6 +42,7 @@ class Alarms(Construct):
         self._topic = topic
         self._watch_api(api, environment)
         self._watch_queue(workers, store, environment)
+        self._watch_refusals(environment)
 
     def _watch_api(self, api: InferenceApi, environment: Environment) -> None:
         self._watch(
@@ -101,6 +105,29 @@ class Alarms(Construct):
             periods=START_MINUTES,
             meaning=f"Recordings have been waiting for {START_MINUTES} minutes, but no worker is running.",
             runbook="no-worker",
+        )
+
+    def _watch_refusals(self, environment: Environment) -> None:
+        period = Duration.minutes(REFUSED_MINUTES)
+        metrics: dict[str, cloudwatch.IMetric] = {}
+        for verb in ("api", "worker"):
+            calls = CallMetrics(environment=environment.name, verb=verb)
+            metrics[f"{verb}_refused"] = calls.calls(Outcome.REFUSED).with_(period=period)
+            # Every call has a latency, whatever its outcome.
+            metrics[f"{verb}_calls"] = calls.latency(cloudwatch.Stats.SAMPLE_COUNT).with_(period=period)
+        refused, calls_of_both = (f"(FILL(api_{name}, 0) + FILL(worker_{name}, 0))" for name in ("refused", "calls"))
+        self._watch(
+            "Refused",
+            metric=cloudwatch.MathExpression(
+                expression=f"IF({calls_of_both} >= {REFUSED_MIN_CALLS}, 100 * {refused} / {calls_of_both}, 0)",
+                using_metrics=metrics,
+                period=period,
+                label="percent of calls refused",
+            ),
+            threshold=REFUSED_PERCENT,
+            periods=1,
+            meaning=f"At least {REFUSED_PERCENT} % of the calls of the last {REFUSED_MINUTES} minutes were refused.",
+            runbook="refused",
         )
 
     def _watch(

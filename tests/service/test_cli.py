@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -17,18 +18,26 @@ from tests.standin import CALLS, MODEL, VOICEMAIL
 OFFLINE = {"HF_ENDPOINT": "http://127.0.0.1:9"}
 
 
-def service(
-    *arguments: str | Path, stdin: IO[bytes] | None = None, stdout: IO[bytes] | int = subprocess.PIPE, **environ: str
-) -> subprocess.CompletedProcess[str]:
+def service(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a verb to its end, with the stand-in unless `environ` names another model."""
+    return connected(*arguments, environ=environ)
+
+
+def connected(
+    *arguments: str | Path,
+    source: IO[bytes] | None = None,
+    target: IO[bytes] | int = subprocess.PIPE,
+    environ: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a verb whose standard input or output is a file or a pipe."""
     command = [sys.executable, "-m", "service", *map(str, arguments)]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WHISPER_")}
     return subprocess.run(
         command,
         cwd=ROOT,
-        env=inherited | {"WHISPER_MODEL": str(MODEL)} | environ,
-        stdin=stdin,
-        stdout=stdout,
+        env=inherited | {"WHISPER_MODEL": str(MODEL)} | dict(environ or {}),
+        stdin=source,
+        stdout=target,
         stderr=subprocess.PIPE,
         encoding="utf-8",
         check=False,
@@ -74,7 +83,7 @@ def test_standard_input_and_pipes_are_transcribed() -> None:
     """As `-`, by the device's name, and as the shell's `<(…)`."""
     for name in ("-", "/dev/stdin"):
         with subprocess.Popen(["/bin/cat", VOICEMAIL], stdout=subprocess.PIPE) as pipe:
-            done = service("transcribe", name, stdin=pipe.stdout)
+            done = connected("transcribe", name, source=pipe.stdout)
         assert (done.returncode, done.stderr) == (0, "")
         assert json.loads(done.stdout)["recording"] == name
     command = f"{sys.executable} -m service transcribe <(cat {VOICEMAIL}) --format text"
@@ -87,7 +96,7 @@ def test_standard_input_and_pipes_are_transcribed() -> None:
 def test_transcript_of_standard_input_has_a_name(tmp_path: Path) -> None:
     """In an output folder."""
     with VOICEMAIL.open("rb") as file:
-        assert service("transcribe", "-", "--output", tmp_path, stdin=file).returncode == 0
+        assert connected("transcribe", "-", "--output", tmp_path, source=file).returncode == 0
     assert json.loads((tmp_path / "stdin.json").read_text())["recording"] == "-"
 
 
@@ -103,7 +112,7 @@ def test_transcripts_are_utf_8_whatever_the_locale(tmp_path: Path) -> None:
 def test_full_disk_is_told_in_one_line_for_each_recording() -> None:
     """The others are tried all the same."""
     with Path("/dev/full").open("wb") as full:
-        done = service("transcribe", VOICEMAIL, VOICEMAIL, stdout=full)
+        done = connected("transcribe", VOICEMAIL, VOICEMAIL, target=full)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [f"{VOICEMAIL}: [Errno 28] No space left on device"] * 2
 
@@ -113,7 +122,7 @@ def test_closed_pipe_ends_the_work_quietly() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as pipe:
-        done = service("transcribe", *[VOICEMAIL] * 3, stdout=pipe)
+        done = connected("transcribe", *[VOICEMAIL] * 3, target=pipe)
     assert (done.returncode, done.stderr) == (0, "")
 
 

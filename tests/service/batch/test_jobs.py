@@ -163,6 +163,7 @@ def test_running_recording_that_is_no_longer_updated_is_stale(cloud: Cloud) -> N
 def test_redrive_moves_every_dead_letter_once(cloud: Cloud) -> None:
     """Those that a worker can read return to the queue unchanged, the others stay, and a second redrive moves none."""
     bodies = [events.announcement(replace(unannounced(cloud, "a.wav"), key=f"{number}.wav")) for number in range(30)]
+    bodies[0] = json.dumps({"Type": "Notification", "Message": bodies[0]})  # as SNS delivers it
     for body in (*bodies, "no event"):
         cloud.sqs.send_message(QueueUrl=cloud.dead_letters, MessageBody=body)
     assert view(cloud).redrive() == Redriven(moved=30, left=1)

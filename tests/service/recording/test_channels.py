@@ -36,7 +36,7 @@ def late(sound: Sound, seconds: float) -> Sound:
 
 def dithered(sound: Sound) -> Sound:
     """A sound with noise of one bit."""
-    return sound + np.random.default_rng(3).integers(-1, 2, len(sound)).astype(np.float32) / 32768
+    return sound + np.random.default_rng(3).integers(-1, 2, len(sound)).astype(np.float32) / np.float32(32768)
 
 
 def as_samples(*channels: Sound) -> NDArray[np.int16]:

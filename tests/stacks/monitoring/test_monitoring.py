@@ -34,7 +34,7 @@ def topic(template: Template) -> dict[str, Any]:
 def test_every_alarm_notifies_the_topic(template: Template) -> None:
     """Alarms are sent when they start and when they end; missing data is no alarm."""
     alarms = template.properties("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 6
+    assert len(alarms) == 7
     for properties in alarms:
         assert properties["AlarmActions"] == properties["OKActions"] == [topic(template)]
         assert properties["TreatMissingData"] == "notBreaching"
@@ -72,6 +72,25 @@ def test_slow_calls_are_measured_against_their_deadline(template: Template, envi
     assert deadline / 2 < slow["Threshold"] < deadline
 
 
+def test_refusals_are_counted_over_both_verbs(template: Template, environment: Environment) -> None:
+    """A fleet that changes its codec is noticed within half an hour; one refusal at night is not."""
+    refused = alarm(template, "refused")
+    assert refused["Threshold"] == 20
+    stats = [query["MetricStat"] for query in refused["Metrics"] if "MetricStat" in query]
+    read = {
+        (stat["Metric"]["MetricName"], stat["Stat"], *sorted(d["Value"] for d in stat["Metric"]["Dimensions"]))
+        for stat in stats
+    }
+    name = environment.name
+    assert read == {
+        (metric, statistic, *sorted((name, verb, *more)))
+        for verb in ("api", "worker")
+        for metric, statistic, more in (("Calls", "Sum", ["refused"]), ("Latency", "SampleCount", []))
+    }
+    (expression,) = [query["Expression"] for query in refused["Metrics"] if "Expression" in query]
+    assert ">= 20" in expression
+
+
 @pytest.mark.parametrize(
     ("runbook", "minutes"),
     [
@@ -81,6 +100,7 @@ def test_slow_calls_are_measured_against_their_deadline(template: Template, envi
         ("dead-letters", 1),
         ("oldest-message", 1),
         ("no-worker", 15),
+        ("refused", 30),
     ],
 )
 def test_alarm_waits_as_long_as_its_page_says(template: Template, runbook: str, minutes: int) -> None:
