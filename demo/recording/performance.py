@@ -32,8 +32,9 @@ class Utterance:
     @property
     def turn(self) -> Turn:
         """The turn, without the fades."""
-        start, end = self.start / RATE + FADE_SECONDS, (self.start + len(self.speech)) / RATE - FADE_SECONDS
-        return Turn(channel=self.channel, start=round(start, 3), end=round(end, 3), text=self.text)
+        fade = round(FADE_SECONDS * RATE)
+        start, end = self.start + fade, self.start + len(self.speech) - fade
+        return Turn(channel=self.channel, start=round(start / RATE, 3), end=round(end / RATE, 3), text=self.text)
 
 
 def perform(call: Mapping[str, Any], voices: Mapping[str, Voice], speaker: Speaker) -> tuple[Samples, list[Turn]]:
