@@ -1,6 +1,7 @@
 """The account of a window: its seconds of detected speech against the words that were heard in them."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from service.engine.sound import Span, Speech
 from service.engine.windows import Window
@@ -11,6 +12,8 @@ from service.recording import SAMPLE_RATE
 UNHEARD_SECONDS = 1.0
 # A word may begin and end this far outside its aligned times.
 WORD_SLACK_SECONDS = 0.3
+# A word said this often in a row is a repetition.
+REPETITIONS = 4
 # Fast talkers stay below this over a whole window.
 MAX_LETTERS_PER_SECOND = 28.0
 
@@ -33,10 +36,43 @@ def unheard(window: Window, words: Sequence[HeardWord]) -> list[Speech]:
     return found
 
 
+def repetition(window: Window, words: Sequence[HeardWord]) -> list[Speech]:
+    """The stretches of speech that hold nothing but a word said again and again, if the model miscounted it.
+
+    It counts repetitions badly: one word in each stretch is right, anything else is not.
+    """
+    run = max((list(same) for _, same in groupby(words, key=_plain)), key=len, default=[])
+    if len(run) < REPETITIONS:
+        return []
+    others = [word for word in words if _plain(word) != _plain(run[0])]
+    stretches = [
+        speech
+        for speech in window.speech
+        if speech.end_seconds > run[0].start
+        and speech.start_seconds < run[-1].end
+        and not any(_inside(word, speech) for word in others)
+    ]
+    miscounted = any(sum(_inside(word, speech) for word in run) != 1 for speech in stretches)
+    return stretches if len(stretches) > 1 and miscounted else []
+
+
+def outside(words: Sequence[HeardWord], stretches: Sequence[Speech]) -> list[HeardWord]:
+    """The words that lie in none of the stretches."""
+    return [word for word in words if not any(_inside(word, speech) for speech in stretches)]
+
+
 def too_fast(window: Window, words: Sequence[HeardWord]) -> bool:
     """Whether there is more text than a person can say in the window's speech."""
     letters = sum(len(word.text.strip()) for word in words)
     return letters > MAX_LETTERS_PER_SECOND * (window.speech_seconds + 1)
+
+
+def _plain(word: HeardWord) -> str:
+    return word.text.strip(" .,!?-").lower()
+
+
+def _inside(word: HeardWord, speech: Speech) -> bool:
+    return speech.start_seconds <= (word.start + word.end) / 2 <= speech.end_seconds
 
 
 def _taken(word: HeardWord) -> tuple[int, int]:

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine import model, sources
-from service.engine.account import unheard
+from service.engine.account import outside, repetition, unheard
 from service.engine.decoding import Decoder, Hypothesis
 from service.engine.detector import Detector
-from service.engine.gates import fallbacks, parts_to_repeat, passes
+from service.engine.gates import MAX_TRIES, fallbacks, parts_to_repeat, passes
 from service.engine.languages import DOUBTFUL_SECONDS, Languages
 from service.engine.segments import Passage, make_segments
-from service.engine.sound import Channel, Span, listen
+from service.engine.sound import Channel, Span, Speech, listen
 from service.engine.windows import Window, pack
 from service.engine.words import HeardWord, read_words
 from service.errors import ModelLacksLanguage, UnknownLanguage
@@ -170,6 +170,8 @@ class Engine:
         self, call: Call, window: Window, language: str, hypothesis: Hypothesis, words: Sequence[HeardWord]
     ) -> None:
         """Keep the words of a window; speech without words is transcribed again, or named."""
+        repeated = repetition(window, words) if window.tries < MAX_TRIES else []
+        words = outside(words, repeated)
         if words:
             call.passages.append(
                 Passage(
@@ -179,19 +181,24 @@ class Engine:
                     language=language,
                 )
             )
-        left = unheard(window, words)
+        self._again(call, window, [[speech] for speech in repeated], tries=MAX_TRIES)
+        left = [speech for speech in unheard(window, words) if not any(speech.within(own) for own in repeated)]
         if window.doubtful or not left:
             return
         parts = parts_to_repeat(window, left)
         if not parts:
             call.unheard += [_unheard(window.channel, speech) for speech in left]
+        self._again(call, window, parts, tries=window.tries + 1)
+
+    def _again(self, call: Call, window: Window, parts: Sequence[Sequence[Speech]], *, tries: int) -> None:
+        """Put parts of a window in front of the windows to come."""
         for part in reversed(parts):
             again = pack(
                 part,
                 channel=window.channel,
                 length=call.recording.samples.shape[1],
                 longest_seconds=self._settings.window_seconds,
-                tries=window.tries + 1,
+                tries=tries,
             )
             call.pending.extendleft(reversed(again))
 

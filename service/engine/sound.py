@@ -39,6 +39,10 @@ class Span:
         """Samples in the span."""
         return self.end - self.start
 
+    def within(self, other: "Span") -> bool:
+        """Whether all of it lies in another span."""
+        return other.start <= self.start and self.end <= other.end
+
     @property
     def start_seconds(self) -> float:
         """Its start, in seconds of the recording."""

@@ -61,13 +61,13 @@ def test_sentence_after_a_repetition_is_kept(engine: Engine, voices: Voices) -> 
     sound = np.concatenate([hellos(voices, 12, pause=0.35), silence(0.3), voices.say(sentence)])
     transcript = engine.transcribe(line(sound))
     assert heard(voices.text(sentence), transcript) > 0.85
-    assert 9 <= words(text(transcript)).count("hello") <= 16
+    assert 11 <= words(text(transcript)).count("hello") <= 13
 
 
 def test_repetition_with_pauses_is_kept(engine: Engine, voices: Voices) -> None:
     """Somebody who calls into a dead line."""
     transcript = engine.transcribe(line(hellos(voices, 8, pause=1.5)))
-    assert 6 <= words(text(transcript)).count("hello") <= 10
+    assert 7 <= words(text(transcript)).count("hello") <= 8
 
 
 def test_word_after_a_long_silence_has_its_time(engine: Engine, voices: Voices) -> None:
@@ -112,7 +112,7 @@ def test_digits_are_heard(engine: Engine, voices: Voices) -> None:
         samples = decode(file, settings=Settings()).samples
     said = " ".join(turn["text"] for turn in turns)
     parts = [samples[t["channel"], round(t["start"] * SAMPLE_RATE) : round(t["end"] * SAMPLE_RATE)] for t in turns]
-    transcript = engine.transcribe(line(np.concatenate(parts) / np.float32(32768)))
+    transcript = engine.transcribe(line(np.concatenate(parts).astype(np.float32) / np.float32(32768)))
     assert heard(said, transcript) > 0.8
     assert invented(said, transcript) <= 2
 

@@ -1,6 +1,6 @@
 """The account of a window: speech without words, and more words than speech."""
 
-from service.engine.account import too_fast, unheard
+from service.engine.account import outside, repetition, too_fast, unheard
 from tests.service.engine.builders import heard, window
 
 
@@ -40,3 +40,24 @@ def test_too_much_text_is_too_fast() -> None:
     """Nobody says 28 letters a second."""
     assert too_fast(window((0, 1)), [heard(0, 1, " word")] * 15)
     assert not too_fast(window((0, 1)), [heard(0, 1, " word")] * 14)
+
+
+def test_miscounted_repetition_is_found() -> None:
+    """Words that say something else, and speech beside the repetition, do not belong to it."""
+    calls = window((0, 1), (2, 3), (4, 5), (6, 7))
+    repeated = [heard(a, a + 0.4, " Hello.") for a in (0.1, 0.5, 2.1, 4.0, 4.5)]
+    other = heard(6.1, 6.9, " Yes.")
+    assert repetition(calls, [*repeated, other]) == list(calls.speech[:3])
+    assert outside([*repeated, other], calls.speech[:3]) == [other]
+
+
+def test_repetition_with_one_word_in_each_stretch_is_right() -> None:
+    """Nothing is transcribed twice without need."""
+    calls = window((0, 1), (2, 3), (4, 5), (6, 7))
+    assert repetition(calls, [heard(a, a + 0.4, " Hello.") for a in (0, 2, 4, 6)]) == []
+
+
+def test_few_or_unbroken_repetitions_are_kept() -> None:
+    """People say "no, no, no", and speech without a pause cannot be taken apart."""
+    assert repetition(window((0, 1), (2, 3)), [heard(a, a + 0.2, " no,") for a in (0, 0.3, 0.6)]) == []
+    assert repetition(window((0, 3)), [heard(a / 2, a / 2 + 0.2, " no,") for a in range(6)]) == []

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,23 @@ def test_call_that_the_model_does_not_hear_at_all_ends() -> None:
     assert sum(decoder.batches) <= 15 * 12
 
 
+def test_repeated_word_is_heard_stretch_by_stretch() -> None:
+    """The model counts repetitions badly: each is transcribed alone, and the words around them stay."""
+    calls = [(100, n + 1.0, n + 1.5) for n in range(6)]
+
+    def count_badly(said: Said) -> Said:
+        repeated = [word for word in said if word[0] == 100]
+        if len(repeated) < 2:
+            return said
+        borders = np.linspace(repeated[0][1], repeated[-1][2], 12)
+        return [*((100, float(a), float(b)) for a, b in pairwise(borders)), *(word for word in said if word[0] != 100)]
+
+    transcript = engine(FakeDecoder(hear=count_badly)).transcribe(call(20, [*calls, (102, 9.0, 12.0)]))
+    texts = [segment.text for segment in transcript.segments]
+    assert texts == [*["w100"] * 6, " ".join(["w102"] * 6)]
+    assert transcript.unheard == ()
+
+
 def test_failed_hypothesis_is_decoded_again() -> None:
     """Greedily, which ends in a loop less often."""
 
@@ -168,7 +186,8 @@ def test_uncertain_language_is_undetermined() -> None:
             return [{"en": 0.4, "de": 0.3} for _ in encoded]
 
     transcript = engine(Uncertain()).transcribe(call(10, TURNS[:1]))
-    assert (transcript.language, transcript.language_probability) == ("und", pytest.approx(0.4))
+    assert transcript.language == "und"
+    assert transcript.language_probability == pytest.approx(0.4)
     assert [segment.language for segment in transcript.segments] == ["und"]
 
 
