@@ -18,7 +18,7 @@ PADDING_SAMPLES = round(0.3 * SAMPLE_RATE)
 # Pauses longer than this are equally good places to end a window.
 WIDE_PAUSE_SAMPLES = 2 * SAMPLE_RATE
 # A silence that always ends a window: a word beside it must not be taken for one on its other side.
-HOLD_SAMPLES = 60 * SAMPLE_RATE
+HOLD_SAMPLES = 120 * SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def pack(
 ) -> list[Window]:
     """Fill windows of at most `longest_seconds` with the speech of one channel of `length` samples, in order.
 
-    A window ends at a silence of a minute. A full one ends at the widest pause of its second half, so that a sentence is
+    A window ends at a silence of two minutes. A full one ends at the widest pause of its second half, so that a sentence is
     rarely cut.
     """
     room = round(longest_seconds * SAMPLE_RATE)

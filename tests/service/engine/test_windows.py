@@ -86,7 +86,7 @@ def test_window_ends_at_the_last_of_equally_wide_pauses() -> None:
 
 def test_window_ends_at_a_long_silence() -> None:
     """After a hold, a word alone is never taken for one before it."""
-    found = [speech(0, 3), speech(50, 52), speech(113, 114)]
+    found = [speech(0, 3), speech(100, 102), speech(223, 224)]
     assert [len(each.speech) for each in packed(found)] == [2, 1]
 
 
