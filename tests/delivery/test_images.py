@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stacks.environments import select
 from tests.delivery.cloud import NEW, Cloud
 
 COMMIT, OTHER = "a" * 40, "b" * 40
@@ -48,7 +49,8 @@ def test_image_is_built_with_its_model_commit_and_lock_and_its_digest_is_handed_
     stored = ecr.describe_images(repositoryName=cloud.repository("dev"), imageIds=[{"imageTag": OTHER}])
     assert (code, digest) == (0, stored["imageDetails"][0]["imageDigest"])
     (build,) = [call for call in cloud.calls("docker") if call[:2] == ["buildx", "build"]]
-    for argument in ("MODEL=small", f"COMMIT={OTHER}", "RELEASE=1"):
+    (dev,) = select("dev")
+    for argument in (f"MODEL={dev.settings.model}", f"COMMIT={OTHER}", "RELEASE=1"):
         assert build[build.index(argument) - 1] == "--build-arg"
     assert build[build.index("--cache-from") + 1].endswith(":cache")
     assert "mode=max,image-manifest=true" in build[build.index("--cache-to") + 1]
