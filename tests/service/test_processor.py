@@ -45,7 +45,7 @@ def test_named_format_overrides_the_processor() -> None:
     ],
 )
 def test_cpu_quota_follows_the_control_group(tmp_path: Path, files: dict[str, str], quota: float | None) -> None:
-    """cgroup v2, v1, no limit and no cgroup."""
+    """Limits of cgroup v2 and v1, none, and no cgroup at all."""
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
