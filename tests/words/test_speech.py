@@ -65,7 +65,7 @@ def test_sentence_after_a_repetition_is_kept(engine: Engine, voices: Voices) -> 
 
 
 def test_repetition_with_pauses_is_kept(engine: Engine, voices: Voices) -> None:
-    """Somebody who calls into a dead line."""
+    """A caller who greets a dead line again and again."""
     transcript = engine.transcribe(line(hellos(voices, 8, pause=1.5)))
     assert 7 <= words(text(transcript)).count("hello") <= 8
 

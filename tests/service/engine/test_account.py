@@ -37,7 +37,7 @@ def test_words_out_of_order_are_accounted_in_order() -> None:
 
 
 def test_too_much_text_is_too_fast() -> None:
-    """Nobody says 28 letters a second."""
+    """Even fast talkers stay below 28 letters a second."""
     assert too_fast(window((0, 1)), [heard(0, 1, " word")] * 15)
     assert not too_fast(window((0, 1)), [heard(0, 1, " word")] * 14)
 
