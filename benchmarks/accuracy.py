@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks import corpus, tables
@@ -27,7 +27,7 @@ from service.evaluation.turns import spanning
 from service.recording import Recording
 from service.transcript import Transcript
 
-QUICK_CALLS, QUICK_CLIPS, CLIPS_NUMBER = 2, 20, 150
+QUICK_CALLS, QUICK_CLIPS, CLIPS_NUMBER = 2, 20, 100
 PAGE = corpus.ROOT / "docs" / "accuracy.md"
 BEGIN, END = "<!-- measured -->\n", "<!-- end -->\n"
 
@@ -45,20 +45,27 @@ class Result:
 
 @dataclass(kw_only=True)
 class Run:
-    """The results of each engine, by its name, and where transcripts are kept."""
+    """The results of each engine, by its name, and the folder that keeps its transcripts."""
 
-    transcripts: Path | None = None
+    folder: Path | None = None
     results: dict[str, list[Result]] = field(default_factory=dict)
 
     def measure(self, case: Case, engines: Sequence[Contestant], *, first: int) -> None:
         """Let each engine transcribe a recording, beginning with another one each time."""
-        recording = case.decode()
+        recording: Recording | None = None
         for engine in [*engines[first % len(engines) :], *engines[: first % len(engines)]]:
-            started = time.process_time()
-            transcript = engine.transcribe(recording)
-            result = _result(case, transcript, cpu_seconds=time.process_time() - started)
+            path = self.folder and self.folder / engine.name / f"{case.name}.json"
+            if path and path.exists():
+                transcript, cpu_seconds = _kept(path)
+            else:
+                recording = recording or case.decode()
+                started = time.process_time()
+                transcript = engine.transcribe(recording)
+                cpu_seconds = time.process_time() - started
+                if path:
+                    _keep(path, transcript, cpu_seconds)
+            result = _result(case, transcript, cpu_seconds=cpu_seconds)
             self.results.setdefault(engine.name, []).append(result)
-            _keep(self.transcripts, engine.name, case, transcript)
 
     def of(self, engine: str, kind: str) -> list[Result]:
         """An engine's results on one kind of recordings."""
@@ -73,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
         print("The corpus of real voices is not here (SPEECH names its folder): only the sample calls are measured.")
     calls, others = _cases(folder, options)
     engines = contestants(peers=options.peers, threads=options.threads)
-    run = Run(transcripts=options.transcripts)
+    run = Run(folder=options.keep)
     for number, case in enumerate(calls):
         _measure(run, case, engines, number)
     finalists = _finalists(run, engines)
@@ -93,7 +100,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--peers", choices=["all", "few", "none"], help="settings of faster-whisper to compare with")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="threads of each engine")
     parser.add_argument("--quick", action="store_true", help="a few calls, clips and peers: about 3 minutes")
-    parser.add_argument("--transcripts", type=Path, metavar="FOLDER", help="keep every transcript as JSON")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep every transcript as JSON, and take those that are there"
+    )
     parser.add_argument("--write", action="store_true", help="write the tables into docs/accuracy.md")
     options = parser.parse_args(arguments)
     options.peers = options.peers or ("few" if options.quick else "all")
@@ -101,7 +110,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _command(options: argparse.Namespace) -> str:
-    """The command that measures the same; it keeps no transcripts."""
+    """The command that measures the same."""
     flags = [f"--{name}" for name in ("calls", "quick") if getattr(options, name)]
     values = [f"--{name} {getattr(options, name)}" for name in ("clips", "peers", "threads") if getattr(options, name)]
     return " ".join(["python -m benchmarks.accuracy", *flags, *values])
@@ -137,11 +146,15 @@ def _result(case: Case, transcript: Transcript, *, cpu_seconds: float) -> Result
     )
 
 
-def _keep(folder: Path | None, engine: str, case: Case, transcript: Transcript) -> None:
-    if folder:
-        path = folder / engine / f"{case.name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(transcript.to_dict(), ensure_ascii=False, indent=1), "utf-8")
+def _keep(path: Path, transcript: Transcript, cpu_seconds: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = replace(transcript, show_words=True).to_dict() | {"cpu_seconds": round(cpu_seconds, 3)}
+    path.write_text(json.dumps(plain, ensure_ascii=False, indent=1), "utf-8")
+
+
+def _kept(path: Path) -> tuple[Transcript, float]:
+    plain = json.loads(path.read_text("utf-8"))
+    return Transcript.from_dict(plain), plain["cpu_seconds"]
 
 
 def _finalists(run: Run, engines: Sequence[Contestant]) -> list[Contestant]:
