@@ -122,12 +122,12 @@ accuracy: install  ## Measure words, turns and speed on real voices beside faste
 bench-synth: install  ## Compare the time of a synth with an empty application's
 	$(BIN)/python benchmarks/synth.py
 
-bench-batch: install  ## Drain a backlog with one and two workers and with the engine alone (ARGS="--memory 500": memory, too)
+bench-batch: install  ## Drain a backlog with one and two workers and with the engine alone (ARGS="--memory 200": memory, too)
 	$(BIN)/python -m benchmarks.batch $(ARGS)
 
 verify: check policy bench-synth image  ## Run all checks, tests and benchmarks, the image's included (as root)
 	$(PYTEST) -m "not image"
-	$(BIN)/python -m benchmarks.batch --memory 500
+	$(BIN)/python -m benchmarks.batch --memory 200
 
 IMAGE_OPTIONS := $(if $(MODEL),--model $(MODEL)) $(if $(RELEASE),--release)
 
