@@ -219,7 +219,7 @@ def main(arguments: Sequence[str]) -> None:
     one_thread = {variable("threads"): str(SETTINGS.threads)}
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_cloud(Path(folder), minute_seconds=60, say=lambda *_: None, workers=one_thread) as cloud,
+        running_cloud(Path(folder), minute_seconds=60, say=lambda *_: None, overrides=one_thread) as cloud,
     ):
         for number in range(asked.rounds):
             figures.add(ENGINE, engines(1, calls))

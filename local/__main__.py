@@ -15,7 +15,7 @@ from local.image import Store
 from local.people import run_cloud
 from local.processes import end_like_interrupted
 from local.rehearsal import rehearse
-from service.settings import Settings
+from service.settings import Settings, variable
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,10 +46,12 @@ def _run(asked: argparse.Namespace, folder: Path) -> None:
             print(f"{sbom.write(store.build(model=asked.model, release=asked.release), file)} components in {file}")
         case "rehearse":
             end_like_interrupted()
-            sys.exit(0 if rehearse(folder / "rehearsal") else "\nlocal: a promise is broken")
+            sys.exit(
+                0 if rehearse(folder / "rehearsal", overrides=_overrides(asked)) else "\nlocal: a promise is broken"
+            )
         case "run":
             end_like_interrupted()
-            run_cloud(folder / "run", port=asked.port, minute_seconds=asked.minute)
+            run_cloud(folder / "run", port=asked.port, minute_seconds=asked.minute, overrides=_overrides(asked))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,13 +75,19 @@ def _parser() -> argparse.ArgumentParser:
             help="model in the image: a name, or a folder below models/ (default: %(default)s)",
         )
         verb.add_argument("--release", action="store_true", help="refuse a model that is not locked")
-    verbs.add_parser("rehearse", help="rehearse the batch path and its faults in a cloud of its own")
+    rehearsal = verbs.add_parser("rehearse", help="rehearse the batch path and its faults in a cloud of its own")
     run = verbs.add_parser("run", help="run a cloud with API and workers until interrupted")
     run.add_argument("--port", type=_port, default=8000, help="port of the API (default: 8000; 0 takes a free one)")
     run.add_argument(
         "--minute", type=_seconds, default=2.0, help="length of a minute of the scaling, in seconds (default: 2)"
     )
+    for verb in (rehearsal, run):
+        verb.add_argument("--model", help="name or folder of another model than the environment's")
     return parser
+
+
+def _overrides(asked: argparse.Namespace) -> dict[str, str]:
+    return {variable("model"): asked.model} if asked.model else {}
 
 
 def _deploy(folder: Path) -> None:

@@ -167,7 +167,7 @@ class Cloud:
 
 @contextmanager
 def running_cloud(
-    folder: Path, *, port: int = 0, minute_seconds: float, say: Say, workers: Mapping[str, str] | None = None
+    folder: Path, *, port: int = 0, minute_seconds: float, say: Say, overrides: Mapping[str, str] | None = None
 ) -> Iterator[Cloud]:
     """A cloud of its own in `folder`; at the end of the block all of its processes are ended.
 
@@ -176,7 +176,7 @@ def running_cloud(
         port: of the API; 0 takes one that is free.
         minute_seconds: how long a minute of the scaling takes.
         say: called with each event: its kind, and a description.
-        workers: environment variables that replace the workers' synthesized ones, for a measurement.
+        overrides: variables that replace the tasks' synthesized ones.
 
     Raises:
         LocalError: an emulator runs there already, the API's port is taken, or the deploy fails.
@@ -191,7 +191,7 @@ def running_cloud(
         deployment = deploy(running, log=log)
         say("deployed", ", ".join(deployment.outputs))
         with serving(
-            running, deployment, port=port, minute_seconds=minute_seconds, say=say, workers=workers or {}
+            running, deployment, port=port, minute_seconds=minute_seconds, say=say, overrides=overrides or {}
         ) as cloud:
             yield cloud
     finally:
@@ -206,7 +206,7 @@ def serving(
     port: int,
     minute_seconds: float,
     say: Say,
-    workers: Mapping[str, str],
+    overrides: Mapping[str, str],
 ) -> Iterator[Cloud]:
     """The API and the fleet on a deployment; at the end of the block none of their tasks is left."""
     # ECS sets the region and the source of the credentials in every task.
@@ -216,7 +216,7 @@ def serving(
         Machine(folder=running.folder / "tasks", platform=platform, agent=agent, say=say) as machine,
     ):
         yield _assemble(
-            running, deployment, machine, port=port, minute_seconds=minute_seconds, say=say, workers=workers
+            running, deployment, machine, port=port, minute_seconds=minute_seconds, say=say, overrides=overrides
         )
 
 
@@ -228,7 +228,7 @@ def _assemble(
     port: int,
     minute_seconds: float,
     say: Say,
-    workers: Mapping[str, str],
+    overrides: Mapping[str, str],
 ) -> Cloud:
     session = boto3.Session(
         aws_access_key_id=running.credentials["AWS_ACCESS_KEY_ID"],
@@ -254,9 +254,9 @@ def _assemble(
 
     batch = template(running.folder / ASSEMBLY, "Batch")
     worker, api = definition(batch), definition(template(running.folder / ASSEMBLY, "Api"))
-    worker = replace(worker, environ={**worker.environ, **workers})
+    worker = replace(worker, environ={**worker.environ, **overrides})
     # A task has an address of its own; a process shares the machine's network.
-    api = replace(api, environ={**api.environ, variable("host"): HOST, variable("port"): str(port)})
+    api = replace(api, environ={**api.environ, **overrides, variable("host"): HOST, variable("port"): str(port)})
     return Cloud(
         emulator=running,
         deployment=deployment,

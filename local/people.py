@@ -1,5 +1,6 @@
 """`make run`: a cloud for people to try, with its addresses printed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from local.cloud import Cloud, running_cloud
@@ -8,13 +9,13 @@ from local.stages import Clock, Stages
 READY_SECONDS = 60
 
 
-def run_cloud(folder: Path, *, port: int, minute_seconds: float) -> None:
+def run_cloud(folder: Path, *, port: int, minute_seconds: float, overrides: Mapping[str, str]) -> None:
     """Run until interrupted.
 
     Raises:
         LocalError: the port is taken, or the emulator, the deploy or the API fails.
     """
-    with running_cloud(folder, port=port, minute_seconds=minute_seconds, say=Clock().say) as cloud:
+    with running_cloud(folder, port=port, minute_seconds=minute_seconds, say=Clock().say, overrides=overrides) as cloud:
         cloud.watchers.append(Stages(cloud).look)
         cloud.wait(cloud.ready, seconds=READY_SECONDS, awaited="the API to be ready")
         _print(cloud)

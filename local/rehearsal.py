@@ -1,6 +1,7 @@
 """`make rehearse`: the batch path from upload to transcript with its usual faults, and the reconciliation at the end."""
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,14 +48,14 @@ class Report:
             print(f"  {'ok    ' if kept else 'BROKEN'}  {promise:<58} {found}")
 
 
-def rehearse(folder: Path) -> bool:
+def rehearse(folder: Path, *, overrides: Mapping[str, str]) -> bool:
     """Play and print all of it; whether every promise was kept.
 
     Raises:
         LocalError: an awaited event did not happen in time.
     """
     clock, report = Clock(), Report()
-    with running_cloud(folder, minute_seconds=MINUTE_SECONDS, say=clock.say) as cloud:
+    with running_cloud(folder, minute_seconds=MINUTE_SECONDS, say=clock.say, overrides=overrides) as cloud:
         stages = Stages(cloud)
         cloud.watchers.append(stages.look)
         _wake(cloud, report)

@@ -162,13 +162,13 @@ def test_task_that_refuses_its_settings_ends_the_cloud(cloud: Cloud) -> None:
             port=free_port(0),
             minute_seconds=60,
             say=lambda *_: None,
-            workers={"WHISPER_THREADS": "many"},
+            overrides={"WHISPER_THREADS": "many"},
         ) as serving_cloud:
             serving_cloud.fleet.service.wanted = 1
             serving_cloud.wait(lambda: False, seconds=60, awaited="the end")
 
-    with pytest.raises(LocalError, match=r"worker-\d ended with 2; .*worker-\d\.log says why"):
+    with pytest.raises(LocalError, match=r"(api|worker)-\d ended with 2; .*-\d\.log says why"):
         run()
     tasks = cloud.emulator.folder / "tasks"
-    assert "WHISPER_THREADS: got 'many'" in next(tasks.glob("worker-*.log")).read_text()
+    assert "WHISPER_THREADS: got 'many'" in next(tasks.glob("api-*.log")).read_text()
     assert not left_behind(tasks)

@@ -9,6 +9,7 @@ import pytest
 from local.deploy import ROOT
 from local.rehearsal import Report
 from tests.local.leftovers import left_behind
+from tests.standin import MODEL
 
 # Kinds of events that the rehearsal prints: seen in the buckets and on the queue, and played by the rehearsal itself.
 SEEN = {"deployed", "started", "scaled", "uploaded", "received", "transcribed", "latest", "refused", "deleted"}
@@ -18,7 +19,7 @@ PLAYED = {"repeated", "killed", "interrupted", "stopped", "answered"}
 def test_rehearsal_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
     """Every promise is kept, and no process is left."""
     done = subprocess.run(
-        [sys.executable, "-m", "local", "--folder", str(tmp_path), "rehearse"],
+        [sys.executable, "-m", "local", "--folder", str(tmp_path), "rehearse", "--model", str(MODEL)],
         cwd=ROOT,
         capture_output=True,
         text=True,

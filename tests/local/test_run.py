@@ -10,12 +10,13 @@ from local.__main__ import main
 from local.deploy import ROOT
 from local.processes import end_like_interrupted
 from tests.local.leftovers import left_behind
+from tests.standin import MODEL
 
 
 def test_run_ends_with_everything_it_started(tmp_path: Path) -> None:
     """`make run` prints the addresses, and SIGTERM ends it with all of its processes."""
     with subprocess.Popen(
-        [sys.executable, "-m", "local", "--folder", str(tmp_path), "run", "--port", "0"],
+        [sys.executable, "-m", "local", "--folder", str(tmp_path), "run", "--port", "0", "--model", str(MODEL)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
