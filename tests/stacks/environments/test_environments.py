@@ -236,7 +236,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: select(None, (DEV, STAGE, replace(PROD, settings=replace(PROD.settings, model="medium")))),
-        "prod.settings.model: got 'medium', expected small, which is in the image of dev",
+        "prod.settings.model: got 'medium', expected base, which is in the image of dev",
     ),
     (
         lambda: select(None, (DEV, replace(STAGE, name="dev"))),
