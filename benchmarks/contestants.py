@@ -24,11 +24,17 @@ COMMON: dict[str, Any] = {"beam_size": 5, "vad_filter": True, "word_timestamps":
 SEQUENTIAL: dict[str, dict[str, Any]] = {
     "sequential": {},
     "sequential, no previous text": {"condition_on_previous_text": False},
+    "sequential, threshold 0.3": {"vad_parameters": {"threshold": 0.3}},
 }
 BATCHED: dict[str, dict[str, Any]] = {
     "batched 8": {"batch_size": 8},
     "batched 16": {"batch_size": 16},
     "batched 8, timestamps": {"batch_size": 8, "without_timestamps": False},
+    # The second value is the default, which giving the first one would change.
+    "batched 8, threshold 0.3": {
+        "batch_size": 8,
+        "vad_parameters": {"threshold": 0.3, "min_silence_duration_ms": 160},
+    },
 }
 
 Spans = list[tuple[int, int]]
