@@ -27,7 +27,7 @@ from service.evaluation.turns import spanning
 from service.recording import Recording
 from service.transcript import Transcript
 
-QUICK_CALLS, QUICK_CLIPS, CLIPS_NUMBER = 2, 20, 100
+QUICK_CALLS, QUICK_CLIPS, CLIPS_NUMBER = 1, 12, 100
 PAGE = corpus.ROOT / "docs" / "accuracy.md"
 BEGIN, END = "<!-- measured -->\n", "<!-- end -->\n"
 
@@ -99,7 +99,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--clips", type=int, metavar="N", default=0, help="measure N clips of the corpus")
     parser.add_argument("--peers", choices=["all", "few", "none"], help="settings of faster-whisper to compare with")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="threads of each engine")
-    parser.add_argument("--quick", action="store_true", help="a few calls, clips and peers: about 3 minutes")
+    parser.add_argument("--quick", action="store_true", help="one shared call, few clips and peers: about 3 minutes")
     parser.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="keep every transcript as JSON, and take those that are there"
     )
