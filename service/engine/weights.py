@@ -50,7 +50,8 @@ def fetch(name: str, *, release: bool, mirror: str = "", download: Download | No
     if release and not lock:
         raise ModelNotLocked(model=name, lock=file.name)
     found = model.find(name, mirror=mirror, download=download)
-    if lock and (difference := lock.difference(found.folder)):
+    # The sources of a named model are held to the lock already; a folder is not.
+    if lock and Path(name).is_dir() and (difference := lock.difference(found.folder)):
         raise LockMismatch(model=name, lock=file.name, difference=difference)
     return found
 
