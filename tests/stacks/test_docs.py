@@ -77,7 +77,7 @@ def test_every_stack_has_a_page() -> None:
 
 def commands(text: str) -> Iterator[tuple[str, str, set[str]]]:
     """Service, operation and options of each AWS CLI command in the code of a page."""
-    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^ *```[^\n`]*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     lines = chain.from_iterable(re.sub(r"\\\n", " ", block).splitlines() for block in blocks)
     spans = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
     for line in chain(lines, (re.sub(r"\s+", " ", span) for span in spans)):
