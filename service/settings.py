@@ -14,10 +14,11 @@ PREFIX = "WHISPER_"
 
 # Fargate sends SIGKILL at most this long after SIGTERM.
 MAX_STOP_TIMEOUT_SECONDS = 120
-# The longest idle timeout that an Application Load Balancer accepts.
-MAX_IDLE_TIMEOUT_SECONDS = 4000
-# The longest time that it gives a deregistered target to finish its requests.
-MAX_DRAIN_SECONDS = 3600
+# Gateways between a caller and the API (NAT, PrivateLink, network load balancers) drop a connection that is silent for
+# 350 seconds, and tell neither side. The load balancer closes idle connections shortly before.
+MAX_IDLE_TIMEOUT_SECONDS = 340
+# The longest time without a byte of the answer to a call.
+MAX_SILENCE_SECONDS = 300
 
 # The languages of Whisper's multilingual tokenizer, as ISO 639 codes.
 _CODES = (
@@ -143,6 +144,12 @@ class Settings:
     job_deadline_seconds: int = _between(
         3600, 60, 14_400, "Time limit from start to result of one recording, in seconds; other limits derive from it."
     )
+    api_deadline_seconds: int = _between(
+        600, 60, 900, "Time limit of a call over HTTP, from its first byte to its answer, in seconds."
+    )
+    session_seconds: int = _between(
+        1800, 10, 14_400, "How long a worker works without a rest, in which ECS can replace its task, in seconds."
+    )
     host: str = _text("127.0.0.1", "Address the HTTP server binds.")
     port: int = _between(8000, 1, 65_535, "Port the HTTP server binds.")
     environment: str = _text("local", "Name of the environment, as a dimension of every metric.")
@@ -218,14 +225,29 @@ class Settings:
         return min(MAX_STOP_TIMEOUT_SECONDS, self.job_deadline_seconds)
 
     @property
+    def silence_seconds(self) -> int:
+        """How long a caller over HTTP waits for the next byte, at most."""
+        return min(MAX_SILENCE_SECONDS, self.api_deadline_seconds)
+
+    @property
     def idle_timeout_seconds(self) -> int:
         """How long the load balancer keeps a connection without traffic."""
-        return min(MAX_IDLE_TIMEOUT_SECONDS, self.job_deadline_seconds + 60)
+        return min(MAX_IDLE_TIMEOUT_SECONDS, self.silence_seconds + 40)
 
     @property
     def drain_seconds(self) -> int:
         """How long a task that is being replaced may take to finish its requests."""
-        return min(MAX_DRAIN_SECONDS, self.job_deadline_seconds)
+        return self.api_deadline_seconds
+
+    @property
+    def receiving_seconds(self) -> int:
+        """How long a worker takes messages in a session; the rest of the session finishes the last ones."""
+        return self.session_seconds * 2 // 3
+
+    @property
+    def rest_seconds(self) -> int:
+        """How long a worker rests between two sessions: without work and protection, so that ECS can stop its task."""
+        return max(2, self.session_seconds // 30)
 
 
 def variable(field_name: str) -> str:

@@ -26,11 +26,12 @@ from service.errors.audio import (
     NoAudioTrack,
     NotAudio,
     SeveralAudioTracks,
+    TooLongToAnswer,
     UnsupportedCodec,
     UnsupportedFormat,
     UnsupportedPlaylist,
 )
-from service.errors.faults import AwsDenied, AwsUnavailable, Busy, DeadlineExceeded, DiskFull, Draining
+from service.errors.faults import AnswerTooLate, AwsDenied, AwsUnavailable, Busy, DeadlineExceeded, DiskFull, Draining
 from service.errors.models import (
     BadModelUrl,
     LockMismatch,
@@ -76,6 +77,7 @@ from service.errors.tree import (
 )
 
 __all__ = [
+    "AnswerTooLate",
     "AudioTooLong",
     "AwsDenied",
     "AwsUnavailable",
@@ -124,6 +126,7 @@ __all__ = [
     "ServiceError",
     "SeveralAudioTracks",
     "TooLarge",
+    "TooLongToAnswer",
     "UnknownField",
     "UnknownLanguage",
     "UnknownModel",

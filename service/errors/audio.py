@@ -142,6 +142,12 @@ class AudioTooLong(TooLarge):
     limit: float
 
 
+class TooLongToAnswer(AudioTooLong):
+    """The recording lasts longer than a caller over HTTP can wait for."""
+
+    expected = "at most {limit} s over HTTP; put a longer recording into the recordings bucket"
+
+
 class DecoderTimeout(UnusableAudio):
     """The decoder did not finish in time."""
 

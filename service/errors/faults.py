@@ -36,6 +36,15 @@ class DeadlineExceeded(RetryLater):
     retry_after_seconds = 900
 
 
+class AnswerTooLate(DeadlineExceeded):
+    """A call over HTTP took longer than its deadline."""
+
+    message = "the call takes longer than {limit} s"
+    expected = "a shorter recording, another time, or a recording in the recordings bucket"
+    retry_after_seconds = 60
+    limit: int
+
+
 class AwsUnavailable(RetryLater):
     """AWS, or the network on the way to it, does not answer a request about `resource`."""
 

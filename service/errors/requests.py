@@ -107,7 +107,7 @@ class UploadTooLarge(TooLarge):
     message = "the upload is too large"
     field = "body"
     value = "{size}"
-    expected = "at most {limit} bytes"
+    expected = "at most {limit} bytes over HTTP; put a larger recording into the recordings bucket"
     size: str
     limit: int
 

@@ -13,6 +13,7 @@ from service.engine.engine import Cancelled
 from service.http.api_keys import ApiKeyCheck
 from service.http.calls import Calls, Transcriber
 from service.http.form import read_call
+from service.http.late_answer import answered
 from service.http.request_log import RequestLog
 from service.http.responses import EXCEPTION_HANDLERS, answer
 from service.recording import Decode
@@ -37,18 +38,23 @@ def create_app(*, engine: Transcriber, decode: Decode, meter: Meter, settings: S
     app.add_middleware(RequestLog)
     app.state.calls = Calls(engine=engine, decode=decode, meter=meter, settings=settings)
     app.state.max_upload_bytes = settings.max_upload_bytes
+    app.state.silence_seconds = settings.silence_seconds
     return app
 
 
 async def transcribe(request: Request) -> Response:
     """`POST /transcribe`: the original service's contract, with more keys in the response."""
+    return await answered(_transcribe(request), silence_seconds=request.app.state.silence_seconds)
+
+
+async def _transcribe(request: Request) -> Response:
     calls: Calls = request.app.state.calls
     with calls.meter.call() as measures:
         try:
-            with calls.slot():
+            with calls.slot() as began:
                 async with read_call(request, limit=request.app.state.max_upload_bytes) as call:
                     calls.engine.check_language(call.language)
-                    transcript = await calls.run(call, measures, abandoned=request.is_disconnected)
+                    transcript = await calls.run(call, measures, began=began, abandoned=request.is_disconnected)
         except (Cancelled, ClientDisconnect):
             measures.outcome = Outcome.CANCELLED
             return Response(status_code=499)  # for the log: the caller is gone

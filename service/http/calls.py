@@ -11,7 +11,7 @@ from threading import Event
 from typing import BinaryIO, Protocol
 
 from service.engine.engine import Cancelled, Progress
-from service.errors import Busy, Draining
+from service.errors import AnswerTooLate, AudioTooLong, Busy, Draining, TooLongToAnswer
 from service.recording import Decode, Recording
 from service.settings import Settings
 from service.telemetry import Measures, Meter, SharedClock
@@ -49,6 +49,7 @@ class Calls:
         self.meter = meter
         self.draining = False
         self._decode = decode
+        self._deadline = settings.api_deadline_seconds
         self._running = settings.max_running
         self._slots = settings.max_running + settings.max_waiting
         self._accepted = 0
@@ -57,8 +58,8 @@ class Calls:
         self._threads = ThreadPoolExecutor(settings.max_running, thread_name_prefix="call")
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Hold a slot from the first byte of the request until its work has ended.
+    def slot(self) -> Iterator[float]:
+        """Hold a slot from the first byte of the request until its work has ended; yields the time on the monotonic clock.
 
         Raises:
             Draining: the service is stopping.
@@ -72,18 +73,21 @@ class Calls:
         self._accepted += 1
         started = time.monotonic()
         try:
-            yield
+            yield started
             self._mean_seconds += 0.2 * (time.monotonic() - started - self._mean_seconds)
         finally:
             self._accepted -= 1
 
-    async def run(self, call: Call, measures: Measures, *, abandoned: Callable[[], Awaitable[bool]]) -> Transcript:
-        """Decode and transcribe on a thread; stop after the current decode or batch if the caller disconnects.
+    async def run(
+        self, call: Call, measures: Measures, *, began: float, abandoned: Callable[[], Awaitable[bool]]
+    ) -> Transcript:
+        """Decode and transcribe on a thread; stop after the current decode or batch if nobody can wait for the answer.
 
         Raises:
             Cancelled: the caller disconnected.
+            AnswerTooLate: the call, which began at `began`, takes longer than its deadline.
         """
-        gone = Event()
+        gone, late = Event(), False
         # The form may close its file at any moment, and the next caller's file then gets the same number. So the work
         # reads a descriptor of its own, which closes when the work ends or turns out never to begin, and not before.
         source = os.fdopen(os.dup(call.file.fileno()), "rb")
@@ -92,11 +96,14 @@ class Calls:
         done = asyncio.wrap_future(work)
         try:
             while not (await asyncio.wait([done], timeout=DISCONNECT_POLL_SECONDS))[0]:
-                if await abandoned():
+                late = late or (not gone.is_set() and time.monotonic() - began > self._deadline)
+                if late or await abandoned():
                     gone.set()
                     # Work that has begun keeps its slot until it ends: until then it occupies a thread and the disk.
                     if work.cancel():
-                        raise Cancelled
+                        raise AnswerTooLate(limit=self._deadline) if late else Cancelled
+            if late and isinstance(done.exception(), Cancelled):
+                raise AnswerTooLate(limit=self._deadline)
             return done.result()
         finally:
             gone.set()
@@ -110,7 +117,10 @@ class Calls:
         measures.queue_wait = time.monotonic() - accepted
         progress(0)
         with self._clock.running(measures):
-            recording = self._decode(source, name=call.name)
+            try:
+                recording = self._decode(source, name=call.name)
+            except AudioTooLong as error:
+                raise TooLongToAnswer(**error.arguments) from error
             measures.audio = recording.duration
             progress(0)
             return self.engine.transcribe(recording, language=call.language, words=call.words, progress=progress)

@@ -33,7 +33,7 @@ def test_settings_ignore_foreign_variables() -> None:
         ("WHISPER_COMPUTE_TYPE", "int9", "one of auto, int8, int8_float32, float32"),
         ("WHISPER_MODEL", "", "a non-empty text"),
         ("WHISPER_MODEL_SHA256", "ABC", "64 lower-case hex digits, or nothing"),
-        ("WHISPER_MODLE", "base", "one of the known settings: WHISPER_API_KEYS, WHISPER_BATCH_SIZE"),
+        ("WHISPER_MODLE", "base", "one of the known settings: WHISPER_API_DEADLINE_SECONDS, WHISPER_API_KEYS, "),
     ],
 )
 def test_refusal_names_variable_value_and_expectation(name: str, value: str, expected: str) -> None:
@@ -45,11 +45,26 @@ def test_refusal_names_variable_value_and_expectation(name: str, value: str, exp
 
 @pytest.mark.parametrize("deadline", [60, 600, 3600, 14_400])
 def test_limits_follow_the_job_deadline(deadline: int) -> None:
-    """Two heartbeats may be lost, Fargate accepts the stop timeout, and no connection times out before the deadline."""
+    """Two heartbeats may be lost, and Fargate accepts the stop timeout."""
     settings = Settings(job_deadline_seconds=deadline)
     assert 3 * settings.heartbeat_seconds <= settings.visibility_timeout_seconds
     assert settings.stop_timeout_seconds <= MAX_STOP_TIMEOUT_SECONDS
-    assert settings.idle_timeout_seconds > deadline or settings.idle_timeout_seconds == 4000
+
+
+@pytest.mark.parametrize("deadline", [60, 300, 600, 900])
+def test_limits_of_a_call_over_http_follow_its_deadline(deadline: int) -> None:
+    """No connection is silent for 350 s, after which gateways drop it, nor until the load balancer closes it."""
+    settings = Settings(api_deadline_seconds=deadline)
+    assert settings.silence_seconds <= deadline == settings.drain_seconds
+    assert settings.silence_seconds < settings.idle_timeout_seconds < 350
+
+
+@pytest.mark.parametrize("seconds", [10, 60, 1800, 14_400])
+def test_worker_rests_briefly_between_its_sessions(seconds: int) -> None:
+    """A third of a session is left for the last messages; rests cost at most a fifth, by default a thirtieth."""
+    settings = Settings(session_seconds=seconds)
+    assert 0 < settings.receiving_seconds <= seconds * 2 / 3
+    assert 2 <= settings.rest_seconds <= max(2, seconds / 30)
 
 
 def test_every_setting_is_documented_with_its_default() -> None:

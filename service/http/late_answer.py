@@ -1,0 +1,47 @@
+"""The answer to a call that takes minutes: white space first, so that no gateway on its way drops the connection."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+from starlette.responses import Response, StreamingResponse
+
+from service.telemetry import log
+
+
+class CutOff(Exception):
+    """The work failed after its answer had begun, so that the connection is closed within the body."""
+
+
+async def answered(work: Coroutine[Any, Any, Response], *, silence_seconds: float) -> Response:
+    """The response that `work` makes; after so many seconds of silence, one whose body begins with spaces.
+
+    JSON allows white space before the document, and its readers skip it. But the status is sent with the first space,
+    before the outcome is known. What refuses a recording is known after its decoding, long before; what can still fail
+    is the deadline or a defect. Then the body is cut off, which every client sees as a failed response: an error inside
+    a 200 could be taken for a transcript.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait([task], timeout=silence_seconds)
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait([task])
+        raise
+    if done:
+        return task.result()
+    return StreamingResponse(_body(task, silence_seconds), media_type="application/json")
+
+
+async def _body(task: asyncio.Future[Response], silence_seconds: float) -> AsyncIterator[bytes]:
+    """A space at once and after each silence, then the body of the response."""
+    try:
+        while not task.done():
+            yield b" "
+            await asyncio.wait([task], timeout=silence_seconds)
+        if error := task.exception():
+            log("answer cut off", error=type(error).__name__)
+            raise CutOff from error
+        yield bytes(task.result().body)
+    finally:
+        task.cancel()
