@@ -6,7 +6,7 @@ from datetime import time
 from enum import StrEnum
 from zoneinfo import available_timezones
 
-from service.settings import MAX_DRAIN_SECONDS, Settings
+from service.settings import Settings
 from stacks.capacity import InvalidEnvironment, Speed, largest_upload, whole
 from stacks.environments.checks import chosen, listed
 
@@ -123,9 +123,9 @@ class ApiPlan:
 def request_limits(settings: Settings, *, speed: Speed) -> Settings:
     """The service's settings with an API's limits on a request.
 
-    The API refuses a recording that it could not answer before the load balancer gives up, or could not store.
+    The API refuses a recording that it could not answer before its own deadline, or could not store.
     """
-    deadline = min(settings.job_deadline_seconds, MAX_DRAIN_SECONDS)
+    deadline = min(settings.job_deadline_seconds, settings.api_deadline_seconds)
     longest = min(settings.max_audio_seconds, int(deadline * speed.audio_seconds_per_second))
     return replace(
         settings,
