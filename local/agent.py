@@ -1,9 +1,12 @@
-"""The ECS agent beside each task, as far as workers use it: protection from scaling in."""
+"""The ECS agent beside each task, as far as workers use it: protection from scaling in.
+
+Its answers have the forms of the agent's source: a request that ECS refuses is answered with 200, too, and a `failure`.
+"""
 
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,12 +18,21 @@ STATE = "/task-protection/v1/state"
 DEFAULT_MINUTES = 120
 MAX_MINUTES = 2880
 MAX_BODY_BYTES = 1024
+# ECS's reason if a service has as many protected tasks as it wants tasks.
+BLOCKED = "DEPLOYMENT_BLOCKED"
 
 
 class Agent:
-    """The agent of all tasks on this machine; as in ECS, each task has a path of its own."""
+    """The agent of all tasks on this machine; as in ECS, each task has a path of its own.
+
+    Attributes:
+        blocked: whether ECS refuses to protect a task, given its name.
+        refused: how often it did.
+    """
 
     def __init__(self, url: str) -> None:
+        self.blocked: Callable[[str], bool] = lambda _: False
+        self.refused = 0
         self._url = url
         self._until: dict[str, float] = {}
 
@@ -32,8 +44,8 @@ class Agent:
         """Whether scaling in must not stop a task: its protection has not expired."""
         return self._until.get(task, 0.0) > time.monotonic()
 
-    def take(self, task: str, wish: Any) -> None:
-        """Record a task's request for protection, or for its end.
+    def take(self, task: str, wish: Any) -> dict[str, Any]:
+        """Answer a task's request for protection, or for its end.
 
         Raises:
             ValueError: the request is not one of ECS's.
@@ -45,7 +57,12 @@ class Agent:
                 raise ValueError(f"body: got {wish!r}, expected ProtectionEnabled, true or false")
         if not isinstance(minutes, int) or not 1 <= minutes <= MAX_MINUTES:
             raise ValueError(f"ExpiresInMinutes: got {minutes!r}, expected a whole number from 1 to {MAX_MINUTES}")
+        # A protected task may always extend its protection.
+        if wanted and not self.protected(task) and self.blocked(task):
+            self.refused += 1
+            return {"failure": {"Arn": task, "Reason": BLOCKED, "Detail": None}}
         self._until[task] = time.monotonic() + 60 * minutes if wanted else 0.0
+        return {"protection": {"ProtectionEnabled": wanted, "ExpirationDate": None, "TaskArn": task}}
 
 
 @contextmanager
@@ -57,14 +74,15 @@ def running_agent() -> Iterator[Agent]:
             task, _, rest = self.path.removeprefix("/").partition("/")
             body = self.rfile.read(min(MAX_BODY_BYTES, int(self.headers.get("Content-Length", 0))))
             if f"/{rest}" != STATE:
-                self._answer(404, {"error": f"path: got {self.path!r}, expected /TASK{STATE}"})
+                self._refuse(404, "ResourceNotFoundException", f"path: got {self.path!r}, expected /TASK{STATE}")
                 return
             try:
-                agent.take(task, json.loads(body))
+                self._answer(200, agent.take(task, json.loads(body)))
             except ValueError as error:
-                self._answer(400, {"error": str(error)})
-                return
-            self._answer(200, {"protection": {"ProtectionEnabled": agent.protected(task), "TaskArn": task}})
+                self._refuse(400, "InvalidParameterException", str(error))
+
+        def _refuse(self, status: int, code: str, message: str) -> None:
+            self._answer(status, {"error": {"Code": code, "Message": message}})
 
         def _answer(self, status: int, document: dict[str, Any]) -> None:
             body = json.dumps(document).encode()

@@ -3,7 +3,10 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
+from service.batch.ports import Answer, Verdict
+
 AGENT_TIMEOUT_SECONDS = 5
+BLOCKED = "DEPLOYMENT_BLOCKED"
 
 
 class EcsAgent:
@@ -12,8 +15,8 @@ class EcsAgent:
     def __init__(self, uri: str) -> None:
         self._uri = urlsplit(uri)
 
-    def protect(self, *, minutes: int) -> bool:
-        """Protect the task for that long; 0 removes protection. Returns whether ECS agreed."""
+    def protect(self, *, minutes: int) -> Answer:
+        """Ask to protect the task for that long; 0 removes protection."""
         request: dict[str, Any] = {"ProtectionEnabled": minutes > 0}
         if minutes:
             request["ExpiresInMinutes"] = minutes
@@ -21,8 +24,20 @@ class EcsAgent:
         try:
             path = f"{self._uri.path.rstrip('/')}/task-protection/v1/state"
             connection.request("PUT", path, json.dumps(request), {"Content-Type": "application/json"})
-            return connection.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
+            return _answer(json.loads(connection.getresponse().read()), wanted=minutes > 0)
+        except (OSError, HTTPException, ValueError) as error:
+            return Answer(verdict=Verdict.FAILED, reason=type(error).__name__)
         finally:
             connection.close()
+
+
+def _answer(document: object, *, wanted: bool) -> Answer:
+    """Read the body of the agent's answer, which alone tells: a refusal by ECS has the status 200, too."""
+    match document:
+        case {"protection": {"ProtectionEnabled": bool(enabled)}} if enabled is wanted:
+            return Answer(verdict=Verdict.GRANTED)
+        case {"failure": {"Reason": str(reason)}}:
+            return Answer(verdict=Verdict.BLOCKED if reason == BLOCKED else Verdict.FAILED, reason=reason)
+        case {"error": {"Code": str(code)}}:
+            return Answer(verdict=Verdict.FAILED, reason=code)
+    return Answer(verdict=Verdict.FAILED, reason="unknown answer")

@@ -1,7 +1,9 @@
 """The outside world as the batch path sees it; `service.aws` and `service.engine` fit these protocols by structure."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from service.batch.events import Message, Upload
@@ -38,6 +40,9 @@ class OperatedQueue(Protocol):
 
     def counts(self) -> tuple[int, int]:
         """How many messages wait and how many are in flight."""
+
+    def visibility_timeout(self) -> int:
+        """For how many seconds a message that was received is hidden from others, unless its receiver says otherwise."""
 
     def send(self, body: str) -> None:
         """Put a message on the queue."""
@@ -91,8 +96,26 @@ class ResultIndex(Protocol):
         """An object's content and its entity tag; None if there is no such object."""
 
 
+class Verdict(Enum):
+    """What ECS says to a request for protection."""
+
+    GRANTED = auto()
+    BLOCKED = (
+        auto()
+    )  # the service has as many protected tasks as it wants tasks: this one is surplus, or being replaced
+    FAILED = auto()  # any other answer, or none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The answer to a request for protection, with ECS's reason if it is no grant."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
 class ProtectionAgent(Protocol):
     """The agent beside the task through which ECS is asked to spare the task when the service scales in."""
 
-    def protect(self, *, minutes: int) -> bool:
-        """Protect the task for that long; 0 removes protection. Returns whether ECS agreed."""
+    def protect(self, *, minutes: int) -> Answer:
+        """Ask to protect the task for that long; 0 removes protection."""

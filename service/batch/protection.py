@@ -2,15 +2,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition, Thread
 
-from service.batch.ports import ProtectionAgent
+from service.batch.ports import Answer, ProtectionAgent, Verdict
 from service.telemetry import log
 
 # The agent answers within milliseconds. If it does not, unprotected work is better than none.
 PATIENCE_SECONDS = 1.0
+# How often a task that ECS refuses to protect asks again, and for how long: the answer is wanted, not the protection.
+PROBE_SECONDS, PROBE_MINUTES = 30.0, 1
 
 
 class TaskProtection:
     """Protects the task from scaling in while any lease is held.
+
+    ECS refuses if the service has as many protected tasks as it wants tasks. Then it may stop this one at any moment:
+    leases in hand go on, since nothing is gained by giving them up before, but `blocked` says to take no more of them.
+    Any other failure, such as a missing permission, only leaves the task unprotected.
 
     A thread of its own asks the agent, so that a slow answer delays neither heartbeats nor the watch over the lanes.
     Requests that pile up behind a slow answer become one, which asks for what is wanted by then.
@@ -20,6 +26,8 @@ class TaskProtection:
         self._agent, self._minutes = agent, minutes
         self._changed = Condition()
         self._holders = 0
+        self._lifted = False
+        self._blocked = False
         # Requests are numbered: the newest one, the newest one that was answered, and the one that protected the task.
         self._asked = self._answered = self._protecting = 0
 
@@ -42,6 +50,20 @@ class TaskProtection:
             with self._changed:
                 self._holders -= 1
                 if not self._holders:
+                    self._ask()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether ECS refuses to protect the task, which should then take no more work."""
+        with self._changed:
+            return self._blocked
+
+    def lift(self, *, lifted: bool) -> None:
+        """Leave the task unprotected for as long as `lifted` is true, whatever leases are held."""
+        with self._changed:
+            if lifted is not self._lifted:
+                self._lifted = lifted
+                if self._holders:
                     self._ask()
 
     def renew(self) -> None:
@@ -67,10 +89,22 @@ class TaskProtection:
     def _follow(self, agent: ProtectionAgent) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._answered < self._asked)
-                request, wanted = self._asked, self._holders > 0
-            if not agent.protect(minutes=self._minutes if wanted else 0):
-                log("protection request failed", wanted=wanted)
+                asked = self._changed.wait_for(
+                    lambda: self._answered < self._asked, PROBE_SECONDS if self._blocked else None
+                )
+                request, wanted = self._asked, self._holders > 0 and not self._lifted
+            probe = 0 if asked else PROBE_MINUTES
+            minutes = self._minutes if wanted else probe
+            answer = agent.protect(minutes=minutes)
             with self._changed:
+                if minutes:
+                    self._blocked = answer.verdict is Verdict.BLOCKED
                 self._answered = request
                 self._changed.notify_all()
+            _report(answer, wanted=minutes > 0)
+
+
+def _report(answer: Answer, *, wanted: bool) -> None:
+    if answer.verdict is not Verdict.GRANTED:
+        refused = answer.verdict is Verdict.BLOCKED
+        log("protection refused" if refused else "protection request failed", wanted=wanted, reason=answer.reason)

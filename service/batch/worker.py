@@ -19,6 +19,7 @@ from service.batch.lease import Lease
 from service.batch.ports import ProtectionAgent, ReceivingQueue
 from service.batch.protection import TaskProtection
 from service.batch.publication import Publication
+from service.batch.session import Phase, Session
 from service.engine.engine import Cancelled
 from service.errors import RetryLater
 from service.settings import Settings
@@ -49,6 +50,12 @@ class Worker:
         # Outlasts a heartbeat that comes late.
         minutes = ceil(settings.visibility_timeout_seconds / 60) + 1
         self._protection = TaskProtection(agent, minutes=minutes)
+        self._session = Session(
+            seconds=settings.session_seconds,
+            receiving_seconds=settings.receiving_seconds,
+            rest_seconds=settings.rest_seconds,
+        )
+        self._resting = False
         self._lock = Lock()
         self._leases: set[Lease] = set()
         # A decoder ends itself after its own time limit, and a batch takes less than the visibility timeout. No progress
@@ -70,6 +77,7 @@ class Worker:
         while any(lane.is_alive() for lane in lanes):
             time.sleep(WATCH_SECONDS)
             now = time.monotonic()
+            self._rest()
             if now > beat:
                 self._beat()
                 beat = now + self._settings.heartbeat_seconds
@@ -88,22 +96,38 @@ class Worker:
 
     def _lane(self, stopping: Event) -> None:
         while not stopping.is_set():
-            try:
-                message = self._queue.receive(wait_seconds=POLL_SECONDS)
-            except RetryLater as fault:
-                log("cannot receive", code=fault.code)
-                stopping.wait(fault.retry_after_seconds)
-                continue
-            if message is None:
-                continue
-            lease = Lease(message, deadline_seconds=self._settings.job_deadline_seconds)
-            if stopping.is_set():
-                self._return(lease, seconds=0)
-                continue
-            token = request_id.set(message.identity)
-            with self._holding(lease), self._protection.held():
-                self._handle(lease)
-            request_id.reset(token)
+            with self._session.turn() as admitted:
+                if admitted and not self._protection.blocked:
+                    self._take(stopping)
+                    continue
+            stopping.wait(WATCH_SECONDS)
+
+    def _take(self, stopping: Event) -> None:
+        """Wait for a message for a moment, and work on it."""
+        try:
+            message = self._queue.receive(wait_seconds=POLL_SECONDS)
+        except RetryLater as fault:
+            log("cannot receive", code=fault.code)
+            stopping.wait(fault.retry_after_seconds)
+            return
+        if message is None:
+            return
+        lease = Lease(message, deadline_seconds=self._settings.job_deadline_seconds)
+        if stopping.is_set():
+            self._return(lease, seconds=0)
+            return
+        token = request_id.set(message.identity)
+        with self._session.work(), self._holding(lease), self._protection.held():
+            self._handle(lease)
+        request_id.reset(token)
+
+    def _rest(self) -> None:
+        """Leave the task unprotected between two sessions, so that ECS can stop it."""
+        resting = self._session.phase() is Phase.RESTING
+        if resting and not self._resting:
+            log("resting", seconds=self._settings.rest_seconds, unfinished=len(self._held()))
+        self._resting = resting
+        self._protection.lift(lifted=resting)
 
     def _handle(self, lease: Lease) -> None:
         """Publish the uploads of a message, then delete it; return it if any of them has to wait."""

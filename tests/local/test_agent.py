@@ -7,6 +7,9 @@ import pytest
 
 from local.agent import Agent, running_agent
 from service.aws.ecs import EcsAgent
+from service.batch.ports import Answer, Verdict
+
+GRANTED = Answer(verdict=Verdict.GRANTED)
 
 
 @pytest.fixture
@@ -29,11 +32,31 @@ def put(url: str, body: bytes) -> int:
 def test_task_is_protected_until_it_ends_its_protection(agent: Agent) -> None:
     """The agent understands the service's client, and protects each task on its own."""
     worker = EcsAgent(agent.uri("worker-1"))
-    assert worker.protect(minutes=2)
+    assert worker.protect(minutes=2) == GRANTED
     assert agent.protected("worker-1")
     assert not agent.protected("worker-2")
-    assert worker.protect(minutes=0)
+    assert worker.protect(minutes=0) == GRANTED
     assert not agent.protected("worker-1")
+
+
+def test_refusal_has_the_status_of_a_grant(agent: Agent) -> None:
+    """As in ECS; the service's client understands it. A task that is protected stays so, and may end it."""
+    first, second = EcsAgent(agent.uri("worker-1")), EcsAgent(agent.uri("worker-2"))
+    assert first.protect(minutes=2) == GRANTED
+    agent.blocked = lambda _: True
+    assert first.protect(minutes=4) == GRANTED
+    assert second.protect(minutes=2) == Answer(verdict=Verdict.BLOCKED, reason="DEPLOYMENT_BLOCKED")
+    assert not agent.protected("worker-2")
+    assert agent.refused == 1
+    assert put(f"{agent.uri('worker-2')}/task-protection/v1/state", b'{"ProtectionEnabled": true}') == 200
+    assert second.protect(minutes=0) == first.protect(minutes=0) == GRANTED
+
+
+def test_failed_request_is_no_refusal(agent: Agent) -> None:
+    """A worker goes on without protection if its request is wrong, or nothing listens."""
+    wrong, silent = EcsAgent(agent.uri("worker-1")), EcsAgent("http://127.0.0.1:9")
+    assert wrong.protect(minutes=2881) == Answer(verdict=Verdict.FAILED, reason="InvalidParameterException")
+    assert silent.protect(minutes=2) == Answer(verdict=Verdict.FAILED, reason="ConnectionRefusedError")
 
 
 def test_protection_runs_out(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from service.batch import protection as module
+from service.batch.ports import Answer, Verdict
 from service.batch.protection import TaskProtection
 from tests.service.cloud import until
 
@@ -18,18 +19,21 @@ MINUTES = 4
 
 @dataclass
 class Agent:
-    """Protects or frees the task as it is asked to, after `answer` has returned."""
+    """Protects or frees the task as it is asked to, after `answer` has returned, unless it is `blocked`."""
 
     answer: Callable[[int], object] = lambda _: None
     protected: bool = False
+    blocked: bool = False
     asked: list[int] = field(default_factory=list)
 
-    def protect(self, *, minutes: int) -> bool:
+    def protect(self, *, minutes: int) -> Answer:
         """Record the request, then grant it."""
         self.asked.append(minutes)
         self.answer(minutes)
+        if minutes and self.blocked:
+            return Answer(verdict=Verdict.BLOCKED, reason="DEPLOYMENT_BLOCKED")
         self.protected = minutes > 0
-        return True
+        return Answer(verdict=Verdict.GRANTED)
 
 
 @pytest.fixture(autouse=True)
@@ -140,3 +144,62 @@ def test_task_without_an_agent_works_unprotected() -> None:
         protection.renew()
     protection.settle()
     assert time.monotonic() - before < 10
+
+
+def test_refused_task_says_so_until_ecs_grants_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks again for one minute, which lapses by itself, so that no work waits for protection that nobody asks for."""
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.05)
+    agent = Agent(blocked=True)
+    protection = started(agent)
+    assert not protection.blocked
+    with protection.held():
+        assert protection.blocked
+    until(lambda: len(agent.asked) >= 4)
+    assert protection.blocked
+    agent.blocked = False
+    until(lambda: not protection.blocked)
+    assert agent.asked[:2] == [MINUTES, 0]
+    assert set(agent.asked[2:]) == {1}
+    asked = len(agent.asked)
+    time.sleep(0.2)
+    assert len(agent.asked) == asked
+
+
+def test_lease_in_hand_is_protected_once_ecs_grants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its work goes on meanwhile: to give it up would gain nothing."""
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.05)
+    agent = Agent(blocked=True)
+    protection = started(agent)
+    with protection.held():
+        assert not agent.protected
+        agent.blocked = False
+        until(lambda: agent.protected)
+        assert not protection.blocked
+    protection.settle()
+    assert not agent.protected
+
+
+def test_lifted_protection_comes_back_with_the_work_that_is_still_in_hand() -> None:
+    """Between two sessions ECS may stop the task, whatever it works on."""
+    agent = Agent()
+    protection = started(agent)
+    with protection.held():
+        protection.lift(lifted=True)
+        protection.renew()
+        protection.settle()
+        assert not agent.protected
+        protection.lift(lifted=False)
+        protection.settle()
+        assert agent.protected
+    protection.settle()
+    assert not agent.protected
+
+
+def test_agent_that_fails_blocks_nothing() -> None:
+    """Without the permission, for example, every request fails: unprotected work is better than none."""
+    agent = Agent()
+    monkey = Answer(verdict=Verdict.FAILED, reason="AccessDeniedException")
+    agent.protect = lambda *, minutes: monkey  # type: ignore[method-assign] # noqa: ARG005 - as the protocol says
+    protection = started(agent)
+    with protection.held():
+        assert not protection.blocked

@@ -90,8 +90,11 @@ class _Agent(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         assert self.path == "/agent/task-protection/v1/state"
         self.wishes.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        body = json.dumps({"protection": {"ProtectionEnabled": self.wishes[-1]["ProtectionEnabled"]}}).encode()
         self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
         """Keep quiet."""
