@@ -21,6 +21,7 @@ help:  ## Work on it | seconds | List the targets
 # The demo and the API need the service alone. The other targets add their tools to the same environment.
 .venv/.service: service/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo 'Python has no venv; on Debian and Ubuntu, the package python3-venv brings it' >&2; exit 1; }
 	@echo 'Installing the service into .venv …'
 	$(PYTHON) -m venv .venv
 	$(PIP_INSTALL) -r service/requirements.txt
@@ -92,7 +93,7 @@ gate: .venv/.service  ## Measure | minutes | Compare the default model on the sa
 	$(BIN)/python -m service evaluate demo/calls/manifest.json --against demo/calls/report.json $(ARGS)
 
 run: install  ## Try it | Ctrl-C | Run a cloud on this machine, with API and scaled workers, until interrupted; print its addresses
-	$(BIN)/python -m local run
+	$(BIN)/python -m local run $(ARGS)
 
 rehearse: install  ## Try it | minutes | Rehearse the batch path with kills, an interruption, a duplicate and poison; account for every call
 	$(BIN)/python -m local rehearse
