@@ -23,7 +23,7 @@ from pathlib import Path
 
 from local.cloud import Cloud, running_cloud
 from local.processes import Process, end_like_interrupted
-from local.results import count_writes, transcripts
+from local.results import count_transcribed, count_writes, transcripts
 from service.engine.engine import Engine
 from service.recording import SAMPLE_RATE, Recording, decode
 from service.settings import Settings, variable
@@ -234,15 +234,16 @@ def main(arguments: Sequence[str]) -> None:
         figures.add(KILLED, workers(cloud, 2, calls, name="killed", kills=kills)[0])
         grown = growth(cloud, asked.memory) if asked.memory else None
         _, (*_, tally) = cloud.jobs("reconcile")
-        twice = count_writes(cloud.s3, cloud.transcripts) - tally["done"] - tally["failed"]
+        transcribed = count_transcribed(tally)
+        twice = count_writes(cloud.s3, cloud.transcripts) - transcribed - tally["failed"]
     _print(figures, calls=calls, kills=len(kills))
     print(f"\nFrom the start of a worker to its first transcript: {statistics.median(wakes):.1f} s (median).\n")
     alone, one, two = (figures.seconds(name) for name in (ENGINE, ONE, TWO))
     _verdict("throughput of a worker ÷ the engine alone", alone / one, THROUGHPUT_GOAL)
     _verdict("throughput of two workers ÷ one", one / two, SCALING_GOAL)
     print(f"  {'two engines ÷ one: the limit of this machine':<58} {alone / figures.seconds(ENGINES):8.3f}")
-    uploads = tally["done"] + tally["failed"] + tally["running"] + tally["unaccounted"]
-    _verdict("calls with exactly one transcript ÷ calls", (tally["done"] - twice) / uploads, 1.0)
+    uploads = transcribed + tally["failed"] + tally["running"] + tally["unaccounted"]
+    _verdict("calls with exactly one transcript ÷ calls", (transcribed - twice) / uploads, 1.0)
     if grown:
         growing, (warm, last) = grown
         _verdict(f"memory over {asked.memory} calls: 1 - growth", 1 - growing, 1 - GROWTH_GOAL)

@@ -1,7 +1,14 @@
 """The cloud on one machine: `python -m local VERB`."""
 
-import argparse
 import sys
+
+from service.interruption import INTERRUPTED, end_at_once
+
+if __name__ == "__main__":
+    end_at_once(sys.argv[1:], endless=("run",))
+
+import argparse
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except LocalError as error:
         sys.exit(f"local: {error}")
     except KeyboardInterrupt:
-        sys.exit("local: interrupted; nothing is left running")
+        if asked.verb == "run":  # which always ends like this
+            print("\nEverything is ended.", flush=True)
+        else:
+            print("local: interrupted; nothing is left running", file=sys.stderr)
+            sys.exit(INTERRUPTED)
 
 
 def _run(asked: argparse.Namespace, folder: Path) -> None:
@@ -51,7 +62,13 @@ def _run(asked: argparse.Namespace, folder: Path) -> None:
             )
         case "run":
             end_like_interrupted()
-            run_cloud(folder / "run", port=asked.port, minute_seconds=asked.minute, overrides=_overrides(asked))
+            run_cloud(
+                folder / "run",
+                port=asked.port,
+                minute_seconds=asked.minute,
+                overrides=_overrides(asked),
+                file=asked.exports,
+            )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--port", type=_port, default=8000, help="port of the API (default: 8000; 0 takes a free one)")
     run.add_argument(
         "--minute", type=_seconds, default=2.0, help="length of a minute of the scaling, in seconds (default: 2)"
+    )
+    run.add_argument(
+        "--exports",
+        type=Path,
+        metavar="FILE",
+        help="write a shell's exports here (default: run/exports.sh in --folder)",
     )
     for verb in (rehearsal, run):
         verb.add_argument("--model", help="name or folder of another model than the environment's")
@@ -124,4 +147,5 @@ def _port(text: str) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main()

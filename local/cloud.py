@@ -71,6 +71,12 @@ class Cloud:
         return self.emulator.credentials | region_variables(self.deployment)
 
     @property
+    def operator(self) -> dict[str, str]:
+        """The variables with which an operator's `python -m service jobs` finds this cloud."""
+        named = {"queue_url": self.queue, "recordings_bucket": self.recordings, "transcripts_bucket": self.transcripts}
+        return self.environ | {variable(name): value for name, value in named.items()}
+
+    @property
     def folder(self) -> Path:
         """Holds every log."""
         return self.emulator.folder
@@ -91,6 +97,11 @@ class Cloud:
         return self.deployment.outputs["QueueUrl"]
 
     @property
+    def dead_letters(self) -> str:
+        """URL of the queue of dead letters."""
+        return self.deployment.outputs["DeadLetterQueueUrl"]
+
+    @property
     def workers(self) -> list[Process]:
         """The worker processes."""
         return self.fleet.service.tasks
@@ -109,13 +120,17 @@ class Cloud:
         Raises:
             LocalError: it refuses its settings or fails.
         """
-        named = {"queue_url": self.queue, "recordings_bucket": self.recordings, "transcripts_bucket": self.transcripts}
         inherited = {name: value for name, value in self.emulator.environ().items() if not name.startswith(PREFIX)}
-        own = region_variables(self.deployment) | {variable(name): value for name, value in named.items()}
         command = [sys.executable, "-m", "service", "jobs", *arguments, "--json"]
         with (self.folder / "jobs.log").open("w") as log:
             ended = subprocess.run(
-                command, cwd=ROOT, env=inherited | own, stdout=subprocess.PIPE, stderr=log, text=True, check=False
+                command,
+                cwd=ROOT,
+                env=inherited | self.operator,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                check=False,
             )
         if ended.returncode not in (0, 1):
             raise LocalError(f"`jobs {arguments[0]}` ended with {ended.returncode}; {log.name} says why")

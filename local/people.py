@@ -1,30 +1,39 @@
-"""`make run`: a cloud for people to try, with its addresses printed."""
+"""`make run`: a cloud for people to try, with its addresses and a shell's exports printed."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from local.cloud import Cloud, running_cloud
+from local.exports import exported, exports
 from local.stages import Clock, Stages
 
 READY_SECONDS = 60
+EXPORTS = "exports.sh"
 
 
-def run_cloud(folder: Path, *, port: int, minute_seconds: float, overrides: Mapping[str, str]) -> None:
-    """Run until interrupted.
+def run_cloud(
+    folder: Path, *, port: int, minute_seconds: float, overrides: Mapping[str, str], file: Path | None = None
+) -> None:
+    """Run until interrupted; `file` holds a shell's exports meanwhile, by default one in `folder`.
 
     Raises:
-        LocalError: the port is taken, or the emulator, the deploy or the API fails.
+        LocalError: the port is taken, the file cannot be written, or the emulator, the deploy or the API fails.
     """
     with running_cloud(folder, port=port, minute_seconds=minute_seconds, say=Clock().say, overrides=overrides) as cloud:
         cloud.watchers.append(Stages(cloud).look)
         cloud.wait(cloud.ready, seconds=READY_SECONDS, awaited="the API to be ready")
-        _print(cloud)
-        while True:
-            cloud.tick()
+        file = file or folder / EXPORTS
+        with exported(cloud, file):
+            _print(cloud, file)
+            while True:
+                cloud.tick()
 
 
-def _print(cloud: Cloud) -> None:
-    session = "import boto3; s3 = boto3.client('s3')"
+def _print(cloud: Cloud, file: Path) -> None:
+    shown = os.path.relpath(file) if file.is_relative_to(Path.cwd()) else str(file)
+    commands = "\n".join(f"  {line}" for line in exports(cloud).splitlines())
+    session = "import os, boto3; s3 = boto3.client('s3')"
     print(
         f"""
   recordings   {cloud.recordings}
@@ -33,22 +42,24 @@ def _print(cloud: Cloud) -> None:
   API          {cloud.url}
   logs         {cloud.folder}/tasks
 
-In another terminal, upload a recording and list its transcript:
-"""
-    )
-    for name, value in cloud.environ.items():
-        print(f"  export {name}={value}")
-    print(
-        f"""
-  .venv/bin/python -c "{session}; s3.upload_file('demo/calls/billing.wav', '{cloud.recordings}', 'billing.wav')"
+In another terminal, paste this, or `source {shown}`:
+
+{commands}
+
+Then upload a recording, see what became of it, and list its results:
+
   .venv/bin/python -c "{session}; \\
-      print(*(o['Key'] for o in s3.list_objects_v2(Bucket='{cloud.transcripts}').get('Contents', ())), sep='\\n')"
+      s3.upload_file('demo/calls/billing.wav', os.environ['WHISPER_RECORDINGS_BUCKET'], 'billing.wav')"
+  .venv/bin/python -m service jobs --running --done
+  .venv/bin/python -c "{session}; \\
+      found = s3.list_objects_v2(Bucket=os.environ['WHISPER_TRANSCRIPTS_BUCKET']).get('Contents', ()); \\
+      print(*(each['Key'] for each in found), sep='\\n')"
 
 or send it to the API:
 
-  curl --form audio_file=@demo/calls/billing.wav --header 'Authorization: Bearer {cloud.key}' {cloud.url}/transcribe
+  curl --form audio_file=@demo/calls/billing.wav --header "Authorization: Bearer $KEY" $API/transcribe
 
-Ctrl-C ends everything.
+docs/local.md has more: the AWS command line, dead letters. Ctrl-C ends everything.
 """,
         flush=True,
     )

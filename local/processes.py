@@ -110,6 +110,11 @@ class Process:
         return self._process.poll()
 
     @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.exit_code is None
+
+    @property
     def protected(self) -> bool:
         """Whether scaling in must not stop it."""
         return self.exit_code is None and self._agent.protected(self.name)
@@ -154,9 +159,19 @@ class Process:
 
 
 def end_like_interrupted() -> None:
-    """Let SIGTERM and SIGHUP end this program as Ctrl-C does, so that it stops everything it started."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    """Let SIGTERM and SIGHUP end this program as Ctrl-C does, so that it stops everything it started.
+
+    A second signal does not interrupt that, which takes some seconds at most.
+    """
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(*_: object) -> None:
+        for number in ending:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in ending:
+        signal.signal(number, interrupt)
 
 
 class Machine:

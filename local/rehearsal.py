@@ -12,7 +12,7 @@ import httpx2
 from local.cloud import Cloud, running_cloud
 from local.deploy import ROOT
 from local.processes import Process
-from local.results import count_writes, transcripts
+from local.results import count_transcribed, count_writes, transcripts
 from local.stages import Clock, Stages
 from service.batch import results
 from service.batch.events import Upload, announcement
@@ -154,8 +154,8 @@ def _conclude(cloud: Cloud, report: Report, *, newest: str) -> list[dict[str, An
     so the writes are counted here.
     """
     code, (*_, tally) = cloud.jobs("reconcile")
-    _, outcomes = cloud.jobs("list", "--done", "--failed")
-    twice = count_writes(cloud.s3, cloud.transcripts) - tally["done"] - tally["failed"]
+    _, outcomes = cloud.jobs("list", "--done", "--partial", "--unheard", "--failed")
+    twice = count_writes(cloud.s3, cloud.transcripts) - count_transcribed(tally) - tally["failed"]
     lost = tally["unaccounted"]
     report.check("every upload is a transcript or a named failure", f"{lost} lost", kept=code == 0 and lost == 0)
     report.check("no upload has two results", f"{twice} duplicate", kept=twice == 0)

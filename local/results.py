@@ -1,6 +1,6 @@
 """The results in the transcripts bucket, counted from outside: the service's own bookkeeping is not asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ def count_writes(s3: "S3Client", bucket: str) -> int:
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
     keys = (entry["Key"] for page in pages for entry in page.get("Versions", ()))
     return sum(key.startswith(("transcripts/", "failed/")) and _is_result(key) for key in keys)
+
+
+def count_transcribed(tally: Mapping[str, int]) -> int:
+    """The transcripts in a tally of `jobs reconcile`, complete or not."""
+    return sum(tally[state] for state in ("done", "partial", "unheard"))
 
 
 def _is_result(key: str) -> bool:

@@ -5,6 +5,8 @@ import time
 from typing import Any
 
 from local.cloud import Cloud
+from service.contract import Outcome
+from service.transcript import Transcript
 
 LOOK_SECONDS = 0.25
 # At most this share of the time is spent on looking, however large the bucket is.
@@ -38,7 +40,7 @@ class Stages:
         self._cloud = cloud
         self._known: dict[str, str] = {}
         self.attempts: dict[str, int] = {}
-        self._left = 0
+        self._left = self._dead = 0
         self._again = 0.0
 
     def look(self) -> None:
@@ -50,11 +52,24 @@ class Stages:
         for key in (key for key, tag in found.items() if self._known.get(key) != tag):
             self._tell(key)
         self._known = found
-        waiting, working = self._cloud.messages()
-        if waiting + working < self._left:
-            self._cloud.say("deleted", f"{waiting + working} messages left, {working} of them in flight")
-        self._left = waiting + working
+        self._look_at_messages()
         self._again = time.monotonic() + max(LOOK_SECONDS, (time.monotonic() - began) / LOOK_SHARE)
+
+    def _look_at_messages(self) -> None:
+        """Report messages that were deleted, and those that became dead letters or came back from there."""
+        dead = self._dead_letters()
+        waiting, working = self._cloud.messages()
+        if dead != self._dead_letters():
+            return  # a message may be counted twice, or not at all; the next look is soon
+        if dead != self._dead:
+            change = f"{abs(dead - self._dead)} {'more' if dead > self._dead else 'fewer'}"
+            self._cloud.say("dead letters", f"{change}, {dead} in all")
+        if waiting + working + dead < self._left + self._dead:
+            self._cloud.say("deleted", f"{waiting + working} messages left, {working} of them in flight")
+        self._left, self._dead = waiting + working, dead
+
+    def _dead_letters(self) -> int:
+        return sum(self._cloud.messages("DeadLetterQueueUrl"))
 
     def _listing(self) -> dict[str, str]:
         pages = self._cloud.s3.get_paginator("list_objects_v2").paginate(Bucket=self._cloud.transcripts)
@@ -75,8 +90,17 @@ class Stages:
             case "transcripts", "latest.json":
                 self._cloud.say("latest", f"{name} is the newest version")
             case "transcripts", _:
-                seconds = document["transcript"]["duration"]
-                self._cloud.say("transcribed", f"{name}: {seconds:.0f} s of call")
+                self._tell_transcript(name, Transcript.from_dict(document["transcript"]))
+
+    def _tell_transcript(self, name: str, transcript: Transcript) -> None:
+        call = f"{name}: {transcript.duration:.0f} s of call"
+        match transcript.outcome:
+            case Outcome.PARTIAL:
+                self._cloud.say("partial", f"{call}, {transcript.missing_seconds:.0f} s more are missing")
+            case Outcome.UNHEARD:
+                self._cloud.say("unheard", f"{call}, of which {transcript.unheard_seconds:.1f} s gave no words")
+            case _:
+                self._cloud.say("transcribed", call)
 
     def _read(self, key: str) -> dict[str, Any] | None:
         try:

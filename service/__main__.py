@@ -4,19 +4,26 @@ Each verb wires its parts together. Heavy modules are imported inside the verbs,
 be right, so that mistakes and `--help` are answered at once.
 """
 
+import sys
+
+from service.interruption import INTERRUPTED, end_at_once
+
+if __name__ == "__main__":
+    end_at_once(sys.argv[1:], endless=("api", "worker"))
+
 import argparse
 import math
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service import processor, telemetry
+from service import __version__, processor, telemetry
+from service.batch import arguments
 from service.contract import AGENT_VARIABLE
 from service.errors import ServiceError
 from service.http import health
@@ -29,13 +36,13 @@ if TYPE_CHECKING:
     from service.recording import Decode
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(command: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one verb.
 
     Returns:
         0 if it succeeded, 1 if it found something wrong (a regression, a lost recording), 2 if its input is refused.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(command)
     try:
         settings = Settings.from_environ(environ)
         return int(options.run(settings, options))
@@ -46,6 +53,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m service", description="Speech-to-text for call recordings.")
+    parser.add_argument("--version", action="version", version=f"whisper-fargate {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     api = verbs.add_parser("api", help="serve HTTP; settings come from WHISPER_… variables")
     api.set_defaults(run=_api)
@@ -54,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     health = verbs.add_parser("health", help="exit with 0 if the API on this machine answers, else with 1")
     health.set_defaults(run=_health)
     jobs = verbs.add_parser("jobs", help="count and list waiting, running, done and failed jobs; redrive; reconcile")
-    _add_jobs_options(jobs)
+    arguments.add_arguments(jobs)
     jobs.set_defaults(run=_jobs)
     evaluate = verbs.add_parser("evaluate", help="measure error rates on golden recordings against the last release")
     _add_evaluate_options(evaluate)
@@ -72,18 +80,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_transcribe_options(transcribe)
     transcribe.set_defaults(run=_transcribe)
     return parser
-
-
-def _add_jobs_options(jobs: argparse.ArgumentParser) -> None:
-    jobs.add_argument("action", nargs="?", choices=("list", "redrive", "reconcile"), default="list")
-    for state in ("running", "done", "failed"):
-        jobs.add_argument(
-            f"--{state}", dest="show", action="append_const", const=state, help=f"name the {state} ones (list)"
-        )
-    jobs.add_argument("--names", action="store_true", help="name the recordings that are unaccounted for (reconcile)")
-    jobs.add_argument("--announce", action="store_true", help="announce them to the queue again (reconcile)")
-    jobs.add_argument("--prefix", default="", help="only recordings whose keys start with this")
-    jobs.add_argument("--json", action="store_true", help="print a JSON object per line")
 
 
 def _add_evaluate_options(evaluate: argparse.ArgumentParser) -> None:
@@ -124,7 +120,8 @@ def _api(settings: Settings, _: argparse.Namespace) -> int:
     telemetry.configure(sys.stdout)
     # The kernel discards signals for which a container's first process has no handler. Until the server installs its
     # own, there are no requests to finish, and an exception could be swallowed by a library that is being imported.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
     # The port first: a model takes seconds to load, and a port in use is known at once.
     with _bind(settings) as listener:
         from service.http import app, server
@@ -177,6 +174,7 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
 
 def _jobs(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stderr)
+    arguments.check(options)
     _need(settings, "queue_url", "recordings_bucket", "transcripts_bucket")
     from service.aws import s3, sqs
     from service.batch import jobs
@@ -193,7 +191,7 @@ def _jobs(settings: Settings, options: argparse.Namespace) -> int:
     return jobs.run(
         view,
         action=options.action,
-        show=options.show or (),
+        show=[state for state in arguments.LISTED if getattr(options, state)],
         names=options.names,
         announce=options.announce,
         as_json=options.json,
@@ -311,5 +309,26 @@ def _bind(settings: Settings) -> socket.socket:
     return listener
 
 
+def _program() -> int:
+    """The verb of the command line, ended quietly by Ctrl-C and by a reader of its output that has read enough."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        try:
+            return main(sys.argv[1:], os.environ)
+        finally:
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
+    except BrokenPipeError:
+        streams = [stream for stream in (sys.stdout, sys.stderr) if stream and telemetry.reader_has_gone(stream)]
+        if not streams:
+            raise  # another pipe, which should not have broken
+        # The interpreter flushes its streams at the end, which would fail again.
+        for stream in streams:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))
+    sys.exit(_program())

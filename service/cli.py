@@ -26,11 +26,15 @@ class Transcriber(Protocol):
         """Transcribe every channel of a recording."""
 
 
+class ReaderGone(Exception):
+    """The reader of standard output, such as `head`, has read enough."""
+
+
 class Output(Protocol):
     """Takes one transcript."""
 
     def write(self, text: str) -> None:
-        """Write a transcript; raises OSError."""
+        """Write a transcript; raises OSError or `ReaderGone`."""
 
 
 class OutputFile:
@@ -60,7 +64,10 @@ class StandardOutput:
         """Write a transcript, on a line of its own even if the one before could not be written to its end."""
         rest = (b"\n" if self._cut else b"") + _encoded(text)
         while rest:
-            written = os.write(self._descriptor, rest)
+            try:
+                written = os.write(self._descriptor, rest)
+            except BrokenPipeError as error:
+                raise ReaderGone from error
             self._cut = True
             rest = rest[written:]
         self._cut = False
@@ -120,15 +127,22 @@ def transcribe_files(
     for file, output in zip(files, outputs, strict=True):
         try:
             transcript = _transcribe_file(file, engine=engine, decode=decode, language=language, words=words)
-            if transcript.partial:
-                _tell(file, f"partial, {transcript.missing_seconds:.1f} s are missing")
+            for fault in _faults(transcript):
+                _tell(file, fault)
             output.write(_rendered(file, transcript, form))
-        except BrokenPipeError:
+        except ReaderGone:
             break
         except (ServiceError, OSError) as error:
             _tell(file, error)
             complete = False
     return complete
+
+
+def _faults(transcript: Transcript) -> Iterator[str]:
+    if transcript.partial:
+        yield f"partial, {transcript.missing_seconds:.1f} s are missing"
+    if transcript.unheard:
+        yield f"{transcript.unheard_seconds:.1f} s of speech, or of sounds like it, gave no words"
 
 
 def _rendered(file: Path, transcript: Transcript, form: str) -> str:

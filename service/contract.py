@@ -35,6 +35,7 @@ class Outcome(StrEnum):
 
     SUCCEEDED = "succeeded"
     PARTIAL = "partial"  # transcribed, but some of the recording was missing
+    UNHEARD = "unheard"  # transcribed, but speech, or a sound like speech, gave no words
     REFUSED = "refused"  # the request or the recording is at fault
     BUSY = "busy"  # no slot is free, or the task is stopping
     STORAGE_FAULT = "storage_fault"  # S3 or SQS is unreachable, or denies the request

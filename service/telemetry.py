@@ -6,6 +6,9 @@ names of `service.contract`.
 
 import json
 import logging
+import os
+import select
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -62,9 +65,29 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class LogHandler(logging.StreamHandler[TextIO]):
+    """Writes log lines; once their reader has gone, it ends the process as SIGTERM does, without a word."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Handle an error of writing a line."""
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            self.close()
+            logging.getLogger().removeHandler(self)
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            super().handleError(record)
+
+
+def reader_has_gone(stream: TextIO) -> bool:
+    """Whether a stream is a pipe that nothing reads any more."""
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
 def configure(stream: TextIO = sys.stdout) -> None:
     """Send every log of the process to `stream`, as JSON lines."""
-    handler = logging.StreamHandler(stream)
+    handler = LogHandler(stream)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # Their lines name hosts and files, and give an operator nothing to act on.

@@ -58,6 +58,10 @@ class Queue:
         waiting = int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesDelayed"])
         return waiting, int(found["ApproximateNumberOfMessagesNotVisible"])
 
+    def visibility_timeout(self) -> int:
+        """For how many seconds a message that was received is hidden from others, unless its receiver says otherwise."""
+        return int(self._attributes("VisibilityTimeout")["VisibilityTimeout"])
+
     def dead_letters(self) -> Self:
         """The queue to which SQS moves messages that were received too often.
 
@@ -71,7 +75,7 @@ class Queue:
         with faults("dead letters"):
             return type(self)(self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
 
-    def _attributes(self, name: Literal["All", "RedrivePolicy"]) -> dict[str, str]:
+    def _attributes(self, name: Literal["All", "RedrivePolicy", "VisibilityTimeout"]) -> dict[str, str]:
         with faults("queue"):
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
         return {str(key): value for key, value in answer.get("Attributes", {}).items()}

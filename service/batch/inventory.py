@@ -1,17 +1,25 @@
 """How many recordings wait, run, are done or failed, and a list of those in one state.
 
-It reads the keys of results, and the documents of failed and running ones; never a recording or a transcript.
+It reads the keys of results, and the documents of incomplete, failed and running ones; never a recording or a transcript.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from heapq import merge
 from typing import Any
 
 from service.batch.ports import OperatedQueue, ResultIndex
-from service.batch.results import FOLDERS, State
-from service.batch.rows import DatedVersion, FailedVersion, Overview, RunningVersion, VersionRow
+from service.batch.results import FOLDERS, INCOMPLETE, State
+from service.batch.rows import (
+    DatedVersion,
+    FailedVersion,
+    IncompleteVersion,
+    Overview,
+    RunningVersion,
+    VersionRow,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +41,15 @@ class Inventory:
             running=len(running),
             stale=sum(running),
             done=sum(1 for _ in self._keys(State.DONE)),
+            partial=sum(1 for _ in self._keys(State.PARTIAL)),
+            unheard=sum(1 for _ in self._keys(State.UNHEARD)),
             failed=sum(1 for _ in self._keys(State.FAILED)),
         )
 
     def listed(self, state: State) -> Iterator[VersionRow]:
         """Each version in a state."""
         for key, modified in self._keys(state):
-            name, _, version = key.partition("/")[2].removesuffix(".json").rpartition("/")
+            name, _, version = _result(key).removesuffix(".json").rpartition("/")
             if state == State.DONE:
                 yield DatedVersion(state=state, recording=name, version=version, at=modified.isoformat())
             # A running document is gone if its recording was done since the keys were listed.
@@ -53,6 +63,16 @@ class Inventory:
     def _detailed(
         self, document: dict[str, Any], state: State, *, recording: str, version: str, modified: datetime
     ) -> VersionRow:
+        if state in INCOMPLETE:
+            return IncompleteVersion(
+                state=state,
+                recording=recording,
+                version=version,
+                at=document["at"],
+                duration=document["duration"],
+                missing_seconds=document["missing_seconds"],
+                unheard_seconds=document["unheard_seconds"],
+            )
         if state == State.FAILED:
             error = document["error"]
             return FailedVersion(
@@ -77,6 +97,25 @@ class Inventory:
         )
 
     def _keys(self, state: State) -> Iterator[tuple[str, datetime]]:
-        for key, modified in self.transcripts.keys(f"{FOLDERS[state]}/{self.prefix}"):
-            if key.endswith(".json") and not (state == State.DONE and key.endswith("/latest.json")):
+        """The key of each document that puts a version into a state, with its time of writing."""
+        documents = (
+            (key, modified)
+            for key, modified in self.transcripts.keys(f"{FOLDERS[state]}/{self.prefix}")
+            if key.endswith(".json") and not (state == State.DONE and key.endswith("/latest.json"))
+        )
+        return self._whole(documents) if state == State.DONE else documents
+
+    def _whole(self, documents: Iterable[tuple[str, datetime]]) -> Iterator[tuple[str, datetime]]:
+        """The transcripts that lack nothing; all lists are in the order of their keys, so that none is held."""
+        incomplete = merge(*((_result(key) for key, _ in self._keys(state)) for state in INCOMPLETE))
+        passed = next(incomplete, None)
+        for key, modified in documents:
+            while passed is not None and passed < _result(key):
+                passed = next(incomplete, None)
+            if passed != _result(key):
                 yield key, modified
+
+
+def _result(key: str) -> str:
+    """A result's key without the folder of its state."""
+    return key.partition("/")[2]

@@ -3,15 +3,17 @@
 It prints the names of recordings only on request, because they may hold callers' numbers.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from service.batch.inventory import Inventory
 from service.batch.ports import OperatedQueue, RecordingIndex, ResultIndex
 from service.batch.reconciliation import Reconciliation
-from service.batch.redrive import redrive
+from service.batch.redrive import Redrive
 from service.batch.results import State
 from service.batch.rows import DatedVersion, Overview, Redriven, Row, Tally, VersionRow
+from service.batch.table import lines
 from service.settings import Settings
 
 
@@ -36,7 +38,9 @@ class Jobs:
 
     def redrive(self) -> Redriven:
         """Move the dead letters back to the queue."""
-        return redrive(dead_letters=self.dead_letters, queue=self.queue, bucket=self.settings.recordings_bucket)
+        return Redrive(
+            dead_letters=self.dead_letters, queue=self.queue, bucket=self.settings.recordings_bucket, say=_say
+        ).run()
 
     def reconcile(self, *, announce: bool = False) -> Iterator[DatedVersion | Tally]:
         """Each version that is unaccounted for, then how many there are in each state."""
@@ -53,7 +57,7 @@ class Jobs:
         )
 
 
-def run(jobs: Jobs, *, action: str, show: Sequence[str], names: bool, announce: bool, as_json: bool) -> int:
+def run(jobs: Jobs, *, action: str, show: Sequence[State], names: bool, announce: bool, as_json: bool) -> int:
     """Do one action and print its rows.
 
     Returns:
@@ -61,21 +65,41 @@ def run(jobs: Jobs, *, action: str, show: Sequence[str], names: bool, announce: 
     """
     if action == "redrive":
         redriven = jobs.redrive()
-        _print(redriven, as_json=as_json)
+        _print([redriven], as_json=as_json)
         return 1 if redriven.left else 0
     if action == "reconcile":
-        lost = False
-        for row in jobs.reconcile(announce=announce):
-            if isinstance(row, Tally):
-                lost = row.lost
-            if names or isinstance(row, Tally):
-                _print(row, as_json=as_json)
-        return 1 if lost else 0
-    rows: Iterable[Row] = (row for state in show for row in jobs.listed(State(state))) if show else [jobs.overview()]
-    for found in rows:
-        _print(found, as_json=as_json)
+        tallies: list[Tally] = []
+
+        def kept() -> Iterator[Row]:
+            for row in jobs.reconcile(announce=announce):
+                if isinstance(row, Tally):
+                    tallies.append(row)
+                if names or isinstance(row, Tally):
+                    yield row
+
+        _print(kept(), as_json=as_json)
+        return 1 if any(tally.lost for tally in tallies) else 0
+    if not show:
+        _print([jobs.overview()], as_json=as_json)
+    _print(_listed(jobs, show), as_json=as_json)
     return 0
 
 
-def _print(row: Row, *, as_json: bool) -> None:
-    print(row.to_json() if as_json else row.to_text(), flush=True)  # noqa: T201 - a person asked
+def _listed(jobs: Jobs, show: Sequence[State]) -> Iterator[Row]:
+    """The versions in some states; says which state none is in."""
+    for state in show:
+        found = False
+        for row in jobs.listed(state):
+            found = True
+            yield row
+        if not found:
+            _say(f"no recording is {state}")
+
+
+def _print(rows: Iterable[Row], *, as_json: bool) -> None:
+    for line in lines(rows, as_json=as_json):
+        print(line, flush=True)  # noqa: T201 - a person asked
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - for the person at the terminal

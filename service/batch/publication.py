@@ -97,8 +97,7 @@ class Publication:
                     at=now(),
                 )
                 self._transcripts.write(keys.transcript, document, content_type=JSON)
-                if transcript.partial:
-                    measures.outcome = Outcome.PARTIAL
+                measures.outcome = transcript.outcome
             except Cancelled:
                 measures.outcome = Outcome.CANCELLED
         lease.progress(1.0)
@@ -120,18 +119,21 @@ class Publication:
                 return self._engine.transcribe(recording, progress=lease.progress)
 
     def _complete(self, upload: Upload, keys: ResultKeys, stored: bytes) -> None:
-        """Render a stored transcript, and move `latest` to it unless it points to a newer one."""
+        """Render a stored transcript, say if it is incomplete, and move `latest` to it unless that is newer."""
         transcript = results.read_transcript(stored)
         for form, key in keys.renderings.items():
             rendering = render(transcript, form) + "\n"
             self._transcripts.write(key, rendering.encode(), content_type=CONTENT_TYPES[form])
-        document, moved = results.latest_document(upload), False
+        if state := results.incomplete_state(transcript):
+            document = results.incomplete_document(upload, stored)
+            self._transcripts.write(keys.of(state), document, content_type=JSON)
+        pointer, moved = results.latest_document(upload), False
         while not moved:
             known = self._transcripts.read(keys.latest)
             if known and not upload.follows(results.read_upload(known[0])):
                 return
             # If another worker has moved it since the read, the condition fails: read again.
-            moved = self._transcripts.write(keys.latest, document, content_type=JSON, over=known[1] if known else "")
+            moved = self._transcripts.write(keys.latest, pointer, content_type=JSON, over=known[1] if known else "")
 
     def _read(self, key: str) -> bytes | None:
         found = self._transcripts.read(key)

@@ -47,6 +47,8 @@ class Reconciliation:
             unfinished = max(unfinished, sum(self.queue.counts()))
         yield Tally(
             done=states[State.DONE],
+            partial=states[State.PARTIAL],
+            unheard=states[State.UNHEARD],
             failed=states[State.FAILED],
             running=states[State.RUNNING],
             unaccounted=states[State.UNACCOUNTED],

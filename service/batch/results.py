@@ -4,6 +4,8 @@
     transcripts/NAME/VERSION.vtt    rendered from it
     transcripts/NAME/VERSION.txt    rendered from it
     transcripts/NAME/latest.json    points to the newest version with a transcript; moves only forward
+    partial/NAME/VERSION.json       beside the transcript, if audio is missing: how much, and in which places
+    unheard/NAME/VERSION.json       beside the transcript, if no audio is missing, but speech gave no words
     failed/NAME/VERSION.json        the reason why there is no transcript
     running/NAME/VERSION.json       which worker is transcribing it; only for people to read
 
@@ -18,6 +20,7 @@ from typing import Any
 
 from service import processor
 from service.batch.events import Upload
+from service.contract import Outcome
 from service.errors import ServiceError
 from service.settings import Settings
 from service.transcript import Transcript
@@ -28,16 +31,26 @@ MAX_NAME_BYTES = 850
 
 
 class State(StrEnum):
-    """What became of a version of a recording, by its result; the most certain first."""
+    """What became of a version of a recording, by its result; the first one that fits counts."""
 
-    DONE = "done"
+    PARTIAL = "partial"  # transcribed, but audio is missing
+    UNHEARD = "unheard"  # transcribed, but speech, or a sound like speech, gave no words
+    DONE = "done"  # transcribed as a whole
     FAILED = "failed"
     RUNNING = "running"
     UNACCOUNTED = "unaccounted"
 
 
 # The folder that holds the results of each state.
-FOLDERS = {State.DONE: "transcripts", State.FAILED: "failed", State.RUNNING: "running"}
+FOLDERS = {
+    State.PARTIAL: "partial",
+    State.UNHEARD: "unheard",
+    State.DONE: "transcripts",
+    State.FAILED: "failed",
+    State.RUNNING: "running",
+}
+# These have a document beside that of the transcript.
+INCOMPLETE = (State.PARTIAL, State.UNHEARD)
 
 
 def name(key: str) -> str:
@@ -55,7 +68,7 @@ class ResultKeys:
     upload: Upload
 
     def of(self, state: State) -> str:
-        """The document that puts the upload into a state: `DONE`, `FAILED` or `RUNNING`."""
+        """The document that puts the upload into a state other than `UNACCOUNTED`."""
         return self._key(state, f"{self.upload.version}.json")
 
     @property
@@ -110,6 +123,20 @@ def transcript_document(
         },
         transcript=transcript.to_dict(),
     )
+
+
+def incomplete_state(transcript: Transcript) -> State | None:
+    """The state of a recording whose transcript lacks something; None if it is complete."""
+    return None if transcript.outcome is Outcome.SUCCEEDED else State(transcript.outcome)
+
+
+def incomplete_document(upload: Upload, stored: bytes) -> bytes:
+    """What the transcript in a document lacks; it has none of its words, so that operators may read it."""
+    transcript, provenance = read_transcript(stored), json.loads(stored)["provenance"]
+    facts = transcript.to_dict()
+    parts = {name: facts[name] for name in ("duration", "missing_seconds", "gaps", "unheard")}
+    unheard_seconds = round(transcript.unheard_seconds, 3)
+    return _document(upload, at=provenance["transcribed_at"], **parts, unheard_seconds=unheard_seconds)
 
 
 def failure_document(upload: Upload, error: ServiceError, *, at: str) -> bytes:

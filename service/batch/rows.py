@@ -1,7 +1,8 @@
-"""What the `jobs` verb prints: each row is one JSON object, or one piece of text for a person."""
+"""What the `jobs` verb prints: each row is one JSON object, or cells of text for a person."""
 
 import json
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 
 from service.batch.results import State
 
@@ -19,10 +20,6 @@ class Row:
         """One line of JSON."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
-    def to_text(self) -> str:
-        """A line for each count."""
-        return "\n".join(f"{name:<20} {value:>8}" for name, value in self.to_dict().items())
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview(Row):
@@ -34,15 +31,24 @@ class Overview(Row):
     running: int
     stale: int
     done: int
+    partial: int
+    unheard: int
     failed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redriven(Row):
-    """How many dead letters were moved back to the queue, and how many no worker can read."""
+    """How many dead letters were moved back to the queue, and how many are left: unreadable ones and hidden ones.
+
+    Attributes:
+        unreadable: messages that no worker understands.
+        hidden: messages that another receiver holds, by SQS's estimate.
+    """
 
     moved: int
     left: int
+    unreadable: int
+    hidden: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +56,8 @@ class Tally(Row):
     """How many versions are in each state, how many were announced again, and how many messages are unfinished."""
 
     done: int
+    partial: int
+    unheard: int
     failed: int
     running: int
     unaccounted: int
@@ -64,33 +72,65 @@ class Tally(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRow(Row):
-    """One version of a recording, by its recording's key."""
+    """One version of a recording, by its recording's key; `at` is the time of its state, ISO 8601."""
 
     state: State
     recording: str
     version: str
+    at: str
 
-    def to_text(self) -> str:
-        """The values on one line, without the control characters that a key may hold."""
-        values = (str(value) for value in self.to_dict().values())
-        return "  ".join(value if value.isprintable() else ascii(value) for value in values)
+    def cells(self, now: datetime) -> dict[str, str]:
+        """The values under their headings, without the control characters that a key may hold.
+
+        Args:
+            now: from which ages are counted.
+        """
+        cells = {**self._facts(now), "version": self.version, "recording": self.recording}
+        return {heading: text if text.isprintable() else ascii(text) for heading, text in cells.items()}
+
+    def _facts(self, now: datetime) -> dict[str, str]:
+        event = "uploaded" if self.state == State.UNACCOUNTED else "transcribed"
+        return {f"{event} (UTC)": moment(self.at), "age": age(self.at, now)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatedVersion(VersionRow):
-    """A transcribed version with the time of its transcript, or one that is unaccounted for with that of its upload."""
+    """A transcribed version, or one that is unaccounted for, which is dated by its upload."""
 
-    at: str
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncompleteVersion(VersionRow):
+    """A version whose transcript lacks something, in seconds: audio that is missing, and speech that gave no words."""
+
+    duration: float
+    missing_seconds: float
+    unheard_seconds: float
+
+    def _facts(self, now: datetime) -> dict[str, str]:
+        return {
+            "transcribed (UTC)": moment(self.at),
+            "age": age(self.at, now),
+            "call": f"{self.duration:.1f} s",
+            "missing": f"{self.missing_seconds:.1f} s",
+            "unheard": f"{self.unheard_seconds:.1f} s",
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedVersion(VersionRow):
     """A version that has no transcript, and why."""
 
-    at: str
     code: str
     reason: str
     expected: str
+
+    def _facts(self, now: datetime) -> dict[str, str]:
+        return {
+            "failed (UTC)": moment(self.at),
+            "age": age(self.at, now),
+            "code": self.code,
+            "reason": self.reason,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +138,40 @@ class RunningVersion(VersionRow):
     """A version in work: by which worker, at which attempt, since when, and the share done by `at`."""
 
     started: str
-    at: str
     worker: str
     attempt: int
     share: float
     stale: bool | None = None
+
+    def _facts(self, now: datetime) -> dict[str, str]:
+        return {
+            "started (UTC)": moment(self.started),
+            "age": age(self.started, now),
+            "done": f"{self.share:.0%}",
+            "updated": f"{age(self.at, now)} ago{', stale' if self.stale else ''}",
+            "attempt": str(self.attempt),
+            "worker": self.worker,
+        }
+
+
+def moment(iso: str) -> str:
+    """A time of ISO 8601 as people read it, in UTC.
+
+    >>> moment("2026-01-31T13:05:09.250+01:00")
+    '2026-01-31 12:05:09'
+    """
+    return datetime.fromisoformat(iso).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def age(iso: str, now: datetime) -> str:
+    """The time from `iso` to `now`, in the unit in which people would say it.
+
+    >>> age("2026-01-31T12:00:00Z", datetime(2026, 1, 31, 12, 3, 20, tzinfo=UTC))
+    '3 min'
+    """
+    seconds = max(0, int((now - datetime.fromisoformat(iso)).total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h" if seconds < 172_800 else f"{seconds // 86_400} d"

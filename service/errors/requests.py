@@ -162,6 +162,17 @@ class OutputNotWritable(InvalidField):
     reason: str
 
 
+class MisplacedOption(InvalidField):
+    """An option of `jobs` that its action would ignore."""
+
+    code = "misplaced_option"
+    message = "not an option of `jobs {action}`"
+    expected = "{known}"
+    field: str
+    action: str
+    known: Sequence[str]
+
+
 class DuplicateOutput(InvalidField):
     """Two recordings on the command line would have the same transcript file."""
 

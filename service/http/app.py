@@ -58,8 +58,7 @@ async def _transcribe(request: Request) -> Response:
         except (Cancelled, ClientDisconnect):
             measures.outcome = Outcome.CANCELLED
             return Response(status_code=499)  # for the log: the caller is gone
-        if transcript.partial:
-            measures.outcome = Outcome.PARTIAL
+        measures.outcome = transcript.outcome
     return JSONResponse(answer(transcript))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from service.contract import Outcome
 from service.recording import DuplicateChannel, Gap
 
 # ISO 639-2's code for "undetermined": a recording without speech has no language.
@@ -93,6 +94,18 @@ class Transcript:
     def partial(self) -> bool:
         """Whether the transcript lacks a part of the recording."""
         return self.missing_seconds > 0
+
+    @property
+    def unheard_seconds(self) -> float:
+        """The length of all that is unheard, on every channel."""
+        return sum(span.end - span.start for span in self.unheard)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the call ended; `SUCCEEDED` only if nothing of it is missing and every sound like speech has words."""
+        if self.partial:
+            return Outcome.PARTIAL
+        return Outcome.UNHEARD if self.unheard else Outcome.SUCCEEDED
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:

@@ -1,104 +1,35 @@
-"""The `jobs` verb, against an emulator's queues and buckets."""
+"""`jobs list` and the verb's options, against an emulator's queues and buckets."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from demo.server import ROOT
-from local.emulator import Emulator
+from service.__main__ import main
 from service.aws.s3 import Bucket
-from service.aws.sqs import Queue
-from service.batch import events, results
-from service.batch.events import Message, Upload
-from service.batch.jobs import Jobs
-from service.batch.reconciliation import PAGE
+from service.batch import results
 from service.batch.results import ResultKeys, State
-from service.batch.rows import DatedVersion, FailedVersion, Overview, Redriven, RunningVersion, Tally
-from service.errors import AwsUnavailable, NotAudio
-from service.settings import Settings
-from tests.service.cloud import REGION, Cloud
+from service.batch.rows import (
+    DatedVersion,
+    FailedVersion,
+    IncompleteVersion,
+    Overview,
+    RunningVersion,
+    age,
+)
+from service.batch.table import lines
+from service.errors import NotAudio
+from service.recording import Gap
+from service.transcript import Transcript, Unheard
+from tests.service.batch.operating import NOW, Aged, at_work, failure, reconciled, run, unannounced, view
+from tests.service.cloud import Cloud
 
-NOW = "2026-01-31T12:00:00.000+00:00"
-
-
-@pytest.fixture(autouse=True)
-def _here(emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The service finds the emulator as it finds AWS: through its environment variables."""
-    for name, value in (emulated.environ() | {"AWS_DEFAULT_REGION": REGION}).items():
-        monkeypatch.setenv(name, value)
-
-
-def view(cloud: Cloud, *, prefix: str = "") -> Jobs:
-    """All recordings of a cloud, or those under a prefix."""
-    queue = Queue(cloud.queue)
-    return Jobs(
-        queue=queue,
-        dead_letters=queue.dead_letters(),
-        recordings=Bucket(cloud.recordings),
-        transcripts=Bucket(cloud.transcripts),
-        settings=cloud.settings,
-        prefix=prefix,
-    )
-
-
-def unannounced(cloud: Cloud, key: str, body: bytes = b"sound") -> Upload:
-    """Upload a recording that no message announces."""
-    return cloud.upload(key, body, announce=False)
-
-
-def run(cloud: Cloud, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    """Run the verb as an operator does."""
-    inherited = {name: value for name, value in cloud.emulator.environ().items() if not name.startswith("WHISPER_")}
-    own = {name: value for name, value in cloud.settings.to_environ().items() if value}
-    return subprocess.run(
-        [sys.executable, "-m", "service", "jobs", *arguments],
-        cwd=ROOT,
-        env=inherited | {"AWS_DEFAULT_REGION": REGION} | own | environ,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-def failure(upload: Upload) -> bytes:
-    """The failure document of a text file."""
-    return results.failure_document(upload, NotAudio(size=1200), at=NOW)
-
-
-def at_work(upload: Upload) -> bytes:
-    """The document that a worker writes while it transcribes."""
-    return results.running_document(upload, worker="host", attempt=2, started=NOW, at=NOW, share=0.25)
-
-
-class Aged:
-    """The transcripts bucket as it will be some hours from now."""
-
-    def __init__(self, bucket: Bucket, *, hours: int) -> None:
-        self._bucket, self._age = bucket, timedelta(hours=hours)
-
-    def keys(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
-        """The same keys, written earlier."""
-        return ((key, modified - self._age) for key, modified in self._bucket.keys(prefix, after=after))
-
-    def read(self, key: str) -> tuple[bytes, str] | None:
-        """The same content."""
-        return self._bucket.read(key)
-
-
-def reconciled(jobs: Jobs, *, announce: bool = False) -> tuple[Tally, list[tuple[str, str]]]:
-    """The tally, and the key and version of each recording that is unaccounted for."""
-    *missing, tally = jobs.reconcile(announce=announce)
-    assert isinstance(tally, Tally)
-    return tally, [(row.recording, row.version) for row in missing if isinstance(row, DatedVersion)]
+pytestmark = pytest.mark.usefixtures("aws_environment")
+WHOLE = Transcript(language="en", language_probability=1.0, duration=6.0, channels=1, segments=())
+PARTIAL = {"missing_seconds": 58.0, "gaps": (Gap(start=6.0, end=64.0),)}
+UNHEARD = {"unheard": (Unheard(channel=0, start=1.0, end=2.5),)}
 
 
 def test_overview_counts_each_transcript_and_message_once(cloud: Cloud) -> None:
@@ -115,7 +46,9 @@ def test_overview_counts_each_transcript_and_message_once(cloud: Cloud) -> None:
         for _ in range(count):
             cloud.sqs.send_message(QueueUrl=url, MessageBody="{}")
     cloud.sqs.receive_message(QueueUrl=cloud.queue, MaxNumberOfMessages=1)
-    expected = Overview(waiting=2, in_flight=1, dead_letters=1, running=1, stale=0, done=2, failed=1)
+    expected = Overview(
+        waiting=2, in_flight=1, dead_letters=1, running=1, stale=0, done=2, partial=0, unheard=0, failed=1
+    )
     assert view(cloud).overview() == expected
     assert view(cloud, prefix="b").overview() == replace(expected, running=0, done=0)
 
@@ -135,6 +68,78 @@ def test_failed_recordings_are_listed_with_their_reason(cloud: Cloud) -> None:
             expected=NotAudio.expected,
         )
     ]
+
+
+def test_incomplete_transcript_is_a_state_of_its_own(cloud: Cloud) -> None:
+    """A call that lacks audio, or words for speech, is counted and listed with what it lacks, and not among the done."""
+    uploads = [unannounced(cloud, f"{name}.wav") for name in ("a", "b", "c", "d")]
+    for upload, lacking in zip(uploads, [PARTIAL, UNHEARD, {}, PARTIAL | UNHEARD], strict=True):
+        cloud.put(ResultKeys(upload).transcript)
+        transcript = replace(WHOLE, **lacking)  # type: ignore[arg-type]
+        if state := results.incomplete_state(transcript):
+            stored = results.transcript_document(
+                upload, transcript, settings=cloud.settings, processing_seconds=1.0, at=NOW
+            )
+            cloud.put(ResultKeys(upload).of(state), results.incomplete_document(upload, stored))
+    jobs = view(cloud)
+    overview, (tally, missing) = jobs.overview(), reconciled(jobs)
+    assert (overview.done, overview.partial, overview.unheard) == (1, 2, 1)
+    assert (tally.done, tally.partial, tally.unheard, missing) == (1, 2, 1, [])
+    assert [row.recording for row in jobs.listed(State.DONE)] == ["c.wav"]
+    partial, unheard = (list(jobs.listed(state)) for state in (State.PARTIAL, State.UNHEARD))
+    assert [row.recording for row in partial] == ["a.wav", "d.wav"]
+    assert unheard == [
+        IncompleteVersion(
+            state=State.UNHEARD,
+            recording="b.wav",
+            version=uploads[1].version,
+            at=NOW,
+            duration=6.0,
+            missing_seconds=0.0,
+            unheard_seconds=1.5,
+        )
+    ]
+
+
+def test_list_has_headings_and_times_that_people_read(cloud: Cloud) -> None:
+    """A table for each state, with its time zone and ages; `--json` has the same recordings."""
+    running, failed = (unannounced(cloud, key) for key in ("a.wav", "b.wav"))
+    cloud.put(ResultKeys(running).running, at_work(running))
+    cloud.put(ResultKeys(failed).failure, failure(failed))
+    done = run(cloud, "--running", "--failed", "--partial")
+    assert done.stderr == "no recording is partial\n"
+    head, row, apart, *others = done.stdout.splitlines()
+    titles = ["started (UTC)", "age", "done", "updated", "attempt", "worker", "version", "recording"]
+    assert re.split(r" {2,}", head) == titles
+    cells = re.split(r" {2,}", row)
+    assert cells[0] == "2026-01-31 12:00:00"
+    assert re.fullmatch(r"\d+ d", cells[1])
+    assert cells[2:] == ["25%", f"{cells[1]} ago", "2", "host", running.version, "a.wav"]
+    assert apart == ""
+    assert re.split(r" {2,}", others[0])[:3] == ["failed (UTC)", "age", "code"]
+    rows = [json.loads(line) for line in run(cloud, "--running", "--failed", "--json").stdout.splitlines()]
+    assert [(row["state"], row["recording"]) for row in rows] == [("running", "a.wav"), ("failed", "b.wav")]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(-5, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (172_799, "47 h"), (172_800, "2 d")],
+)
+def test_age_is_told_in_one_unit(seconds: int, told: str) -> None:
+    """A clock that is ahead makes no negative ages."""
+    assert age(NOW, datetime.fromisoformat(NOW) + timedelta(seconds=seconds)) == told
+
+
+def test_page_after_page_of_a_table_stays_aligned() -> None:
+    """The headings come once, and a later page is at least as wide as the first."""
+    rows = [
+        DatedVersion(state=State.DONE, recording="a", version="v" * (1 if number < 150 else 3), at=NOW)
+        for number in range(250)
+    ]
+    found = list(lines(rows, as_json=False))
+    assert len(found) == 251
+    assert sum("recording" in line for line in found) == 1
+    assert {line.rindex("a") for line in found[1:100]} == {found[0].index("recording")}
 
 
 def test_running_recording_that_is_no_longer_updated_is_stale(cloud: Cloud) -> None:
@@ -160,187 +165,22 @@ def test_running_recording_that_is_no_longer_updated_is_stale(cloud: Cloud) -> N
     assert reconciled(later)[1] == [("a.wav", upload.version)]
 
 
-def test_redrive_moves_every_dead_letter_once(cloud: Cloud) -> None:
-    """Those that a worker can read return to the queue unchanged, the others stay, and a second redrive moves none."""
-    bodies = [events.announcement(replace(unannounced(cloud, "a.wav"), key=f"{number}.wav")) for number in range(30)]
-    bodies[0] = json.dumps({"Type": "Notification", "Message": bodies[0]})  # as SNS delivers it
-    for body in (*bodies, "no event"):
-        cloud.sqs.send_message(QueueUrl=cloud.dead_letters, MessageBody=body)
-    assert view(cloud).redrive() == Redriven(moved=30, left=1)
-    assert view(cloud).overview().dead_letters == 1
-    assert view(cloud).redrive().moved == 0
-    assert sorted(cloud.bodies(cloud.queue)) == sorted(bodies)
-
-
-def test_interrupted_redrive_loses_no_message(cloud: Cloud) -> None:
-    """Between sending and deleting, the message is on both queues; a second redrive completes the move."""
-
-    class Interrupted(Queue):
-        def delete(self, message: Message) -> None:
-            assert message.body == body
-            raise AwsUnavailable(resource="queue", reason="EndpointConnectionError")
-
-    body = events.announcement(unannounced(cloud, "a.wav"))
-    cloud.sqs.send_message(QueueUrl=cloud.dead_letters, MessageBody=body)
-    cloud.sqs.set_queue_attributes(QueueUrl=cloud.dead_letters, Attributes={"VisibilityTimeout": "3"})
-    with pytest.raises(AwsUnavailable):
-        replace(view(cloud), dead_letters=Interrupted(cloud.dead_letters)).redrive()
-    assert sum(view(cloud).dead_letters.counts()) == 1
-    assert cloud.bodies(cloud.queue) == [body]
-    cloud.sqs.receive_message(QueueUrl=cloud.dead_letters, WaitTimeSeconds=5, VisibilityTimeout=0)
-    assert view(cloud).redrive() == Redriven(moved=1, left=0)
-    assert cloud.bodies(cloud.queue) == [body]
-    assert sum(view(cloud).dead_letters.counts()) == 0
-
-
-@pytest.mark.parametrize("key", ["a.wav", "a b+c%20.wav", "é/€/𝄞.wav", "folder/", "k" * 1024, "é" * 500])
-@pytest.mark.parametrize("named_by_tag", [False, True])
-@pytest.mark.parametrize("state", [State.DONE, State.FAILED, State.RUNNING])
-def test_version_with_a_result_is_accounted_for(cloud: Cloud, key: str, state: State, *, named_by_tag: bool) -> None:
-    """Whatever its key, and whether or not its event named the version."""
-    upload = unannounced(cloud, key)
-    cloud.put(ResultKeys(replace(upload, version_id="") if named_by_tag else upload).of(state))
-    tally, missing = reconciled(view(cloud))
-    assert (missing, tally.to_dict()[state]) == ([], 1)
-
-
-def test_each_version_needs_a_result_of_its_own(cloud: Cloud) -> None:
-    """A transcript accounts for one version of one recording; renderings and `latest` account for none."""
-    first, second, other = (
-        unannounced(cloud, "a"),
-        unannounced(cloud, "a", b"other sound"),
-        unannounced(cloud, "a.wav", b"a third"),
-    )
-    for upload in (second, other):
-        cloud.put(ResultKeys(upload).latest)
-        for key in ResultKeys(upload).renderings.values():
-            cloud.put(key)
-    cloud.put(ResultKeys(first).transcript)
-    tally, missing = reconciled(view(cloud))
-    assert sorted(missing) == sorted([("a", second.version), ("a.wav", other.version)])
-    assert (tally.done, tally.unaccounted) == (1, 2)
-    assert reconciled(view(cloud, prefix="a."))[1] == [("a.wav", other.version)]
-
-
-def test_deleted_recording_still_needs_results_for_its_versions(cloud: Cloud) -> None:
-    """A delete marker is not a recording, but the versions below it still are."""
-    upload = unannounced(cloud, "a.wav")
-    cloud.s3.delete_object(Bucket=cloud.recordings, Key="a.wav")
-    assert reconciled(view(cloud))[1] == [("a.wav", upload.version)]
-
-
-def test_only_unaccounted_versions_are_announced_again(cloud: Cloud) -> None:
-    """The message asks for exactly the version that was unaccounted for."""
-    lost, done = unannounced(cloud, "lost é+.wav"), unannounced(cloud, "done.wav")
-    cloud.put(ResultKeys(done).transcript)
-    tally, _ = reconciled(view(cloud), announce=True)
-    assert tally.announced == 1
-    (body,) = cloud.bodies(cloud.queue)
-    (found,) = events.uploads(body, bucket=cloud.recordings)
-    assert (found.key, found.version_id, found.etag, found.size) == (lost.key, lost.version_id, lost.etag, lost.size)
-    assert abs(datetime.now(UTC) - datetime.fromisoformat(found.time)) < timedelta(minutes=1)
-
-
-def test_nothing_is_announced_again_while_messages_wait(cloud: Cloud) -> None:
-    """Those messages may announce the versions that are unaccounted for; a backlog must not be doubled."""
-    upload = unannounced(cloud, "a.wav")
-    cloud.sqs.send_message(QueueUrl=cloud.queue, MessageBody=events.announcement(upload))
-    tally, missing = reconciled(view(cloud), announce=True)
-    assert (tally.announced, tally.waiting_or_in_flight, len(missing)) == (0, 1, 1)
-    assert len(cloud.bodies(cloud.queue)) == 1
-
-
-def test_more_than_a_page_of_versions_is_reconciled(cloud: Cloud) -> None:
-    """Versions on either side of a page boundary are found."""
-    keys = [f"{number:05}.wav" for number in range(PAGE + 50)]
-    lost = {keys[0], keys[PAGE - 1], keys[PAGE], keys[-1]}
-
-    def work(key: str) -> None:
-        upload = unannounced(cloud, key)
-        if key not in lost:
-            cloud.put(ResultKeys(upload).transcript)
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(work, keys))
-    tally, missing = reconciled(view(cloud))
-    assert {key for key, _ in missing} == lost
-    assert tally.done == len(keys) - len(lost)
-
-
-@dataclass(frozen=True)
-class Memory:
-    """A bucket, or an empty queue."""
-
-    stored: Sequence[str] = ()
-    uploads: Sequence[Upload] = ()
-
-    def counts(self) -> tuple[int, int]:
-        """No messages."""
-        return 0, 0
-
-    def send(self, body: str) -> None:
-        """Drop the message."""
-
-    def receive(self, *, wait_seconds: int) -> Message | None:
-        """Receive no message."""
-
-    def delete(self, message: Message) -> None:
-        """Do nothing."""
-
-    def keys(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
-        """The stored keys in S3's order, which is that of UTF-8."""
-        stored = sorted(self.stored, key=str.encode)
-        return ((key, datetime.now(UTC)) for key in stored if key.startswith(prefix) and key.encode() > after.encode())
-
-    def read(self, key: str) -> tuple[bytes, str] | None:
-        """Find no object: reconciliation reads keys only."""
-
-    def versions(self, prefix: str) -> Iterator[Upload]:
-        """The uploads in S3's order."""
-        ordered = sorted(self.uploads, key=lambda upload: upload.key.encode())
-        return (upload for upload in ordered if upload.key.startswith(prefix))
-
-
-# Parts that are prefixes of each other, that sort before and after a slash, and that make a key too long.
-PART = st.sampled_from(["a", "b", "/", ".", "-", "~", "é", "\U0001f600", "￿", "k" * 849, "latest.json"])
-
-
-@given(st.lists(st.tuples(st.lists(PART, min_size=1, max_size=4), st.sampled_from(["", "done", "failed", "running"]))))
-def test_any_recordings_are_reconciled_page_by_page_as_all_at_once(recordings: list[tuple[list[str], str]]) -> None:
-    """The walk over one page's keys misses none of them and includes none of the next page's."""
-    uploads = {
-        f"v{number}": Upload(bucket="b", key="".join(parts), version_id=f"v{number}", etag="e")
-        for number, (parts, _) in enumerate(recordings)
-    }
-    states = {f"v{number}": state for number, (_, state) in enumerate(recordings)}
-    stored = [ResultKeys(uploads[version]).of(State(state)) for version, state in states.items() if state]
-    nothing = Memory()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.batch.reconciliation.PAGE", 2)
-        jobs = Jobs(
-            queue=nothing,
-            dead_letters=nothing,
-            recordings=Memory(uploads=list(uploads.values())),
-            transcripts=Memory(stored=stored),
-            settings=Settings(),
-        )
-        tally, missing = reconciled(jobs)
-    assert {version for _, version in missing} == {version for version, state in states.items() if not state}
-    counts = tally.to_dict()
-    assert all(counts[state] == list(states.values()).count(state) for state in ("done", "failed", "running"))
-
-
-def test_exit_code_tells_whether_a_version_is_lost(cloud: Cloud) -> None:
-    """1 if a version is unaccounted for and no message waits or is in flight, else 0."""
-    upload = unannounced(cloud, "+33612345678.wav")
-    assert run(cloud, "reconcile").returncode == 1
-    assert run(cloud, "reconcile", "--announce").returncode == 1
-    assert len(cloud.bodies(cloud.queue)) == 1
-    cloud.sqs.send_message(QueueUrl=cloud.queue, MessageBody=events.announcement(upload))
-    assert run(cloud, "reconcile").returncode == 0
-    cloud.bodies(cloud.queue)
-    cloud.put(ResultKeys(upload).transcript)
-    assert run(cloud, "reconcile").returncode == 0
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["redrive", "--names"], "--names: not an option of `jobs redrive`; expected --json"),
+        (["redrive", "--prefix", "a"], "--prefix: not an option of `jobs redrive`; expected --json"),
+        (["redrive", "--running"], "--running: not an option of `jobs redrive`; expected --json"),
+        (["--announce"], "--announce: not an option of `jobs list`; expected --running, --done, --partial, --unheard"),
+        (["reconcile", "--failed"], "--failed: not an option of `jobs reconcile`; expected --names, --announce, "),
+    ],
+)
+def test_option_that_an_action_would_ignore_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    """It would do less, or more, than the operator asked for."""
+    assert main(["jobs", *arguments], {}) == 2
+    assert capsys.readouterr().err.startswith(f"whisper-fargate: {told}")
 
 
 def test_names_are_printed_only_on_request(cloud: Cloud) -> None:

@@ -14,7 +14,8 @@ from service.batch import results
 from service.batch.events import Upload
 from service.engine.engine import Engine
 from service.errors import EmptyFile
-from service.transcript import UNDETERMINED, Transcript
+from service.recording import Gap
+from service.transcript import UNDETERMINED, Transcript, Unheard
 from tests.service.calls import SETTINGS, recording
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "transcript.schema.json"
@@ -44,10 +45,13 @@ def transcribed(transcript: Transcript) -> bytes:
 def documents() -> dict[str, bytes]:
     """A document of each kind, as the service writes it."""
     silent = Transcript(language=UNDETERMINED, language_probability=0.0, duration=0.0, channels=1, segments=())
+    gap, unheard = Gap(start=0.0, end=58.0), Unheard(channel=0, start=59.0, end=60.5)
+    lacking = replace(heard(), missing_seconds=58.0, gaps=(gap,), unheard=(unheard,))
     bare = replace(UPLOAD, version_id="", sequencer="", size=0)
     return {
         "transcribed": transcribed(heard()),
         "silent": transcribed(silent),
+        "incomplete": results.incomplete_document(UPLOAD, transcribed(lacking)),
         "failed": results.failure_document(bare, EmptyFile(), at=AT),
         "latest": results.latest_document(UPLOAD),
         "running": results.running_document(UPLOAD, worker="host", attempt=1, started=AT, at=AT, share=0.5),
@@ -74,7 +78,7 @@ def closed(schema: Any) -> Any:
     return inside | ({"additionalProperties": False} if "required" in schema and "properties" in schema else {})
 
 
-@pytest.mark.parametrize("kind", ["transcribed", "silent", "failed", "latest", "running"])
+@pytest.mark.parametrize("kind", ["transcribed", "silent", "incomplete", "failed", "latest", "running"])
 def test_document_is_as_published(kind: str) -> None:
     """The schema accepts each document and describes each of its fields."""
     document = json.loads(documents()[kind])
@@ -106,6 +110,14 @@ def test_document_with_a_wrong_value_is_rejected(path: tuple[str | int, ...], va
     error = best_match(validator("transcribed").iter_errors(document))
     assert error is not None
     assert tuple(error.absolute_path) == path
+
+
+def test_incomplete_document_has_no_words() -> None:
+    """Operators may read it, but no transcript."""
+    words = {word for segment in heard().segments for word in segment.text.split()}
+    assert words
+    assert not words & set(documents()["incomplete"].decode().split())
+    assert json.loads(documents()["incomplete"]).keys().isdisjoint({"transcript", "segments"})
 
 
 def test_stored_transcript_is_read_back_as_it_was_rounded() -> None:
