@@ -30,7 +30,7 @@ NOT_RUN = {
 # `slow` blocks run in `make verify` only; a `server` runs until the next one or the page's end; `fails` ends with an error.
 RUN = {"slow", "server", "fails"}
 WORDS = RUN | NOT_RUN.keys()
-# Follows a command, and is what it prints.
+# A block that follows a command, and is its output.
 OUTPUT = "output"
 
 

@@ -25,7 +25,7 @@ STOP_SECONDS = 60
 
 
 class Unreadable(AssertionError):
-    """A block does not do what its page says."""
+    """A block that contradicts its page."""
 
 
 @dataclass(kw_only=True)
@@ -130,7 +130,7 @@ def reader(folder: Path, *, settings: Mapping[str, str]) -> Iterator[Reader]:
 
 
 def clone(folder: Path) -> Path:
-    """A copy of the repository as it is, with one commit, and with what `make install` installed."""
+    """A copy of the repository as it is, with one commit, and with the packages of `make install`."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, names.split("\0")):

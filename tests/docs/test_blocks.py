@@ -45,7 +45,7 @@ def targets() -> set[str]:
 
 @cache
 def help_of(*command: str) -> str:
-    """What a program's `--help` prints; empty if it refuses the words before."""
+    """The output of a program's `--help`; empty if it refuses the words before."""
     result = subprocess.run(
         [sys.executable, "-m", *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""A bare `make` tells a person what there is and how long it takes."""
+"""A bare `make` lists the targets, and how long each takes."""
 
 import re
 import subprocess

@@ -57,7 +57,7 @@ def test_readme_leads_to_every_page() -> None:
 
 
 def test_readme_begins_with_a_transcript() -> None:
-    """Its first screen has one command, which needs no account, and a part of what it prints."""
+    """Its first screen has one command, which needs no account, and a part of its output."""
     screen = "".join((ROOT / "README.md").read_text().splitlines(keepends=True)[:40])
     assert re.findall(r"^```sh\b.*\n(.*)\n```", screen, re.MULTILINE) == ["make demo"]
     assert "Thank you for calling" in screen

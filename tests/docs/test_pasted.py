@@ -1,4 +1,4 @@
-"""Every block of every page, pasted in order into a fresh clone, works and prints what the page shows."""
+"""Every block of every page, pasted in order into a fresh clone, works and prints the output that the page shows."""
 
 import re
 import shutil
@@ -36,7 +36,7 @@ def _line(line: str) -> str:
 
 
 def paste(page: Path, blocks: list[Block], folder: Path, *, settings: Mapping[str, str]) -> None:
-    """Paste blocks of a page, and compare their outputs with those that it shows."""
+    """Paste blocks of a page, and compare their outputs with the excerpts that it shows."""
     outputs = outputs_of(page)
     with reader(folder, settings=settings) as reading:
         for block in blocks:

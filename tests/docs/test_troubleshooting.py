@@ -27,7 +27,7 @@ def rows() -> list[str]:
 
 @cache
 def own() -> str:
-    """The strings of the project's programs; `…` stands for what a program fills in."""
+    """The strings of the project's programs; `…` stands for the values that a program fills in."""
     files = [path for folder in OWN for path in sorted((ROOT / folder).rglob("*.py"))]
     nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text()))]
     texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
