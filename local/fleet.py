@@ -1,5 +1,6 @@
 """An ECS service and its scaling: tasks are started, replaced, and stopped unless they are protected."""
 
+import time
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
@@ -11,8 +12,12 @@ class Task(Protocol):
     """A task, as a service handles it."""
 
     @property
+    def running(self) -> bool:
+        """Whether it has started, and has not ended."""
+
+    @property
     def protected(self) -> bool:
-        """Whether scaling in must not stop it."""
+        """Whether neither scaling in nor a deployment may stop it."""
 
     @property
     def stopping(self) -> bool:
@@ -29,27 +34,66 @@ T = TypeVar("T", bound=Task)
 
 
 class Service(Generic[T]):
-    """Keeps the wanted number of tasks: starts missing ones, stops surplus ones unless they are protected."""
+    """Keeps the wanted number of tasks: starts missing ones, stops surplus and old ones unless they are protected.
 
-    def __init__(self, start: Callable[[], T], *, wanted: int = 0) -> None:
+    Args:
+        start: starts a task.
+        wanted: how many tasks are wanted.
+        most_percent: of the wanted number, old and new tasks during a deployment. None has to stay.
+        notice_seconds: how long a task must be unprotected until the service acts on it.
+    """
+
+    def __init__(
+        self, start: Callable[[], T], *, wanted: int = 0, most_percent: int = 200, notice_seconds: float = 0.0
+    ) -> None:
         self.wanted = wanted
         self.tasks: list[T] = []
         self._start = start
+        self._most_percent, self._notice = most_percent, notice_seconds
+        self._old: list[T] = []
+        # When each task was last seen protected.
+        self._protected: dict[int, float] = {}
 
     @property
     def staying(self) -> list[T]:
         """Tasks that were not told to stop."""
         return [task for task in self.tasks if not task.stopping]
 
+    @property
+    def deploying(self) -> bool:
+        """Whether tasks from before the last deployment are left."""
+        return any(task in self.tasks for task in self._old)
+
+    def deploy(self, start: Callable[[], T]) -> None:
+        """Replace every task by one of another version; `tend` does it."""
+        self._start = start
+        self._old = list(self.tasks)
+
+    def blocked(self) -> bool:
+        """Whether one more task cannot be protected: as many as are wanted already are."""
+        return sum(task.protected for task in self.tasks) >= self.wanted
+
     def tend(self) -> None:
-        """Start and stop tasks to reach the wanted number."""
+        """Start and stop tasks to reach the wanted number of the newest version."""
         self.tasks = [task for task in self.tasks if task.tend()]
-        for _ in range(self.wanted - len(self.staying)):
+        old = [task for task in self.staying if task in self._old]
+        new = [task for task in self.staying if task not in self._old]
+        room = self.wanted * self._most_percent // 100 - len(old) - len(new) if old else self.wanted
+        for _ in range(min(self.wanted - len(new), room)):
             self.tasks.append(self._start())
         # A protected task stays until its work is done, however few are wanted.
-        free = [task for task in self.staying if not task.protected]
-        for task in free[: max(0, len(self.staying) - self.wanted)]:
+        free = [task for task in self.staying if self._free(task)]
+        for task in (task for task in free if task in old):
             task.stop()
+        free = [task for task in free if task in new]
+        for task in free[: max(0, len(new) - self.wanted)]:
+            task.stop()
+
+    def _free(self, task: T) -> bool:
+        now = time.monotonic()
+        if task.protected or id(task) not in self._protected:
+            self._protected[id(task)] = now
+        return not task.protected and now - self._protected[id(task)] >= self._notice
 
 
 class Fleet(Generic[T]):
@@ -62,7 +106,9 @@ class Fleet(Generic[T]):
     def minute(self, observed: dict[Metric, Number]) -> Change | None:
         """Apply the policies to the metrics observed in one minute; the change, if any."""
         wanted = self.service.wanted
-        change = self._scaling.minute({TASKS: wanted, **observed}, tasks=wanted)
+        # Container Insights is silent about a service of which no task runs.
+        tasks = wanted if any(task.running for task in self.service.tasks) else None
+        change = self._scaling.minute({TASKS: tasks, **observed}, tasks=wanted, deploying=self.service.deploying)
         if change:
             self.service.wanted = change.tasks
         return change

@@ -2,14 +2,14 @@
 
 Policies, alarms and limits are read from the template. Only AWS's behaviour is written here, as its documentation
 describes it: an alarm evaluates the last datapoints and acts in every minute that it is on; tasks that a policy added
-count as added until its cooldown is over. For a target, AWS makes two alarms itself: three minutes above the target,
-and fifteen minutes more than a tenth below it.
+count as added until its cooldown is over; nothing scales in during a deployment. For a target, AWS makes two alarms
+itself: three minutes above the target, and fifteen minutes more than a tenth below it.
 """
 
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
 from typing import Any, Protocol
 
 from local.arithmetic import Number, evaluate
@@ -46,11 +46,13 @@ class Alarm:
     periods: int
     missing: str = "missing"
     on: bool = False
+    value: Number = None
     _seen: deque[bool | None] = field(default_factory=deque)
 
     def see(self, minute: Minute) -> None:
         """Look at one more minute."""
         value = _result(self.queries, minute)
+        self.value = self.value if value is None else value
         beyond = None if value is None else bool(evaluate(f"v {self.comparison} t", {"v": value, "t": self.threshold}))
         if beyond is None and self.missing in ("breaching", "notBreaching"):
             beyond = self.missing == "breaching"
@@ -79,13 +81,22 @@ class Policy(Protocol):
         """The wanted number of tasks; None for no change. `added` of the `tasks` are so new that a cooldown covers them."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Adjustment:
+    """What a step policy does while its alarm's metric is `lower` to `upper` beyond the threshold."""
+
+    tasks: int
+    lower: float
+    upper: float
+
+
 @dataclass(kw_only=True)
 class Step:
-    """A step policy: while its alarm is on, it adds tasks or sets their number."""
+    """A step policy: while its alarm is on, it adds or takes away tasks, or sets their number."""
 
     name: str
     alarm: Alarm
-    adjustment: int
+    adjustments: list[Adjustment]
     exact: bool
     out_cooldown: int
     in_cooldown: int
@@ -96,11 +107,13 @@ class Step:
 
     def wish(self, *, tasks: int, added: int) -> int | None:
         """The number of tasks after the step."""
-        if not self.alarm.on:
+        if not self.alarm.on or self.alarm.value is None:
             return None
-        if self.exact:
-            return self.adjustment
-        return tasks + self.adjustment - (added if self.adjustment > 0 else 0)
+        beyond = self.alarm.value - self.alarm.threshold
+        step = next((each.tasks for each in self.adjustments if each.lower <= beyond < each.upper), None)
+        if step is None or self.exact:
+            return step
+        return tasks + step - (added if step > 0 else 0)
 
 
 @dataclass(kw_only=True)
@@ -165,7 +178,7 @@ class Scaling:
             raise LocalError(f"template: got {len(targets)} scalable targets, expected one")
         return cls(policies=list(_policies(template)), least=targets[0]["MinCapacity"], most=targets[0]["MaxCapacity"])
 
-    def minute(self, observed: Minute, *, tasks: int) -> Change | None:
+    def minute(self, observed: Minute, *, tasks: int, deploying: bool = False) -> Change | None:
         """Apply the policies to one minute's metrics and the wanted number of tasks; the change, if there is one."""
         self._now += 1
         if self._now > self._out_until:
@@ -175,7 +188,10 @@ class Scaling:
         wishes: list[tuple[int, Policy]] = []
         for policy in self._policies:
             wanted = policy.wish(tasks=tasks, added=self._added)
-            if wanted is not None and (limited := min(self.most, max(self.least, wanted))) != tasks:
+            if wanted is None:
+                continue
+            limited = min(self.most, max(self.least, wanted))
+            if limited > tasks or (limited < tasks and not deploying):
                 wishes.append((limited, policy))
         # If policies disagree, the largest capacity wins; scaling out never waits for the cooldown of scaling in.
         return self._apply(*max(wishes, key=lambda wish: wish[0]), tasks) if wishes else None
@@ -205,17 +221,23 @@ def _policies(template: Mapping[str, Any]) -> Iterator[Policy]:
                 target=tracking["TargetValue"],
                 shrinks=not tracking.get("DisableScaleIn", False),
                 out_cooldown=tracking["ScaleOutCooldown"] // 60,
-                in_cooldown=tracking["ScaleInCooldown"] // 60,
+                in_cooldown=tracking.get("ScaleInCooldown", 0) // 60,
             )
             continue
         step = policy["StepScalingPolicyConfiguration"]
-        (adjustment,) = step["StepAdjustments"]
         for alarm in (a for a in alarms if {"Ref": identity} in a.get("AlarmActions", ())):
             (label,) = (query["Label"] for query in alarm["Metrics"] if query["ReturnData"])
             yield Step(
                 name=label,
                 alarm=_alarm(alarm),
-                adjustment=adjustment["ScalingAdjustment"],
+                adjustments=[
+                    Adjustment(
+                        tasks=each["ScalingAdjustment"],
+                        lower=each.get("MetricIntervalLowerBound", -inf),
+                        upper=each.get("MetricIntervalUpperBound", inf),
+                    )
+                    for each in step["StepAdjustments"]
+                ],
                 exact=step["AdjustmentType"] == "ExactCapacity",
                 out_cooldown=step["Cooldown"] // 60,
                 in_cooldown=step["Cooldown"] // 60,

@@ -148,7 +148,7 @@ class Settings:
         600, 60, 900, "Time limit of a call over HTTP, from its first byte to its answer, in seconds."
     )
     session_seconds: int = _between(
-        1800, 10, 14_400, "How long a worker works without a rest, in which ECS can replace its task, in seconds."
+        1200, 10, 14_400, "How long a worker works without a rest, in which ECS can replace its task, in seconds."
     )
     host: str = _text("127.0.0.1", "Address the HTTP server binds.")
     port: int = _between(8000, 1, 65_535, "Port the HTTP server binds.")
@@ -247,7 +247,7 @@ class Settings:
     @property
     def rest_seconds(self) -> int:
         """How long a worker rests between two sessions: without work and protection, so that ECS can stop its task."""
-        return max(2, self.session_seconds // 30)
+        return max(2, self.session_seconds // 20)
 
 
 def variable(field_name: str) -> str:

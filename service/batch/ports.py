@@ -100,9 +100,8 @@ class Verdict(Enum):
     """What ECS says to a request for protection."""
 
     GRANTED = auto()
-    BLOCKED = (
-        auto()
-    )  # the service has as many protected tasks as it wants tasks: this one is surplus, or being replaced
+    # The service has as many protected tasks as it wants tasks: this one is surplus, or a deployment is under way.
+    BLOCKED = auto()
     FAILED = auto()  # any other answer, or none
 
 

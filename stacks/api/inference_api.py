@@ -12,14 +12,14 @@ from service.settings import variable
 from stacks.api.api_scaling import ApiScaling
 from stacks.api.internal_balancer import InternalBalancer
 from stacks.environments import ApiPlan, Environment, Routing, Strategy
+from stacks.environments.deployments import START_SECONDS
 from stacks.network.private_network import PrivateNetwork
 from stacks.shared.acknowledge import acknowledge
 from stacks.shared.firewall import HttpsOutOnly
 from stacks.shared.lint import tolerate
 from stacks.tasks.service_task import ServiceTask
 
-# From the start of the container until the model is loaded.
-START_UP = Duration.minutes(5)
+START_UP = Duration.seconds(START_SECONDS)
 # Replaces a task whose event loop hangs. The image has neither shell nor curl, so a verb of the service sends the request.
 LIVENESS = ecs.HealthCheck(
     command=["CMD", "python", "-m", "service", "health"],
@@ -120,6 +120,11 @@ class InferenceApi(Construct):
             ),
             min_healthy_percent=100,
             max_healthy_percent=200,
+            # Stated, because the default of a new service is not that of an old one. It moves tasks one by one, each
+            # drained first, back to a zone that failed; a blue/green deployment places all of them anew.
+            availability_zone_rebalancing=(
+                ecs.AvailabilityZoneRebalancing.DISABLED if blue_green else ecs.AvailabilityZoneRebalancing.ENABLED
+            ),
             health_check_grace_period=START_UP,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )

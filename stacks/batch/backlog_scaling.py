@@ -8,21 +8,31 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.batch.metric_queries import query
 from stacks.shared.metrics import task_count
 
-# Idle queues and services without tasks report no metrics: a gap counts as zero.
-HAS_WORK = "FILL(waiting, 0) + FILL(working, 0) + FILL(arrivals, 0) > 0"
-HAS_NO_TASK = "FILL(working, 0) < 1 AND FILL(tasks, 0) < 1"
-# The newest minute is often not reported yet and counts as zero, so one minute with work in the last three is enough.
-RECENT_MINUTES = 3
+# ECS reports a service's task counts only while one of its tasks runs, so a gap means none, or that the minute is late.
+NO_TASK = "FILL(tasks, 0) < 1"
+# SQS reports messages in flight only if there are some, and both counts together: if one is there, a gap in the other is
+# none. A fleet at work has messages in flight, so that this condition holds for none.
+NO_WORK_IN_HAND = "waiting > 0 AND FILL(working, 0) < 1"
+# The queue was idle for hours, and SQS reports nothing yet.
+UNREPORTED = "FILL(waiting + 1, 0) < 1 AND FILL(working + 1, 0) < 1"
+NO_WORK = "FILL(waiting, 0) + FILL(working, 0) + FILL(arrivals, 0) < 1"
+# Tasks that have nothing to do, as far as is certain: each message in flight may be on a task of its own. One task stays.
+SURPLUS = "IF(waiting < 1, tasks - IF(working < 1, 1, working), 0)"
+# Minutes in a row without a waiting message before tasks are taken away.
+SHRINK_MINUTES = 5
 # After six idle hours, SQS may report metrics of a queue this much later.
 QUIET_MINUTES = 15
-# Time until added tasks show in the metrics. Longer than the recent minutes, or one message would wake two tasks.
-SETTLED = Duration.minutes(RECENT_MINUTES + 2)
+# Time until added tasks show in the metrics.
+SETTLED = Duration.minutes(5)
 
 
 class BacklogScaling(Construct):
     """Scales a service with its queue: from zero on the first message, then by backlog, and back to zero.
+
+    Scaling in never asks for fewer tasks than are busy: ECS would refuse to protect the others, and block deployments.
 
     Args:
         service: the service to scale.
@@ -53,40 +63,65 @@ class BacklogScaling(Construct):
             "arrivals": arrivals.with_(period=minute),
         }
         self._target = service.auto_scale_task_count(min_capacity=0, max_capacity=max_tasks)
-        # Target tracking alone never wakes for one message, which is on target for the first task. Waking adds a task
-        # instead of setting a number, so late metrics never shrink a working fleet.
-        self._adjust(
-            "Wake",
-            autoscaling.AdjustmentType.CHANGE_IN_CAPACITY,
-            by=1,
-            when=f"IF({HAS_WORK} AND {HAS_NO_TASK}, 1, 0)",
-            minutes=1,
-            of=RECENT_MINUTES,
-        )
+        self._wake()
         self._follow(backlog_per_task)
-        self._adjust(
-            "Sleep",
-            autoscaling.AdjustmentType.EXACT_CAPACITY,
-            by=0,
-            when=f"IF({HAS_WORK}, 0, 1)",
-            minutes=QUIET_MINUTES,
-            of=QUIET_MINUTES,
-        )
+        self._shrink(max_tasks)
+        self._sleep()
+
+    def _wake(self) -> None:
+        """Ask for the first task, and only for one, however long Spot has none.
+
+        Target tracking alone never does: one message is on target for the first task. Setting the number is safe while
+        the queue's own metrics show that nobody works. If only the event of an upload is known, a task is added instead,
+        which a working fleet survives, and not again before the queue's metrics are there.
+        """
+        one, add = autoscaling.AdjustmentType.EXACT_CAPACITY, autoscaling.AdjustmentType.CHANGE_IN_CAPACITY
+        self._adjust("Wake", one, {1: 1}, when=f"IF({NO_WORK_IN_HAND} AND {NO_TASK}, 1, 0)", minutes=2, of=3)
+        announced = f"IF({UNREPORTED} AND {NO_TASK} AND FILL(arrivals, 0) > 0, 1, 0)"
+        quiet = Duration.minutes(QUIET_MINUTES)
+        self._adjust("Announce", add, {1: 1}, when=announced, minutes=1, of=3, cooldown=quiet)
+
+    def _shrink(self, max_tasks: int) -> None:
+        """Take away tasks that have nothing to do, while no message waits: in steps that double, none above the surplus."""
+        steps = {2**power: -(2**power) for power in range(max_tasks.bit_length())}
+        change = autoscaling.AdjustmentType.CHANGE_IN_CAPACITY
+        self._adjust("Shrink", change, steps, when=SURPLUS, minutes=SHRINK_MINUTES, of=SHRINK_MINUTES)
+
+    def _sleep(self) -> None:
+        """Take away the last task, too, once the queue was quiet for as long as its metrics may be late."""
+        one = autoscaling.AdjustmentType.EXACT_CAPACITY
+        self._adjust("Sleep", one, {1: 0}, when=f"IF({NO_WORK}, 1, 0)", minutes=QUIET_MINUTES, of=QUIET_MINUTES)
 
     def _adjust(
-        self, construct_id: str, kind: autoscaling.AdjustmentType, *, by: int, when: str, minutes: int, of: int
+        self,
+        construct_id: str,
+        kind: autoscaling.AdjustmentType,
+        steps: Mapping[int, int],
+        *,
+        when: str,
+        minutes: int,
+        of: int,
+        cooldown: Duration = SETTLED,
     ) -> None:
-        """Adjust the number of tasks when the expression `when` was 1 in `minutes` of the last `of` minutes."""
-        step = autoscaling.StepScalingAction(
-            self, construct_id, scaling_target=self._target, adjustment_type=kind, cooldown=SETTLED
+        """Adjust the number of tasks when the expression `when` was 1 or more in `minutes` of the last `of` minutes.
+
+        `steps` has the adjustment from each value of the expression on.
+        """
+        action = autoscaling.StepScalingAction(
+            self, construct_id, scaling_target=self._target, adjustment_type=kind, cooldown=cooldown
         )
-        step.add_adjustment(adjustment=by, lower_bound=0)
+        starts = sorted(steps)
+        for start, end in zip(starts, [*starts[1:], None], strict=True):
+            # Bounds count from the alarm's threshold.
+            action.add_adjustment(
+                adjustment=steps[start], lower_bound=start - 1, upper_bound=None if end is None else end - 1
+            )
         alarm = cloudwatch.Alarm(
             self,
             f"{construct_id}Alarm",
             metric=cloudwatch.MathExpression(
                 expression=when,
-                using_metrics={name: metric for name, metric in self._metrics.items() if f"({name}," in when},
+                using_metrics={name: metric for name, metric in self._metrics.items() if name in when},
                 period=Duration.minutes(1),
                 label=construct_id,
             ),
@@ -95,19 +130,22 @@ class BacklogScaling(Construct):
             evaluation_periods=of,
             datapoints_to_alarm=minutes,
             treat_missing_data=cloudwatch.TreatMissingData.IGNORE,
-            alarm_description=f"Not for people: {construct_id.lower()}s the batch fleet.",
+            alarm_description=f"Not for people: scales the batch fleet ({construct_id}).",
         )
-        alarm.add_alarm_action(actions.ApplicationScalingAction(step))
+        alarm.add_alarm_action(actions.ApplicationScalingAction(action))
 
     def _follow(self, backlog_per_task: float) -> None:
-        """Track the backlog per task. A minute in which one of the three metrics is missing changes nothing.
+        """Track the backlog per task, upwards only. A minute in which a count is missing changes nothing.
 
         The library's target tracking supports no metric math.
         """
-        queries = [_query(name, self._metrics[name]) for name in ("waiting", "working", "tasks")]
+        names = ("waiting", "working", "tasks")
+        queries = [query(name, self._metrics[name]) for name in names]
         queries.append(
             autoscaling.CfnScalingPolicy.TargetTrackingMetricDataQueryProperty(
-                id="backlog", expression="(waiting + working) / IF(tasks < 1, 1, tasks)", return_data=True
+                id="backlog",
+                expression="(waiting + FILL(working, 0)) / IF(tasks < 1, 1, tasks)",
+                return_data=True,
             )
         )
         autoscaling.CfnScalingPolicy(
@@ -122,25 +160,7 @@ class BacklogScaling(Construct):
                     metrics=queries
                 ),
                 scale_out_cooldown=SETTLED.to_seconds(),
-                scale_in_cooldown=SETTLED.to_seconds(),
+                # A falling backlog says how many tasks the rest needs, not how many work.
+                disable_scale_in=True,
             ),
         )
-
-
-def _query(name: str, metric: cloudwatch.Metric) -> autoscaling.CfnScalingPolicy.TargetTrackingMetricDataQueryProperty:
-    policy = autoscaling.CfnScalingPolicy
-    return policy.TargetTrackingMetricDataQueryProperty(
-        id=name,
-        metric_stat=policy.TargetTrackingMetricStatProperty(
-            metric=policy.TargetTrackingMetricProperty(
-                namespace=metric.namespace,
-                metric_name=metric.metric_name,
-                dimensions=[
-                    policy.TargetTrackingMetricDimensionProperty(name=key, value=value)
-                    for key, value in (metric.dimensions or {}).items()
-                ],
-            ),
-            stat=metric.statistic,
-        ),
-        return_data=False,
-    )

@@ -42,6 +42,8 @@ class QueueWorkers(Construct):
             # No caller waits for a worker: a deployment may stop idle ones before new ones run.
             min_healthy_percent=0,
             max_healthy_percent=200,
+            # It would stop tasks that are between two calls, for a balance that an elastic fleet does not keep.
+            availability_zone_rebalancing=ecs.AvailabilityZoneRebalancing.DISABLED,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
         # Otherwise the first tasks may start before their role may pull the image.

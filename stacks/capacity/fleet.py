@@ -28,6 +28,7 @@ class Limits:
             runs the new tasks beside the old ones.
         max_audio_seconds: longest recording accepted.
         job_deadline_seconds: time that one recording may take.
+        lanes: recordings that a worker works on at once.
         api_min_tasks: API tasks that run without load.
         api_headroom: spare API capacity over the busiest hour, as a share of it.
     """
@@ -36,6 +37,7 @@ class Limits:
     on_demand_vcpus: float
     max_audio_seconds: int
     job_deadline_seconds: int
+    lanes: int = 1
     api_min_tasks: int = 1
     api_headroom: float = 0.25
 
@@ -44,6 +46,7 @@ class Limits:
         above_zero("limits.on_demand_vcpus", self.on_demand_vcpus)
         above_zero("limits.max_audio_seconds", self.max_audio_seconds)
         above_zero("limits.job_deadline_seconds", self.job_deadline_seconds)
+        whole("limits.lanes", self.lanes, least=1)
         whole("limits.api_min_tasks", self.api_min_tasks, least=0)
         zero_or_more("limits.api_headroom", self.api_headroom)
 
@@ -99,7 +102,7 @@ def plan(*, workload: Workload, speed: Speed, limits: Limits) -> Plan:
     >>> account = Limits(spot_vcpus=1024, on_demand_vcpus=64, max_audio_seconds=5400, job_deadline_seconds=14400)
     >>> result = plan(workload=week, speed=Speed.assumed(cpu=2048), limits=account)
     >>> result.audio_hours, result.batch_max_tasks, round(result.hours_to_finish, 1)
-    (2000.0, 176, 44.9)
+    (2000.0, 137, 45.0)
     """
     longest_minutes = limits.max_audio_seconds / 60
     if workload.talk_minutes_per_call > longest_minutes:
@@ -133,13 +136,12 @@ def _batch_fleet(workload: Workload, speed: Speed, limits: Limits) -> tuple[int,
     longest_hours = speed.task_time(limits.max_audio_seconds / 3600)
     planned_hours = PLANNED_SHARE * workload.window_hours - longest_hours
     latency_hours = ACCEPTABLE_LATENCY_SHARE * planned_hours
-    # The backlog of a task is at least the call it works on.
-    backlog = max(1.0, latency_hours / speed.task_time(workload.talk_minutes_per_call / 60))
+    # The backlog of a task is at least the calls that it works on: otherwise a fleet that is only busy would grow.
+    backlog = max(float(limits.lanes), latency_hours / speed.task_time(workload.talk_minutes_per_call / 60))
 
     def hours(tasks: int) -> float:
-        # The full fleet works until the backlog is down to the acceptable latency. From there the scaling policy
-        # takes tasks away as the backlog falls, so that it decays instead of ending: a logarithm of the fleet.
-        return task_hours / tasks + latency_hours * math.log(tasks)
+        # The fleet grows within the acceptable latency, and no task that works is taken away before the last call.
+        return task_hours / tasks + latency_hours
 
     # The scaling policy never asks for more tasks than the batch has backlogs.
     most = math.ceil(workload.calls / backlog)

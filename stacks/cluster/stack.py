@@ -16,7 +16,9 @@ class Cluster(Stack):
             "Cluster",
             vpc=network.vpc,
             enable_fargate_capacity_providers=True,
-            # Its task counts are an input of the workers' scaling.
-            container_insights_v2=ecs.ContainerInsights.ENHANCED,
+            # Its task counts are an input of the workers' scaling. Enhanced insights are billed for each task, too.
+            container_insights_v2=(
+                ecs.ContainerInsights.ENHANCED if environment.enhanced_insights else ecs.ContainerInsights.ENABLED
+            ),
         )
         CfnOutput(self, "ClusterName", value=self.cluster.cluster_name)

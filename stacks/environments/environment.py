@@ -11,6 +11,7 @@ from stacks.capacity import InvalidEnvironment, Limits, Plan, Prices, Speed, Tas
 from stacks.environments.api import ApiPlan, request_limits
 from stacks.environments.checks import chosen, listed
 from stacks.environments.delivery import CommitPlan, ReleasePlan
+from stacks.environments.deployments import check_deployment
 from stacks.environments.names import name_prefix, parameter_name
 from stacks.environments.network import Egress, NetworkPlan
 from stacks.environments.regions import regions
@@ -42,6 +43,7 @@ class Environment:
         on_demand_workers: how many batch tasks run on demand, so that they go on when Spot has no capacity; the first
             tasks of the fleet are these, the rest is Spot.
         weights: the place of the model that the settings name.
+        enhanced_insights: CloudWatch's metrics of each task and container, too, which are billed by their number.
         ecs_exec: people with the permission may open a shell in a running task.
         max_receives: attempts at a recording before its message moves to the dead-letter queue.
         recording_days: how long recordings are kept.
@@ -71,6 +73,7 @@ class Environment:
     on_demand_vcpus: int
     on_demand_workers: int = 0
     weights: Weights = Weights.IMAGE
+    enhanced_insights: bool = False
     ecs_exec: bool = False
     max_receives: int = 5
     recording_days: int = 90
@@ -107,11 +110,13 @@ class Environment:
         try:
             self.plan  # noqa: B018 -- refuses, before any stack is made, a workload that no fleet can finish in time
             check_lanes(self.settings)
-            self.api_settings  # noqa: B018 -- likewise, more callers than the disk has room for
+            settings = self.api_settings  # likewise, more callers than the disk has room for
         except WrongValue as error:
             raise type(error)(f"{self.name}.{error.name}", error.value, error.expected) from None
         self._check_addresses()
         self._check_workers()
+        if self.commits or self.releases or self.released_by:
+            check_deployment(self.name, api=self.api, settings=settings)
 
     @property
     def plan(self) -> Plan:
@@ -124,6 +129,7 @@ class Environment:
                 on_demand_vcpus=self.on_demand_vcpus,
                 max_audio_seconds=self.settings.max_audio_seconds,
                 job_deadline_seconds=self.settings.job_deadline_seconds,
+                lanes=self.settings.lanes,
                 api_min_tasks=self.api.min_tasks,
                 api_headroom=self.api.headroom,
             ),

@@ -25,7 +25,7 @@ def environments() -> tuple[Environment, ...]:
             network=NetworkPlan(cidr="10.64.0.0/20", egress=Egress.PUBLIC),
             workload=team,
             tls=False,
-            settings=Settings(max_audio_seconds=1800),
+            settings=Settings(max_audio_seconds=1800, api_deadline_seconds=900),
             api=ApiPlan(hours=OfficeHours(time_zone="Europe/Paris", start=time(7), end=time(20))),
             size=small,
             spot_vcpus=64,

@@ -1,6 +1,7 @@
 """A week's calls, simulated with the scaling policies of the templates."""
 
 import random
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +10,12 @@ import pytest
 
 from local.arithmetic import Number
 from local.fleet import Fleet, Service
-from local.scaling import ARRIVALS, WAITING, WORKING, Metric, Scaling
+from local.scaling import ARRIVALS, TASKS, WAITING, WORKING, Metric, Scaling
 from stacks.environments import Environment, select
 from tests.stacks.synthesis import Template
 
 START_MINUTES = 2
-# Share of the datapoints that are not reported in time.
+# Share of the minutes that a namespace does not report in time.
 LATE_SHARE = 0.1
 
 
@@ -28,6 +29,11 @@ class Worker:
     calls: list[float] = field(default_factory=list)
     stopping: bool = False
     stopped_with: int = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether it has started."""
+        return self.starting < 0
 
     @property
     def protected(self) -> bool:
@@ -66,6 +72,7 @@ class World:
     started: list[Worker]
     chance: random.Random
     wanted: list[int] = field(default_factory=lambda: [0])
+    below: int = 0  # minutes in which fewer tasks were wanted than were busy
 
     def minute(self, arrivals: int = 0) -> None:
         """Simulate a minute in which some calls arrive."""
@@ -76,8 +83,13 @@ class World:
             worker.work()
         working = sum(len(worker.calls) for worker in self.fleet.service.tasks)
         observed: dict[Metric, Number] = {WAITING: len(self.queue), WORKING: working, ARRIVALS: arrivals}
-        late = {metric: None for metric in observed if self.chance.random() < LATE_SHARE}
-        self.fleet.minute({**observed, **late})
+        if not working:  # SQS reports messages in flight only if there are some
+            observed[WORKING] = None
+        # A namespace's metrics come together. The number of tasks is the fleet's to report.
+        late = {name for name in ("AWS/SQS", "AWS/Events", TASKS[0]) if self.chance.random() < LATE_SHARE}
+        unreported = {metric: None for metric in (*observed, TASKS) if metric[0] in late}
+        self.fleet.minute({**observed, **unreported})
+        self.below += self.fleet.service.wanted < sum(worker.protected for worker in self.fleet.service.tasks)
         self.fleet.service.tend()
         self.wanted.append(self.fleet.service.wanted)
 
@@ -122,7 +134,7 @@ def test_week_of_production_is_done_in_time(templates: Mapping[str, Template], s
     assert max(steps) == prod.environment.plan.batch_max_tasks
     assert steps[-1] == 0
     assert not prod.fleet.service.tasks
-    assert prod.interrupted == 0
+    assert (prod.interrupted, prod.below) == (0, 0)
     assert took <= 60 * prod.environment.plan.hours_to_finish
 
 
@@ -135,8 +147,22 @@ def test_single_call_needs_a_single_task(templates: Mapping[str, Template], name
     for _ in range(60):
         quiet.minute()
     assert (max(quiet.wanted), quiet.wanted[-1], len(quiet.started)) == (1, 0, 1)
-    assert quiet.interrupted == 0
+    assert (quiet.interrupted, quiet.below) == (0, 0)
     assert not quiet.queue
+
+
+def test_fleet_waits_for_spot_and_then_grows(templates: Mapping[str, Template]) -> None:
+    """For six hours one task is wanted, two while metrics are late; once it starts, the others follow within minutes."""
+    prod = world(templates, "prod")
+    prod.minute(arrivals=2000)
+    for _ in range(6 * 60):
+        for worker in prod.fleet.service.tasks:
+            worker.starting = START_MINUTES
+        prod.minute(arrivals=1)
+    assert max(prod.wanted) <= 2
+    for _ in range(10):
+        prod.minute()
+    assert prod.fleet.service.wanted > 20
 
 
 def test_steady_load_keeps_a_small_fleet(templates: Mapping[str, Template]) -> None:
@@ -146,7 +172,7 @@ def test_steady_load_keeps_a_small_fleet(templates: Mapping[str, Template]) -> N
         prod.minute(arrivals=prod.chance.choice([0, 1, 2]))
     prod.drain(minutes=12 * 60)
     assert max(prod.wanted) < prod.environment.plan.batch_max_tasks / 2
-    assert prod.interrupted == 0
+    assert (prod.interrupted, prod.below) == (0, 0)
     assert not prod.queue
 
 
@@ -156,6 +182,7 @@ class Idle:
 
     protected: bool = False
     stopping: bool = False
+    running: bool = True
     alive: bool = True
 
     def stop(self) -> None:
@@ -190,3 +217,55 @@ def test_service_stops_no_protected_task() -> None:
     busy.protected = False
     service.tend()
     assert busy.stopping
+
+
+def deployed(protected: int, *, wanted: int = 3) -> tuple[Service[Idle], list[Idle]]:
+    """A service of a new version, and its tasks of the old one, of which some are protected."""
+    service = Service(Idle, wanted=wanted)
+    service.tend()
+    old = list(service.tasks)
+    for task in old[:protected]:
+        task.protected = True
+    service.deploy(Idle)
+    service.tend()
+    return service, old
+
+
+def test_deployment_replaces_free_tasks_at_once_and_protected_ones_when_they_end_their_protection() -> None:
+    """The new ones start beside them, twice as many as are wanted at most."""
+    service, old = deployed(protected=2)
+    assert [task.stopping for task in old] == [False, False, True]
+    assert len(service.tasks) == 6
+    assert service.deploying
+    for task in old:
+        task.protected = False
+    service.tend()
+    assert all(task.stopping for task in old)
+    for task in old:
+        task.alive = False
+    service.tend()
+    assert not service.deploying
+    assert len(service.staying) == len(service.tasks) == 3
+
+
+def test_service_with_as_many_protected_tasks_as_it_wants_protects_no_other() -> None:
+    """A new task is refused while the old ones work; so is any task of a fleet that was scaled in below its work."""
+    service, old = deployed(protected=3)
+    assert service.blocked()
+    old[0].protected = False
+    assert not service.blocked()
+    service.wanted = 2
+    assert service.blocked()
+
+
+def test_service_acts_on_a_task_once_it_is_free_for_a_moment() -> None:
+    """Between two messages a task is unprotected for milliseconds, which ECS does not see."""
+    service = Service(Idle, wanted=1, notice_seconds=0.2)
+    service.tend()
+    (task,) = service.tasks
+    service.wanted = 0
+    began = time.monotonic()
+    while not task.stopping:
+        task.protected = time.monotonic() - began < 0.1
+        service.tend()
+    assert time.monotonic() - began >= 0.3

@@ -44,14 +44,32 @@ def test_limits_are_the_plans(scaling: Scaling) -> None:
 
 def test_first_message_starts_one_task_and_no_second(scaling: Scaling) -> None:
     """While the task starts, the message still waits, and must not start another."""
-    changes = play(scaling, [metrics(waiting=1)] * 10, tasks=0)
-    assert changes == [Change(tasks=1, policy="Wake"), *[None] * 9]
+    changes = play(scaling, [metrics(waiting=1, tasks=None)] * 10, tasks=0)
+    assert changes == [None, Change(tasks=1, policy="Wake"), *[None] * 8]
 
 
-@pytest.mark.parametrize("late", [metrics(waiting=None, working=None, arrivals=1), metrics(tasks=None, waiting=1)])
-def test_message_starts_a_task_though_metrics_are_late(scaling: Scaling, late: dict[Metric, Number]) -> None:
-    """The number of events is enough, and a missing number of tasks counts as zero."""
-    assert play(scaling, [late], tasks=0) == [Change(tasks=1, policy="Wake")]
+@pytest.mark.parametrize("arrivals", [None, 3])
+def test_fleet_asks_for_one_task_while_spot_has_none(scaling: Scaling, arrivals: Number) -> None:
+    """ECS reports no task count without a running task, for hours; a task every few minutes would all start at once."""
+    hours = [metrics(waiting=500, working=None, tasks=None, arrivals=arrivals)] * 600
+    assert [change for change in play(scaling, hours, tasks=0) if change] == [Change(tasks=1, policy="Wake")]
+
+
+def test_upload_to_a_queue_that_reports_nothing_yet_starts_one_task(scaling: Scaling) -> None:
+    """EventBridge counts it at once; SQS may take a quarter of an hour."""
+    upload = metrics(waiting=None, working=None, tasks=None, arrivals=1)
+    later = metrics(waiting=None, working=None, tasks=None)
+    found = metrics(waiting=1, working=None, tasks=None)
+    changes = play(scaling, [upload, *[later] * 12, *[found] * 20], tasks=0)
+    assert [change for change in changes if change] == [Change(tasks=1, policy="Announce")]
+    assert changes[0]
+
+
+@pytest.mark.parametrize("tasks", [4, None])
+def test_fleet_at_work_is_never_set_to_one_task(scaling: Scaling, tasks: Number) -> None:
+    """Messages in flight show that tasks work, whether their number is reported or not."""
+    minutes = [metrics(waiting=1, working=4, tasks=tasks)] * 60
+    assert not [change for change in play(scaling, minutes, tasks=4) if change and change.tasks < 4]
 
 
 def test_backlog_grows_the_fleet_after_three_minutes(scaling: Scaling) -> None:
@@ -65,10 +83,37 @@ def test_backlog_never_grows_the_fleet_beyond_its_limit(scaling: Scaling) -> Non
     assert play(scaling, [metrics(waiting=1_000_000)] * 60, tasks=1)[2] == Change(tasks=MOST, policy="Follow")
 
 
-def test_falling_backlog_shrinks_the_fleet_after_a_quarter_of_an_hour(scaling: Scaling) -> None:
-    """Not earlier, and not below the number that the rest needs."""
-    changes = play(scaling, [metrics(waiting=1.9 * TARGET)] * 15, tasks=8)
-    assert changes == [*[None] * 14, Change(tasks=2, policy="Follow")]
+def test_falling_backlog_takes_no_task_away(scaling: Scaling) -> None:
+    """How many tasks the rest needs is not how many work: ECS would refuse to protect the others."""
+    changes = play(scaling, [metrics(waiting=1.9 * TARGET, working=16)] * 60, tasks=8)
+    assert changes == [None] * 60
+
+
+@pytest.mark.parametrize(("working", "tasks", "left"), [(1, 2, 1), (3, 8, 4), (7, 8, 7), (8, 8, 8), (20, 8, 8)])
+def test_tasks_without_work_are_taken_away_while_nothing_waits(
+    scaling: Scaling, working: int, tasks: int, left: int
+) -> None:
+    """After five minutes, in steps that double, and never below the tasks that may be busy."""
+    changes = play(scaling, [metrics(working=working)] * 5, tasks=tasks)
+    assert changes == [*[None] * 4, Change(tasks=left, policy="Shrink") if left < tasks else None]
+
+
+def test_last_task_is_kept_for_a_quarter_of_an_hour(scaling: Scaling) -> None:
+    """The next call may come soon, and a start takes minutes."""
+    changes = play(scaling, [metrics()] * 20, tasks=2)
+    assert [(minute, change) for minute, change in enumerate(changes) if change] == [
+        (4, Change(tasks=1, policy="Shrink")),
+        (14, Change(tasks=0, policy="Sleep")),
+    ]
+
+
+def test_no_task_is_taken_away_during_a_deployment(scaling: Scaling) -> None:
+    """Application Auto Scaling suspends scaling in; it may still grow the fleet."""
+    for _ in range(60):
+        assert scaling.minute(metrics(tasks=4), tasks=4, deploying=True) is None
+    backlog = metrics(waiting=40 * TARGET, working=4, tasks=4)
+    grown = [scaling.minute(backlog, tasks=4, deploying=True) for _ in range(3)]
+    assert grown[2] == Change(tasks=min(MOST, 41), policy="Follow")
 
 
 def test_empty_queue_sends_the_fleet_to_sleep(scaling: Scaling) -> None:
@@ -77,7 +122,7 @@ def test_empty_queue_sends_the_fleet_to_sleep(scaling: Scaling) -> None:
     assert changes == [*[None] * 14, Change(tasks=0, policy="Sleep")]
 
 
-@pytest.mark.parametrize("late", ["waiting", "working", "tasks"])
+@pytest.mark.parametrize("late", ["waiting", "tasks"])
 def test_minute_that_is_not_reported_moves_no_fleet(scaling: Scaling, late: str) -> None:
     """A missing datapoint is neither a backlog nor an empty queue."""
     minute = {"waiting": 40.0 * TARGET, "working": 4.0, "tasks": 4.0, late: None}
@@ -86,7 +131,8 @@ def test_minute_that_is_not_reported_moves_no_fleet(scaling: Scaling, late: str)
 
 def test_task_that_was_just_added_is_not_taken_back(scaling: Scaling) -> None:
     """After an increase no policy scales in until the cooldown is over, though the queue may be empty a minute later."""
-    changes = play(scaling, [*[metrics()] * 14, metrics(waiting=1), *[metrics()] * 40], tasks=0)
+    quiet, found = metrics(), metrics(waiting=1)
+    changes = play(scaling, [*[quiet] * 13, found, found, *[quiet] * 40], tasks=0)
     woken = changes.index(Change(tasks=1, policy="Wake"))
     assert woken == 14
     asleep = next(minute for minute, change in enumerate(changes) if change and change.tasks == 0)

@@ -16,6 +16,7 @@ from service import telemetry
 from service.batch import events
 from service.batch.events import Message, ReceiptGone, Upload, announcement
 from service.batch.lease import Lease
+from service.batch.ports import Answer, Verdict
 from service.batch.publication import Publication
 from service.batch.results import ResultKeys
 from service.batch.worker import HUNG, MAX_BACKOFF_SECONDS, Worker, pause_seconds
@@ -104,11 +105,11 @@ class Agent:
     answering: threading.Event = field(default_factory=threading.Event)
     asked: list[int] = field(default_factory=list)
 
-    def protect(self, *, minutes: int) -> bool:
+    def protect(self, *, minutes: int) -> Answer:
         """Wait for `answering`."""
         self.asked.append(minutes)
         self.answering.wait(30)
-        return True
+        return Answer(verdict=Verdict.GRANTED)
 
 
 class Engine:

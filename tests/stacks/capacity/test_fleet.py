@@ -41,13 +41,13 @@ speeds = st.builds(
 def rehearse(workload: Workload, speed: Speed, result: Plan) -> float:
     """Hours that a fleet which follows the plan takes for a batch of equal calls, the last of them the longest accepted.
 
-    It follows its scaling policy without delay, and no task stops during a call.
+    It has all of its tasks from the beginning, and keeps them while a call waits.
     """
     calls = math.ceil(workload.calls)
     lengths = [workload.talk_minutes_per_call / 60] * (calls - 1) + [LIMITS.max_audio_seconds / 3600]
     waiting, ends, now = iter(lengths), list[float](), 0.0
-    for left in range(calls, 0, -1):
-        tasks = min(result.batch_max_tasks, math.ceil(left / result.backlog_per_task))
+    tasks = min(result.batch_max_tasks, math.ceil(calls / result.backlog_per_task))
+    for _ in range(calls):
         while len(ends) < tasks and (length := next(waiting, None)) is not None:
             heapq.heappush(ends, now + speed.task_time(length))
         now = heapq.heappop(ends)
@@ -75,11 +75,11 @@ def test_fleet_keeps_the_deadline_when_rehearsed(workload: Workload, speed: Spee
 @UNTIMED
 @given(workload=workloads, speed=speeds)
 def test_fleet_is_the_smallest_that_plans_to_finish_in_time(workload: Workload, speed: Speed) -> None:
-    """With one task fewer, the work and its decaying end take longer than planned."""
+    """With one task fewer, the work and the growth of the fleet take longer than planned."""
     result = plan(workload=workload, speed=speed, limits=LIMITS)
     fewer = result.batch_max_tasks - 1
     planned = 0.75 * workload.window_hours - speed.task_time(LIMITS.max_audio_seconds / 3600)
-    assert fewer == 0 or result.task_hours / fewer + planned / 20 * math.log(fewer) > planned
+    assert fewer == 0 or result.task_hours / fewer + planned / 20 > planned
 
 
 @UNTIMED
@@ -104,9 +104,9 @@ def test_faster_tasks_are_never_more(workload: Workload, speed: Speed, times: fl
 
 
 def test_ten_times_the_agents_need_about_ten_times_the_tasks() -> None:
-    """The fleet is linear in the work, but for its decaying end."""
+    """The fleet is linear in the work."""
     small, large = (plan(workload=replace(WEEK, agents=n), speed=SPEED, limits=LIMITS) for n in (100, 1000))
-    assert 9 <= large.batch_max_tasks / small.batch_max_tasks <= 12
+    assert large.batch_max_tasks / small.batch_max_tasks == pytest.approx(10, rel=0.01)
 
 
 def test_backlog_target_is_acceptable_latency_over_processing_time() -> None:
@@ -117,10 +117,12 @@ def test_backlog_target_is_acceptable_latency_over_processing_time() -> None:
     assert result.processing_seconds_per_call == 720
 
 
-def test_backlog_target_is_at_least_one_call_when_calls_are_long_for_the_window() -> None:
-    """A target below one would start more tasks than there are calls."""
-    short = replace(WEEK, agents=1, window_hours=8, talk_minutes_per_call=30)
-    assert plan(workload=short, speed=SPEED, limits=replace(LIMITS, max_audio_seconds=1800)).backlog_per_task == 1
+@pytest.mark.parametrize("lanes", [1, 2, 5])
+def test_backlog_target_is_at_least_the_calls_that_a_task_works_on(lanes: int) -> None:
+    """A lower target would grow a fleet whose queue is empty: the calls in hand are part of the backlog."""
+    short = replace(WEEK, agents=1, window_hours=12, talk_minutes_per_call=30)
+    limits = replace(LIMITS, max_audio_seconds=1800, lanes=lanes)
+    assert plan(workload=short, speed=SPEED, limits=limits).backlog_per_task == lanes
 
 
 def test_api_fleet_carries_the_busy_hour_with_headroom() -> None:
@@ -190,6 +192,7 @@ def test_speed_is_refused_when_a_value_does_not_fit(field: str, value: Any) -> N
         ("on_demand_vcpus", -1),
         ("max_audio_seconds", 0),
         ("job_deadline_seconds", 0),
+        ("lanes", 0),
         ("api_min_tasks", -1),
         ("api_headroom", -0.1),
     ],
@@ -212,7 +215,7 @@ def test_average_call_is_refused_when_longer_than_the_longest() -> None:
         (
             WEEK,
             replace(LIMITS, spot_vcpus=64),
-            "limits.spot_vcpus: got '64', expected 352 or more: 5333.3 task-hours in time need 176 tasks of 2 vCPU",
+            "limits.spot_vcpus: got '64', expected 274 or more: 5333.3 task-hours in time need 137 tasks of 2 vCPU",
         ),
         (
             replace(WEEK, api_audio_hours_in_busy_hour=100),
