@@ -15,8 +15,14 @@ from stacks.shared.runbooks import runbook_page
 
 # A task starts within a few minutes, image and model included. After this time it is not going to.
 START_MINUTES = 15
+# Shares of calls that end in a certain way are watched over this time, if there are enough calls to speak of a share.
+SHARE_MINUTES, SHARE_MIN_CALLS = 30, 20
 # A phone system that changes its codec has most of its recordings refused at once; a caller with a broken file does not.
-REFUSED_PERCENT, REFUSED_MINUTES, REFUSED_MIN_CALLS = 20, 30, 20
+REFUSED_PERCENT = 20
+# Whole recordings are the rule: a recorder or a transfer that cuts them cuts many.
+PARTIAL_PERCENT = 5
+# A cough or a music on hold without words is common; in every other call it is the model, the language or the line.
+UNHEARD_PERCENT = 50
 
 
 class Alarms(Construct):
@@ -42,7 +48,19 @@ class Alarms(Construct):
         self._topic = topic
         self._watch_api(api, environment)
         self._watch_queue(workers, store, environment)
-        self._watch_refusals(environment)
+        for name, outcome, percent, ending, runbook in (
+            ("Refused", Outcome.REFUSED, REFUSED_PERCENT, "were refused", "refused"),
+            ("Partial", Outcome.PARTIAL, PARTIAL_PERCENT, "lack a part of their audio", "incomplete"),
+            ("Unheard", Outcome.UNHEARD, UNHEARD_PERCENT, "have speech without words", "incomplete"),
+        ):
+            self._watch(
+                name,
+                metric=_percent_of_calls(outcome, environment),
+                threshold=percent,
+                periods=1,
+                meaning=f"At least {percent} % of the calls of the last {SHARE_MINUTES} minutes {ending}.",
+                runbook=runbook,
+            )
 
     def _watch_api(self, api: InferenceApi, environment: Environment) -> None:
         self._watch(
@@ -107,29 +125,6 @@ class Alarms(Construct):
             runbook="no-worker",
         )
 
-    def _watch_refusals(self, environment: Environment) -> None:
-        period = Duration.minutes(REFUSED_MINUTES)
-        metrics: dict[str, cloudwatch.IMetric] = {}
-        for verb in ("api", "worker"):
-            calls = CallMetrics(environment=environment.name, verb=verb)
-            metrics[f"{verb}_refused"] = calls.calls(Outcome.REFUSED).with_(period=period)
-            # Every call has a latency, whatever its outcome.
-            metrics[f"{verb}_calls"] = calls.latency(cloudwatch.Stats.SAMPLE_COUNT).with_(period=period)
-        refused, calls_of_both = (f"(FILL(api_{name}, 0) + FILL(worker_{name}, 0))" for name in ("refused", "calls"))
-        self._watch(
-            "Refused",
-            metric=cloudwatch.MathExpression(
-                expression=f"IF({calls_of_both} >= {REFUSED_MIN_CALLS}, 100 * {refused} / {calls_of_both}, 0)",
-                using_metrics=metrics,
-                period=period,
-                label="percent of calls refused",
-            ),
-            threshold=REFUSED_PERCENT,
-            periods=1,
-            meaning=f"At least {REFUSED_PERCENT} % of the calls of the last {REFUSED_MINUTES} minutes were refused.",
-            runbook="refused",
-        )
-
     def _watch(
         self,
         construct_id: str,
@@ -154,3 +149,21 @@ class Alarms(Construct):
         alarm.add_alarm_action(actions.SnsAction(self._topic))
         alarm.add_ok_action(actions.SnsAction(self._topic))
         self.all.append(alarm)
+
+
+def _percent_of_calls(outcome: Outcome, environment: Environment) -> cloudwatch.MathExpression:
+    """The share of calls of API and workers together that end with an outcome; 0 if there are few calls."""
+    period = Duration.minutes(SHARE_MINUTES)
+    metrics: dict[str, cloudwatch.IMetric] = {}
+    for verb in ("api", "worker"):
+        calls = CallMetrics(environment=environment.name, verb=verb)
+        metrics[f"{verb}_{outcome}"] = calls.calls(outcome).with_(period=period)
+        # Every call has a latency, whatever its outcome.
+        metrics[f"{verb}_calls"] = calls.latency(cloudwatch.Stats.SAMPLE_COUNT).with_(period=period)
+    ended, of_both = (f"(FILL(api_{name}, 0) + FILL(worker_{name}, 0))" for name in (outcome, "calls"))
+    return cloudwatch.MathExpression(
+        expression=f"IF({of_both} >= {SHARE_MIN_CALLS}, 100 * {ended} / {of_both}, 0)",
+        using_metrics=metrics,
+        period=period,
+        label=f"percent of calls {outcome}",
+    )

@@ -71,8 +71,10 @@ class Operator(_Role):
     def _reconcile(self, store: PublishedStore) -> None:
         self.may("s3:ListBucketVersions", on=[store.recordings.bucket_arn])
         self.may("s3:ListBucket", on=[store.transcripts.bucket_arn])
-        reasons = [store.transcripts.arn_for_objects(f"{kind}/*") for kind in ("failed", "running")]
-        self.may("s3:GetObject", on=reasons, because="the failure reasons, and the markers of workers")
+        reasons = [
+            store.transcripts.arn_for_objects(f"{kind}/*") for kind in ("failed", "partial", "unheard", "running")
+        ]
+        self.may("s3:GetObject", on=reasons, because="why there are no words, and the markers of workers")
 
     def _restart(self, cluster_name: str) -> None:
         stack = Stack.of(self)

@@ -123,7 +123,7 @@ def test_runbook_has_the_common_headings(page: Path) -> None:
     """A person on call finds the same headings in the same order on every page."""
     headings = [line for line in page.read_text().splitlines() if line.startswith("## ")]
     assert headings == ["## What it means", "## Look", "## Mend", "## Escalate"]
-    assert "```\naws " in page.read_text()
+    assert "```sh aws\naws " in page.read_text()
 
 
 def test_template_follows_the_workload(templates: Mapping[str, Template], tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def topic(template: Template) -> dict[str, Any]:
 def test_every_alarm_notifies_the_topic(template: Template) -> None:
     """Alarms are sent when they start and when they end; missing data is no alarm."""
     alarms = template.properties("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 7
+    assert len(alarms) == 9
     for properties in alarms:
         assert properties["AlarmActions"] == properties["OKActions"] == [topic(template)]
         assert properties["TreatMissingData"] == "notBreaching"
