@@ -19,6 +19,8 @@ from tests.docs.blocks import ROOT, Block
 PORT = "8000"
 # Takes the same port, and then prints how to use it.
 CLOUD, CLOUD_READY = "make run", "Ctrl-C ends everything"
+# Files from which make installs.
+LOCKS = ("service/requirements.txt", "requirements-dev.txt", "package-lock.json", ".npmrc")
 QUICK_SECONDS = 150  # on a busy machine
 SLOW_SECONDS = 1200
 STOP_SECONDS = 60
@@ -137,10 +139,12 @@ def clone(folder: Path) -> Path:
         source, copy = ROOT / name, folder / name
         if source.exists():  # not deleted since the last commit
             copy.parent.mkdir(parents=True, exist_ok=True)
-            # With its time, or make would install again.
             shutil.copy2(source, copy)
     for name in (".venv", "node_modules"):
         (folder / name).symlink_to(ROOT / name)
+    for name in LOCKS:
+        # Older than the packages, so that make never installs into the tests' own environment.
+        os.utime(folder / name, (0, 0))
     author = ["-c", "user.name=Reader", "-c", "user.email=reader@example.invalid", "-c", "commit.gpgsign=false"]
     for command in (["init", "--quiet"], ["add", "--all"], [*author, "commit", "--quiet", "--message", "Clone"]):
         subprocess.run(["git", *command], cwd=folder, check=True)
