@@ -14,6 +14,7 @@ command line maps it once to exit code 2.
 """
 
 from service.errors.audio import (
+    RECORDING,
     AudioTooLong,
     BadChannels,
     BadSampleRate,
@@ -78,6 +79,7 @@ from service.errors.tree import (
 )
 
 __all__ = [
+    "RECORDING",
     "AnswerTooLate",
     "AudioTooLong",
     "AwsDenied",

@@ -2,6 +2,8 @@
 
 from service.errors.tree import TooLarge, UnsupportedAudio, UnusableAudio
 
+# The field of these errors. A face that knows the recording by another name puts that in its place.
+RECORDING = "file"
 # For people; `service.recording.formats` holds FFmpeg's names of the same formats.
 _READABLE = (
     "a recording as WAV, MP3, FLAC, OGG, Opus, M4A, MP4, WebM, AAC, AMR, AIFF, AU, CAF or WMA, or one without a header"
@@ -14,7 +16,7 @@ class UnsupportedFormat(UnsupportedAudio):
 
     code = "unsupported_format"
     message = "this format is not opened"
-    field = "file"
+    field = RECORDING
     value = "{size} bytes"
     expected = _READABLE
     size: int
@@ -25,7 +27,7 @@ class UnsupportedPlaylist(UnsupportedAudio):
 
     code = "unsupported_format"
     message = "a list of other sources is not opened"
-    field = "file"
+    field = RECORDING
     value = "a playlist or session description"
     expected = _READABLE
 
@@ -35,7 +37,7 @@ class UnsupportedCodec(UnsupportedAudio):
 
     code = "unsupported_format"
     message = "this codec is not opened"
-    field = "file"
+    field = RECORDING
     value = "{codec}"
     expected = _READABLE
     codec: str
@@ -46,7 +48,7 @@ class NotAudio(UnsupportedAudio):
 
     code = "bad_audio"
     message = "no audio can be read from it"
-    field = "file"
+    field = RECORDING
     value = "{size} bytes"
     expected = _READABLE
     size: int
@@ -57,7 +59,7 @@ class DamagedThroughout(UnsupportedAudio):
 
     code = "bad_audio"
     message = "the file is damaged all over"
-    field = "file"
+    field = RECORDING
     value = "{errors} errors"
     expected = _READABLE
     errors: int
@@ -68,7 +70,7 @@ class EmptyFile(UnusableAudio):
 
     code = "empty_audio"
     message = "the file is empty"
-    field = "file"
+    field = RECORDING
     value = "0 bytes"
     expected = _READABLE
 
@@ -78,7 +80,7 @@ class EmptyRecording(UnusableAudio):
 
     code = "empty_audio"
     message = "the recording is empty"
-    field = "file"
+    field = RECORDING
     value = "0 s of audio"
     expected = _READABLE
 
@@ -88,7 +90,7 @@ class NoAudioTrack(UnusableAudio):
 
     code = "no_audio"
     message = "the file has no sound"
-    field = "file"
+    field = RECORDING
     value = "{tracks} tracks, none of them audio"
     expected = "one audio track"
     tracks: int
@@ -99,7 +101,7 @@ class SeveralAudioTracks(UnusableAudio):
 
     code = "several_tracks"
     message = "the file has several audio tracks"
-    field = "file"
+    field = RECORDING
     value = "{tracks} audio tracks"
     expected = "one audio track, with a channel per speaker"
     tracks: int
@@ -110,7 +112,7 @@ class BadChannels(UnusableAudio):
 
     code = "bad_channels"
     message = "the number of channels is out of range"
-    field = "file"
+    field = RECORDING
     value = "{channels} channels"
     expected = "1 to {limit} channels"
     channels: int
@@ -122,7 +124,7 @@ class BadSampleRate(UnusableAudio):
 
     code = "bad_sample_rate"
     message = "the sample rate is out of range"
-    field = "file"
+    field = RECORDING
     value = "{rate} Hz"
     expected = "{lowest} to {highest} Hz"
     rate: int
@@ -135,7 +137,7 @@ class AudioTooLong(TooLarge):
 
     code = "audio_too_long"
     message = "the recording is too long"
-    field = "file"
+    field = RECORDING
     value = "{seconds:.0f} s or more"
     expected = "at most {limit} s"
     seconds: float
@@ -153,7 +155,7 @@ class DecoderTimeout(UnusableAudio):
 
     code = "decoder_timeout"
     message = "the recording keeps the decoder busy for too long"
-    field = "file"
+    field = RECORDING
     value = "more than {limit} s"
     expected = "a recording that decodes within {limit} s"
     limit: int
@@ -164,7 +166,7 @@ class DecoderFailed(UnusableAudio):
 
     code = "decoder_failed"
     message = "the recording breaks the decoder"
-    field = "file"
+    field = RECORDING
     value = "exit code {exit_code}"
     expected = "a recording that FFmpeg can read"
     exit_code: int | None
@@ -175,7 +177,7 @@ class DecoderMemory(UnusableAudio):
 
     code = "decoder_memory"
     message = "the recording makes the decoder take too much memory"
-    field = "file"
+    field = RECORDING
     value = "more than {limit} bytes"
     expected = "a recording that decodes within {limit} bytes"
     limit: int

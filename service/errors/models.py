@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from service.errors.codes import codes
 from service.errors.tree import ModelError
 
 _S3_MODEL = "s3://BUCKET/PREFIX with a model's files, readable for this task"
@@ -120,9 +121,14 @@ class ModelLacksLanguage(ModelError):
     message = "the model does not know this language"
     field = "WHISPER_LANGUAGE"
     value = "{language}"
-    expected = "one of {known}, or a multilingual model"
+    expected = "{codes}, or a multilingual model"
     language: str
     known: Sequence[str]
+
+    @property
+    def codes(self) -> str:
+        """The codes that work, in a few words."""
+        return codes(self.language, self.known)
 
 
 class NoImageModelFromS3(ModelError):

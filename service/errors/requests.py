@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from service.errors.codes import codes
 from service.errors.tree import InvalidField, RequestError, TooLarge, UnsupportedAudio
 
 _FORM = "a multipart form with the recording as its file field audio_file"
@@ -84,9 +85,14 @@ class UnknownLanguage(InvalidField):
     message = "unknown language"
     field = "language"
     value = "{language}"
-    expected = "one of {known}; leave it out to detect it"
+    expected = "{codes}; leave it out to detect it"
     language: str
     known: Sequence[str]
+
+    @property
+    def codes(self) -> str:
+        """The codes that work, in a few words."""
+        return codes(self.language, self.known)
 
 
 class UnsupportedEncoding(UnsupportedAudio):

@@ -1,6 +1,6 @@
 """The error tree's trunk: what the caller does about an error decides which branch it belongs to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, dataclass_transform
 
@@ -11,8 +11,8 @@ _TEMPLATES = ("code", "message", "field", "value", "expected")
 class ServiceError(Exception):
     """An error that programs tell apart by its `code` and that tells a person how to correct the input.
 
-    A subclass is one error. Its annotated attributes are the constructor's arguments; they fill the `{placeholders}` in
-    the attributes below, which the subclass sets once:
+    A subclass is one error. Its annotated attributes are the constructor's arguments; they and its properties fill the
+    `{placeholders}` in the attributes below, which the subclass sets once:
 
     >>> class NoAudioTrack(UnusableAudio):
     ...     code = "no_audio"
@@ -44,15 +44,18 @@ class ServiceError(Exception):
         dataclass(kw_only=True, eq=False)(cls)
 
     def __post_init__(self) -> None:
-        arguments = self.arguments
-        words = {name: ", ".join(value) if _is_list(value) else value for name, value in arguments.items()}
+        arguments, words = self.arguments, _Words(self)
         for name in _TEMPLATES:
             # An argument is not a template: it may hold braces of the caller's.
             if name not in arguments:
                 setattr(self, name, getattr(type(self), name).format_map(words))
 
     def __str__(self) -> str:
-        prefix = f"{self.field}: " if self.field else ""
+        return self.told(self.field)
+
+    def told(self, field: str) -> str:
+        """The error on one line, under the name that its reader knows the field by."""
+        prefix = f"{field}: " if field else ""
         got = f" (got {self.value!r})" if self.value else ""
         wanted = f"; expected {self.expected}" if self.expected else ""
         return f"{prefix}{self.message}{got}{wanted}"
@@ -63,8 +66,21 @@ class ServiceError(Exception):
         return {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", ())}
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, list | tuple)
+class _Words(Mapping[str, Any]):
+    """An error's attributes as words for its templates; a sequence is listed with commas."""
+
+    def __init__(self, error: ServiceError) -> None:
+        self._error = error
+
+    def __getitem__(self, name: str) -> Any:
+        value = getattr(self._error, name)
+        return ", ".join(value) if isinstance(value, list | tuple) else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._error.arguments)
+
+    def __len__(self) -> int:
+        return len(self._error.arguments)
 
 
 class RequestError(ServiceError):

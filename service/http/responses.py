@@ -8,8 +8,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler
 
-from service.errors import RetryLater, ServiceError
+from service.errors import RECORDING, RetryLater, ServiceError
+from service.http.form import AUDIO_FIELD
 from service.transcript import Transcript
+
+# Codes of errors that Starlette raises, by their status; any other status is `bad_request`.
+HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
+BAD_REQUEST, INTERNAL_ERROR = "bad_request", "internal_error"
 
 
 def answer(transcript: Transcript) -> dict[str, Any]:
@@ -23,11 +28,12 @@ def service_error_response(error: ServiceError, *, headers: Mapping[str, str] | 
     """The response to a request that ended with an error of the service."""
     if isinstance(error, RetryLater):
         headers = {**(headers or {}), "retry-after": str(error.retry_after_seconds)}
+    field = AUDIO_FIELD if error.field == RECORDING else error.field
     return _error_response(
         error.status,
-        str(error),
+        error.told(field),
         code=error.code,
-        param=error.field or None,
+        param=field or None,
         value=error.value,
         expected=error.expected,
         headers=headers,
@@ -41,13 +47,13 @@ async def _service_error(_: Request, error: Exception) -> Response:
 
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
+    code = HTTP_CODES.get(error.status_code, BAD_REQUEST)
     return _error_response(error.status_code, error.detail, code=code, headers=error.headers)
 
 
 async def _unexpected_error(_: Request, __: Exception) -> Response:
     message = "unexpected error; the log has it under the request id"
-    return _error_response(500, message, code="internal_error")
+    return _error_response(500, message, code=INTERNAL_ERROR)
 
 
 def _error_response(

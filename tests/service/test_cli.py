@@ -166,7 +166,7 @@ def test_recordings_with_the_same_name_are_refused_before_the_first_is_transcrib
             {"WHISPER_MODEL": "tiny", **OFFLINE},
             "WHISPER_MODEL: no source serves the model (folder: no models/tiny; cache: not there; hub: ",
         ),
-        (["transcribe", "x.wav", "--language", "xx"], {}, "language: unknown language (got 'xx'); expected one of af"),
+        (["transcribe", "x.wav", "--language", "xx"], {}, "language: unknown language (got 'xx'); expected an ISO"),
         (["api"], {"WHISPER_HOST": "256.1.1.1"}, "WHISPER_HOST: got '256.1.1.1', expected an address"),
     ],
 )

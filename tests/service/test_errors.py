@@ -7,6 +7,7 @@ import pytest
 
 from service import errors
 from service.errors import ServiceError
+from service.settings import LANGUAGES
 
 DOCS = Path(__file__).parents[2] / "docs"
 CATEGORIES = {
@@ -50,6 +51,17 @@ def test_arguments_fill_the_wording() -> None:
     error = errors.UnknownLanguage(language="xx", known=["de", "en"])
     assert str(error) == "language: unknown language (got 'xx'); expected one of de, en; leave it out to detect it"
     assert (error.code, error.status) == ("unknown_language", 400)
+
+
+@pytest.mark.parametrize(
+    ("language", "hint"),
+    [("eng", "perhaps en"), ("German", "such as en, fr, de"), ("zh-CN", "perhaps zh"), ("xx", "such as en, fr, de")],
+)
+def test_unknown_language_is_one_short_line_with_the_nearest_codes(language: str, hint: str) -> None:
+    """A hundred codes would bury the mistake; the page has them."""
+    told = str(errors.UnknownLanguage(language=language, known=sorted(LANGUAGES)))
+    assert f"expected an ISO 639 code that the model knows, {hint} (docs/http.md#languages lists them)" in told
+    assert len(told) < 200
 
 
 def test_braces_in_an_argument_are_not_filled() -> None:

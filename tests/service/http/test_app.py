@@ -164,8 +164,9 @@ def test_refused_recording_keeps_its_status_and_code(engine: FakeEngine) -> None
 
     response = TestClient(application(engine, decode=decode)).post("/transcribe", files=AUDIO)
     assert (response.status_code, error(response)["code"]) == (422, "no_audio")
-    message = "file: the file has no sound (got '1 tracks, none of them audio'); expected one audio track"
-    assert error(response)["message"] == message
+    message = "audio_file: the file has no sound (got '1 tracks, none of them audio'); expected one audio track"
+    # The caller knows the recording by the name of its form field, not by the service's own.
+    assert (error(response)["param"], error(response)["message"]) == ("audio_file", message)
 
 
 @pytest.mark.parametrize("declared", [True, False], ids=["content-length", "chunked"])
