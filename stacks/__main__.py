@@ -9,6 +9,7 @@ from stacks.environments.costs import idle, idle_parts, month, per_audio_hour
 
 FLEETS = (
     "",
+    "prices of",
     "egress",
     "idle $/month",
     "$/month at work",
@@ -23,11 +24,12 @@ PARTS = ("of that, $/month", "network", "load balancer", "API tasks", "a task al
 CHOICE = ("idle $/month", *Egress)
 
 
-def fleets(environment: Environment, prices: Prices) -> tuple[str, ...]:
+def fleets(environment: Environment) -> tuple[str, ...]:
     """One environment in the columns of `FLEETS`."""
-    plan, egress = environment.plan, environment.network.egress
+    plan, egress, prices = environment.plan, environment.network.egress, Prices.read(environment.region)
     return (
         environment.name,
+        prices.told(environment.region),
         egress,
         f"{idle(environment, egress, prices):.0f}",
         f"{month(environment, prices):.0f}",
@@ -39,15 +41,16 @@ def fleets(environment: Environment, prices: Prices) -> tuple[str, ...]:
     )
 
 
-def parts(environment: Environment, prices: Prices) -> tuple[str, ...]:
+def parts(environment: Environment) -> tuple[str, ...]:
     """The parts of an idle month, in the columns of `PARTS`."""
-    bill = idle_parts(environment, environment.network.egress, prices)
+    bill = idle_parts(environment, environment.network.egress, Prices.read(environment.region))
     always = bill["API tasks"] / environment.api.average_tasks
     return (environment.name, *(f"{dollars:.2f}" for dollars in (*bill.values(), always)))
 
 
-def choice(environment: Environment, prices: Prices) -> tuple[str, ...]:
+def choice(environment: Environment) -> tuple[str, ...]:
     """One environment in the columns of `CHOICE`."""
+    prices = Prices.read(environment.region)
     return (environment.name, *(f"{idle(environment, egress, prices):.0f}" for egress in Egress))
 
 
@@ -62,7 +65,8 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def report() -> str:
     """The tables, and the sources of their numbers."""
-    prices, environments = Prices.read(), select(None)
+    environments = select(None)
+    prices = {each.region: each for each in (Prices.read(environment.region) for environment in environments)}
     speeds = {
         f"Speed, {'measured' if speed.measured else 'assumed'}: {speed.audio_seconds_per_second:g} times real time"
         f" on {speed.cpu / 1024:g} vCPU; {speed.source}."
@@ -70,10 +74,13 @@ def report() -> str:
     }
     return "\n".join(
         (
-            table([FLEETS, *(fleets(environment, prices) for environment in environments)]),
-            table([PARTS, *(parts(environment, prices) for environment in environments)]),
-            table([CHOICE, *(choice(environment, prices) for environment in environments)]),
-            f"Prices: {prices.region}, {prices.dated}, before usage of logs, metrics and storage.",
+            table([FLEETS, *map(fleets, environments)]),
+            table([PARTS, *map(parts, environments)]),
+            table([CHOICE, *map(choice, environments)]),
+            *(
+                f"Prices: {each.region}, {each.dated}, before usage of logs, metrics and storage."
+                for each in prices.values()
+            ),
             *sorted(speeds),
             "",
         )

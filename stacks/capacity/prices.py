@@ -13,6 +13,7 @@ from stacks.capacity.checks import InvalidEnvironment
 from stacks.capacity.speed import Speed
 
 HOURS_PER_MONTH = 730
+FILE = Path(__file__).with_name("prices.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +31,20 @@ class Prices:
     gb_hour: Mapping[str, float]
 
     @classmethod
-    def read(cls) -> Self:
-        """The prices of prices.toml."""
-        return cls(**tomllib.loads(Path(__file__).with_name("prices.toml").read_text()))
+    def read(cls, region: str = "", *, text: str | None = None) -> Self:
+        """A region's prices, or the first region's if it has none, as `region` of the result then tells.
+
+        Args:
+            region: empty for the first one.
+            text: in place of that of prices.toml.
+        """
+        regions = tomllib.loads(FILE.read_text() if text is None else text)
+        name = region if region in regions else next(iter(regions))
+        return cls(region=name, **regions[name])
+
+    def told(self, region: str) -> str:
+        """The region of these prices, as someone reads it who wants those of `region`."""
+        return self.region if region == self.region else f"{self.region}, not {region}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,7 +196,7 @@ class Environment:
 
     def _priced(self, *, on_demand_share: float) -> Settings:
         """The service's settings with the values of its metrics: the environment's name, and the price of a task."""
-        dollars = self.task.per_hour(Prices.read(), on_demand_share=on_demand_share)
+        dollars = self.task.per_hour(Prices.read(self.region), on_demand_share=on_demand_share)
         return replace(self.settings, environment=self.name, dollars_per_hour=round(dollars, 4))
 
     def _check_addresses(self) -> None:

@@ -10,6 +10,7 @@ from stacks.environments.regions import WITHOUT_BUDGETS
 from stacks.monitoring.alarms import Alarms
 from stacks.monitoring.dashboard import Dashboard
 from stacks.monitoring.deployment_failures import DeploymentFailures
+from stacks.monitoring.partial_shortage import PartialShortage
 from stacks.monitoring.spending import Spending
 from stacks.shared.alarm_topic import AlarmTopic
 from stacks.shared.handover import published
@@ -21,9 +22,11 @@ class Monitoring(Stack):
 
     def __init__(self, scope: Construct, *, environment: Environment, api: InferenceApi, workers: QueueWorkers) -> None:
         super().__init__(scope, "Monitoring", termination_protection=environment.production)
-        store, prices = PublishedStore(self, "Store", parameter_path=environment.parameter), Prices.read()
+        store = PublishedStore(self, "Store", parameter_path=environment.parameter)
+        prices = Prices.read(environment.region)
         topic = AlarmTopic(self, "Topic", address=published(self, path=environment.parameter("alarm-address")))
         alarms = Alarms(self, "Alarms", topic=topic, environment=environment, api=api, workers=workers, store=store)
+        shortage = PartialShortage(self, "PartialShortage", topic=topic, workers=workers, store=store)
         DeploymentFailures(self, "DeploymentFailures", services=[api.service, workers.service], topic=topic)
         tags = {key: environment.tags[key] for key in ("application", "environment")}
         if environment.region not in WITHOUT_BUDGETS:
@@ -35,7 +38,7 @@ class Monitoring(Stack):
             api=api,
             workers=workers,
             store=store,
-            alarms=alarms.all,
+            alarms=[*alarms.all, shortage],
             dollars_per_audio_hour=batch_per_audio_hour(environment, prices),
         )
         CfnOutput(self, "AlarmTopicArn", value=topic.topic_arn)

@@ -8,6 +8,7 @@ import pytest
 import stacks.environments.selection
 from stacks.__main__ import report
 from stacks.capacity import Prices, Speed, Task, idle_per_month, network_per_month
+from stacks.capacity.prices import FILE
 from stacks.environments import Egress, select
 from stacks.environments.costs import idle
 from tests.stacks.synthesis import ROOT
@@ -30,6 +31,15 @@ def test_spot_discount_leaves_the_public_address_at_full_price() -> None:
     public = Task(cpu=4096, memory_mib=8192, public=True)
     assert public.per_hour(PRICES, on_demand_share=0) == pytest.approx(TASK.per_hour(PRICES, on_demand_share=0) + 0.005)
     assert TASK.per_hour(PRICES, on_demand_share=0) == pytest.approx(0.32 * TASK.per_hour(PRICES, on_demand_share=1))
+
+
+def test_region_has_its_own_prices_or_the_first_ones_and_says_which() -> None:
+    """The reader of a table knows whose prices it shows."""
+    text = FILE.read_text()
+    both = text + text.replace("us-east-1", "eu-west-1").replace("0.0225", "0.0252")
+    own, other = Prices.read("eu-west-1", text=both), Prices.read("eu-west-3", text=both)
+    assert (own.load_balancer_hour, own.told("eu-west-1")) == (0.0252, "eu-west-1")
+    assert (other.load_balancer_hour, other.told("eu-west-3")) == (0.0225, "us-east-1, not eu-west-3")
 
 
 def test_mixed_fleet_costs_the_average_of_its_tasks() -> None:
@@ -74,6 +84,7 @@ def test_report_has_every_environment_and_says_where_numbers_come_from() -> None
     for environment in select(None):
         fleets, parts, choice = (line for line in text.splitlines() if line.startswith(f"{environment.name} "))
         assert f"0 to {environment.plan.batch_max_tasks} " in fleets
+        assert f"  {Prices.read(environment.region).told(environment.region)} " in fleets
         assert fleets.endswith(f" {environment.api_settings.max_upload_bytes // 10**6}")
         dollars = [float(cell) for cell in parts.split()[1:4]]
         assert sum(dollars) == pytest.approx(idle(environment, environment.network.egress, PRICES), abs=0.02)

@@ -34,7 +34,7 @@ def topic(template: Template) -> dict[str, Any]:
 def test_every_alarm_notifies_the_topic(template: Template) -> None:
     """Alarms are sent when they start and when they end; missing data is no alarm."""
     alarms = template.properties("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 9
+    assert len(alarms) == 10
     for properties in alarms:
         assert properties["AlarmActions"] == properties["OKActions"] == [topic(template)]
         assert properties["TreatMissingData"] == "notBreaching"
@@ -143,7 +143,10 @@ def test_budget_is_the_estimated_cost_of_a_month(template: Template, environment
     """It counts resources with this environment's tags only, and notifies the topic in advance."""
     properties = template.only("AWS::Budgets::Budget")
     budget = properties["Budget"]
-    assert budget["BudgetLimit"] == {"Amount": round(month(environment, Prices.read())), "Unit": "USD"}
+    assert budget["BudgetLimit"] == {
+        "Amount": round(month(environment, Prices.read(environment.region))),
+        "Unit": "USD",
+    }
     assert budget["TimeUnit"] == "MONTHLY"
     assert {part["Tags"]["Key"]: part["Tags"]["Values"] for part in budget["FilterExpression"]["And"]} == {
         "application": [environment.tags["application"]],
