@@ -23,7 +23,8 @@ CLOUD, CLOUD_READY = "make run", "Ctrl-C ends everything"
 LOCKS = ("service/requirements.txt", "requirements-dev.txt", "package-lock.json", ".npmrc")
 QUICK_SECONDS = 150  # on a busy machine
 SLOW_SECONDS = 1200
-STOP_SECONDS = 60
+# Longer than a task may take to stop.
+STOP_SECONDS = 150
 
 
 class Unreadable(AssertionError):

@@ -59,12 +59,13 @@ def unknown_in_module(words: list[str]) -> set[str]:
         return set()
     command, known = [module], help_of(module)
     assert known, f"python -m {module} has no help"
+    deepest = known
     for word in arguments:
-        if not re.fullmatch(r"[a-z]+", word) or not (deeper := help_of(*command, word)):
-            break
-        command, known = [*command, word], known + deeper
-    if command == [module] and arguments and "VERB" in known.partition("\n")[0]:
-        return {arguments[0]}
+        if not re.search(r"(VERB|ACTION|\}) \.\.\.", deepest.partition("\n\n")[0]):
+            break  # no verb follows
+        if not (deepest := help_of(*command, word)):
+            return {word}
+        command, known = [*command, word], known + deepest
     return {word for word in arguments if word.startswith("--") and word.partition("=")[0] not in known}
 
 
