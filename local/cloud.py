@@ -16,14 +16,14 @@ import httpx2
 from botocore.config import Config
 
 from local import emulator
-from local.agent import running_agent
+from local.agent import Agent, running_agent
 from local.deploy import ASSEMBLY, ROOT, Deployment, deploy, template
 from local.emulator import ACCOUNT, HOST, Emulator, free_port
 from local.errors import LocalError
 from local.fleet import Fleet, Service
 from local.processes import Machine, Process, TaskDefinition
 from local.scaling import ARRIVALS, WAITING, WORKING, Scaling
-from local.template import Resolver
+from local.template import Resolver, resources
 from service.contract import READY_PATH
 from service.settings import PREFIX, variable
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 TICK_SECONDS = 0.1
+# A task is unprotected for milliseconds between two messages; ECS is not that fast.
+NOTICE_SECONDS = 1.0
 # The service's exit code when it refuses a setting or a model.
 REFUSED = 2
 
@@ -47,6 +49,9 @@ class Cloud:
         key: the API key that its callers send.
         minute_seconds: how long a minute of the scaling takes.
         say: called with each event: its kind, and a description.
+        agent: beside every task.
+        machine: runs the tasks.
+        worker: the task definition of the workers.
         peak: the largest number of workers that the scaling has asked for.
         watchers: called at each tick.
     """
@@ -61,6 +66,9 @@ class Cloud:
     fleet: Fleet[Process]
     minute_seconds: float
     say: Say
+    agent: Agent
+    machine: Machine
+    worker: TaskDefinition
     peak: int = 0
     watchers: list[Callable[[], None]] = field(default_factory=list)
     _minute: float = field(default_factory=time.monotonic)
@@ -143,6 +151,15 @@ class Cloud:
         except httpx2.TransportError:
             return False
 
+    def deploy(self, *, image: str) -> None:
+        """Give the workers another image, as a deployment does; `tick` replaces them."""
+        self.worker = replace(self.worker, environ={**self.worker.environ, variable("image"): image})
+        self.fleet.service.deploy(lambda: self.machine.start(self.worker))
+
+    def blocked(self, _: str) -> bool:
+        """Whether ECS refuses to protect one more worker."""
+        return self.fleet.service.blocked()
+
     def tick(self) -> None:
         """Scale once a minute is over, start and stop tasks, call the watchers, and sleep for a moment.
 
@@ -153,8 +170,9 @@ class Cloud:
             self._minute = time.monotonic()
             waiting, working = self.messages()
             before = self.fleet.service.wanted
-            # The emulator does not count events. The policies need them only while the queue's metrics are late.
-            change = self.fleet.minute({WAITING: waiting, WORKING: working, ARRIVALS: None})
+            # The emulator does not count events. The policies need them only while the queue's metrics are late. SQS
+            # reports messages in flight only if there are some.
+            change = self.fleet.minute({WAITING: waiting, WORKING: working or None, ARRIVALS: None})
             if change:
                 self.peak = max(self.peak, change.tasks)
                 self.say("scaled", f"{before} → {change.tasks} workers ({change.policy})")
@@ -230,9 +248,18 @@ def serving(
         running_agent() as agent,
         Machine(folder=running.folder / "tasks", platform=platform, agent=agent, say=say) as machine,
     ):
-        yield _assemble(
-            running, deployment, machine, port=port, minute_seconds=minute_seconds, say=say, overrides=overrides
+        cloud = _assemble(
+            running,
+            deployment,
+            machine,
+            agent=agent,
+            port=port,
+            minute_seconds=minute_seconds,
+            say=say,
+            overrides=overrides,
         )
+        agent.blocked = cloud.blocked
+        yield cloud
 
 
 def _assemble(
@@ -240,6 +267,7 @@ def _assemble(
     deployment: Deployment,
     machine: Machine,
     *,
+    agent: Agent,
     port: int,
     minute_seconds: float,
     say: Say,
@@ -280,10 +308,21 @@ def _assemble(
         url=f"http://{HOST}:{port}",
         key=api.environ.get(variable("api_keys"), ""),
         api=Service(lambda: machine.start(api), wanted=1),
-        fleet=Fleet(Service(lambda: machine.start(worker)), Scaling.read(batch)),
+        fleet=Fleet(
+            Service(lambda: machine.start(worker), most_percent=_most_percent(batch), notice_seconds=NOTICE_SECONDS),
+            Scaling.read(batch),
+        ),
         minute_seconds=minute_seconds,
         say=say,
+        agent=agent,
+        machine=machine,
+        worker=worker,
     )
+
+
+def _most_percent(body: Mapping[str, Any]) -> int:
+    (service,) = resources(body, "AWS::ECS::Service").values()
+    return int(service["DeploymentConfiguration"]["MaximumPercent"])
 
 
 def region_variables(deployment: Deployment) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,14 @@ import httpx2
 from local.cloud import Cloud, running_cloud
 from local.deploy import ROOT
 from local.processes import Process
+from local.replacement import SESSION_SECONDS, Replacement
+from local.report import Report
 from local.results import count_transcribed, count_writes, transcripts
 from local.stages import Clock, Stages
 from service.batch import results
 from service.batch.events import Upload, announcement
 from service.batch.results import ResultKeys
+from service.settings import variable
 
 CALLS = ROOT / "demo" / "calls"
 FIRST_CALL, SECOND_CALL = "rendez-vous.wav", "voicemail.wav"
@@ -27,27 +29,6 @@ MINUTE_SECONDS = 1.0
 PATIENCE_SECONDS = 150
 
 
-@dataclass(kw_only=True)
-class Report:
-    """Promises, and whether each was kept."""
-
-    lines: list[tuple[str, str, bool]] = field(default_factory=list)
-
-    def check(self, promise: str, found: object, *, kept: bool) -> None:
-        """Record what was found about a promise."""
-        self.lines.append((promise, str(found), kept))
-
-    @property
-    def kept(self) -> bool:
-        """Whether every promise was kept."""
-        return all(kept for _, _, kept in self.lines)
-
-    def print(self) -> None:
-        """Print the table."""
-        for promise, found, kept in self.lines:
-            print(f"  {'ok    ' if kept else 'BROKEN'}  {promise:<58} {found}")
-
-
 def rehearse(folder: Path, *, overrides: Mapping[str, str]) -> bool:
     """Play and print all of it; whether every promise was kept.
 
@@ -55,7 +36,8 @@ def rehearse(folder: Path, *, overrides: Mapping[str, str]) -> bool:
         LocalError: an awaited event did not happen in time.
     """
     clock, report = Clock(), Report()
-    with running_cloud(folder, minute_seconds=MINUTE_SECONDS, say=clock.say, overrides=overrides) as cloud:
+    short = {variable("session_seconds"): str(SESSION_SECONDS), **overrides}
+    with running_cloud(folder, minute_seconds=MINUTE_SECONDS, say=clock.say, overrides=short) as cloud:
         stages = Stages(cloud)
         cloud.watchers.append(stages.look)
         _wake(cloud, report)
@@ -63,7 +45,11 @@ def rehearse(folder: Path, *, overrides: Mapping[str, str]) -> bool:
         _kill(cloud, report)
         _interrupt(cloud, report)
         _ask(cloud, report)
+        replacement = Replacement(cloud, upload=lambda name: _upload(cloud, name, CALLS / FIRST_CALL))
+        replacement.refuse(report)
+        replacement.deploy(report)
         _settle(cloud, stages, report)
+        replacement.conclude(report)
         outcomes = _conclude(cloud, report, newest=newest)
     print(f"\nThe outcomes after {clock.seconds:.0f} s:\n")
     for row in outcomes:

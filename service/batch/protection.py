@@ -8,7 +8,7 @@ from service.telemetry import log
 # The agent answers within milliseconds. If it does not, unprotected work is better than none.
 PATIENCE_SECONDS = 1.0
 # How often a task that ECS refuses to protect asks again, and for how long: the answer is wanted, not the protection.
-PROBE_SECONDS, PROBE_MINUTES = 30.0, 1
+PROBE_SECONDS, PROBE_MINUTES = 15.0, 1
 
 
 class TaskProtection:

@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 
 from local.deploy import ROOT
-from local.rehearsal import Report
+from local.report import Report
 from tests.local.leftovers import left_behind
 from tests.standin import MODEL
 
 # Kinds of events that the rehearsal prints: seen in the buckets and on the queue, and played by the rehearsal itself.
 SEEN = {"deployed", "started", "scaled", "uploaded", "received", "transcribed", "latest", "refused", "deleted"}
-PLAYED = {"repeated", "killed", "interrupted", "stopped", "answered"}
+PLAYED = {"repeated", "killed", "interrupted", "stopped", "answered", "blocked"}
 
 
+@pytest.mark.timeout(900)
 def test_rehearsal_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
     """Every promise is kept, and no process is left."""
     done = subprocess.run(
@@ -24,7 +25,7 @@ def test_rehearsal_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=800,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "  0 lost\n" in done.stdout
