@@ -15,6 +15,7 @@ from local.deploy import ROOT
 from local.errors import LocalError
 from local.exports import exported
 from local.processes import end_like_interrupted
+from tests.interrupted import interrupted
 from tests.local.leftovers import left_behind
 from tests.standin import MODEL
 
@@ -62,21 +63,9 @@ def overview(exports: Path) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(("verb", "code"), [("run", 0), ("rehearse", 130)])
-def test_ctrl_c_during_the_imports_ends_without_a_word(tmp_path: Path, verb: str, code: int) -> None:
+def test_ctrl_c_during_the_imports_ends_without_a_word(verb: str, code: int) -> None:
     """Libraries that are being imported would swallow the interrupt, or print it."""
-    program = tmp_path / "program.py"
-    # As `python -m local VERB`, interrupted at the first of its imports that takes time.
-    program.write_text(
-        "import builtins, runpy, signal, sys\n"
-        f"sys.path.insert(0, {str(ROOT)!r}); sys.argv[1:] = [{verb!r}]\n"
-        "known = builtins.__import__\n"
-        "def importing(name, *rest, **more):\n"
-        "    if name == 'boto3': signal.raise_signal(signal.SIGINT)\n"
-        "    return known(name, *rest, **more)\n"
-        "builtins.__import__ = importing\n"
-        "runpy.run_module('local.__main__', run_name='__main__', alter_sys=False)\n"
-    )
-    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False, timeout=60)
+    done = interrupted("local", verb, library="boto3")
     assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
 
 

@@ -12,6 +12,8 @@ from typing import IO
 import pytest
 
 from demo.server import ROOT
+from local.emulator import free_port
+from tests.interrupted import interrupted
 from tests.standin import CALLS, MODEL, VOICEMAIL
 
 # The model hub's address is a closed port of this machine: the hub is unreachable, as without internet access.
@@ -117,13 +119,35 @@ def test_full_disk_is_told_in_one_line_for_each_recording() -> None:
     assert done.stderr.splitlines() == [f"{VOICEMAIL}: [Errno 28] No space left on device"] * 2
 
 
-def test_closed_pipe_ends_the_work_quietly() -> None:
-    """As `| head` closes it."""
+@pytest.mark.parametrize(
+    "arguments",
+    [["transcribe", *[VOICEMAIL] * 3], ["--help"], ["jobs", "--help"], ["model", "lock", MODEL], ["api"]],
+    ids=lambda arguments: str(arguments[0]),
+)
+def test_closed_pipe_ends_any_verb_quietly(arguments: list[str | Path]) -> None:
+    """As `| head` closes it; a server, whose log nothing reads any more, ends as it does on SIGTERM."""
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as pipe:
-        done = connected("transcribe", *[VOICEMAIL] * 3, target=pipe)
+        done = connected(*arguments, target=pipe, environ={"WHISPER_PORT": str(free_port(0))})
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "library", "code"),
+    [
+        (["api"], "av", 0),
+        (["api"], "ctranslate2", 0),
+        (["worker"], "av", 0),
+        (["transcribe", "x.wav"], "av", 130),
+        (["transcribe", "x.wav"], "ctranslate2", 130),
+    ],
+)
+def test_ctrl_c_during_the_start_ends_any_verb_without_a_word(words: list[str], library: str, code: int) -> None:
+    """It is the good end of a verb that runs until then, so that make reports no error."""
+    port = {"WHISPER_PORT": str(free_port(0))}
+    done = interrupted("service", *words, library=library, environ={"WHISPER_MODEL": str(MODEL)} | port)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
 
 
 @pytest.mark.parametrize("output", ["file", "file/below", "folder"])
