@@ -148,7 +148,7 @@ class Settings:
         600, 60, 900, "Time limit of a call over HTTP, from its first byte to its answer, in seconds."
     )
     session_seconds: int = _between(
-        1200, 10, 14_400, "How long a worker works without a rest, in which ECS can replace its task, in seconds."
+        900, 10, 14_400, "How long a worker works without a rest, in which ECS can replace its task, in seconds."
     )
     host: str = _text("127.0.0.1", "Address the HTTP server binds.")
     port: int = _between(8000, 1, 65_535, "Port the HTTP server binds.")

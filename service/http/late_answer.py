@@ -17,9 +17,9 @@ async def answered(work: Coroutine[Any, Any, Response], *, silence_seconds: floa
     """The response that `work` makes; after so many seconds of silence, one whose body begins with spaces.
 
     JSON allows white space before the document, and its readers skip it. But the status is sent with the first space,
-    before the outcome is known. What refuses a recording is known after its decoding, long before; what can still fail
-    is the deadline or a defect. Then the body is cut off, which every client sees as a failed response: an error inside
-    a 200 could be taken for a transcript.
+    before the outcome is known. What refuses a recording is known after its decoding, long before, unless the call had
+    to wait for a slot; otherwise only the deadline or a defect can still end it. Then the body is cut off, which every
+    client sees as a failed response: an error inside a 200 could be taken for a transcript.
     """
     task = asyncio.ensure_future(work)
     try:

@@ -39,9 +39,10 @@ class QueueWorkers(Construct):
             assign_public_ip=network.public_tasks,
             security_groups=[HttpsOutOnly(self, "Firewall", vpc=network.vpc)],
             circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
-            # No caller waits for a worker: a deployment may stop idle ones before new ones run.
+            # No caller waits for a worker: a deployment stops old ones first, and needs neither a quota nor addresses for
+            # two fleets. New ones beside protected old ones would only idle, since ECS protects no more than are wanted.
             min_healthy_percent=0,
-            max_healthy_percent=200,
+            max_healthy_percent=100,
             # It would stop tasks that are between two calls, for a balance that an elastic fleet does not keep.
             availability_zone_rebalancing=ecs.AvailabilityZoneRebalancing.DISABLED,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,

@@ -22,8 +22,9 @@ def check_deployment(name: str, *, api: ApiPlan, settings: Settings) -> None:
     # The load balancer drains a target for all of the time, whether it has requests left or not.
     bake = 60 * api.bake_minutes if api.strategy is Strategy.BLUE_GREEN else 0
     answering = START_SECONDS + bake + settings.drain_seconds + settings.stop_timeout_seconds
-    # A busy worker lets itself be replaced when its session ends.
-    working = max(START_SECONDS, settings.session_seconds + settings.rest_seconds) + settings.stop_timeout_seconds
+    # A busy worker lets itself be replaced when its session ends, and the new one starts afterwards.
+    resting = settings.session_seconds + settings.rest_seconds
+    working = resting + settings.stop_timeout_seconds + START_SECONDS
     total = answering + working + OTHER_STACKS_SECONDS
     if total > PIPELINE_SECONDS:
         expected = (

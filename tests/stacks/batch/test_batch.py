@@ -53,10 +53,10 @@ def test_worker_has_time_to_return_its_messages(template: Template) -> None:
 
 
 def test_workers_that_do_not_start_are_rolled_back(template: Template) -> None:
-    """The circuit breaker rolls back. A deployment may stop idle workers first, because no caller waits for one."""
+    """The circuit breaker rolls back. A deployment stops old workers first, so that it needs no quota for two fleets."""
     deployment = template.only("AWS::ECS::Service")["DeploymentConfiguration"]
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
-    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 200)
+    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 100)
 
 
 def test_fleet_scales_from_zero_to_the_limit_of_the_plan(template: Template, environment: Environment) -> None:

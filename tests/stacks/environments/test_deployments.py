@@ -17,11 +17,11 @@ from tests.stacks.synthesis import Template
     [
         (
             lambda: replace(DEV, settings=replace(DEV.settings, session_seconds=7200)),
-            "dev.settings.session_seconds: got '7200', expected less: a deployment takes up to 9180 s (1320 s for the",
+            "dev.settings.session_seconds: got '7200', expected less: a deployment takes up to 9480 s (1320 s for the",
         ),
         (
             lambda: replace(STAGE, api=ApiPlan(strategy=Strategy.BLUE_GREEN, bake_minutes=60)),
-            "stage.settings.session_seconds: got '1200', expected less: a deployment takes up to 6180 s (4620 s for the",
+            "stage.settings.session_seconds: got '900', expected less: a deployment takes up to 6165 s (4620 s for the",
         ),
     ],
 )
