@@ -91,7 +91,7 @@ class Reader:
 
     def _start(self, block: Block, *, output: int | BinaryIO) -> subprocess.Popen[bytes]:
         text = block.text.replace(f"127.0.0.1:{PORT}", f"127.0.0.1:{self.port}")
-        text = text.replace(CLOUD, f".venv/bin/python -m local run --port {self.port}")
+        text = text.replace(CLOUD, f"{CLOUD} ARGS='--port {self.port}'")
         kept = self.folder / "build" / "variables"
         # `set -a` keeps every variable for the next block, as one shell would.
         script = f"test ! -e {kept} || . {kept}\nset -eua\n{text}\ndeclare -px > {kept}"
