@@ -48,8 +48,8 @@ node_modules/.package-lock.json: package-lock.json .npmrc .venv/.installed
 synth: install  ## Stacks | seconds | Synthesize every environment's stacks into cdk.out, offline and without credentials
 	$(BIN)/cdk synth --quiet
 
-snapshots: install  ## Stacks | minutes | Record the templates as they are now; review the diff
-	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/stacks/test_snapshots.py
+snapshots: install  ## Stacks | minutes | Write all that is printed from the values: snapshots of the templates, tables of pages; review the diff
+	$(BIN)/python -m tests.stacks
 
 cost: install  ## Stacks | seconds | Print the cost of each environment and the limits of its fleets
 	$(BIN)/python -m stacks

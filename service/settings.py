@@ -28,6 +28,14 @@ _CODES = (
     " yi yo yue zh"
 )
 LANGUAGES = frozenset(_CODES.split())
+# The models that are known by name: those that faster-whisper finds on the hub.
+MODELS = frozenset(
+    {
+        *("tiny", "base", "small", "medium", "large-v1", "large-v2", "large-v3", "large", "large-v3-turbo", "turbo"),
+        *("tiny.en", "base.en", "small.en", "medium.en"),
+        *("distil-small.en", "distil-medium.en", "distil-large-v2", "distil-large-v3", "distil-large-v3.5"),
+    }
+)
 ANY_EXACT = "auto"
 COMPUTE_TYPES = (ANY_EXACT, "int8", "int8_float32", "float32")
 
@@ -170,7 +178,7 @@ class Settings:
     def __post_init__(self) -> None:
         for f in fields(self):
             value = getattr(self, f.name)
-            if not f.metadata["check"](value):
+            if not _is(value, type(f.default)) or not f.metadata["check"](value):
                 shown = "a secret" if "secret" in f.metadata else value
                 raise SettingError(variable(f.name), shown, f.metadata["expected"])
 
@@ -253,6 +261,11 @@ class Settings:
 def variable(field_name: str) -> str:
     """The environment variable of a field of `Settings`."""
     return PREFIX + field_name.upper()
+
+
+def _is(value: object, kind: type) -> bool:
+    """Whether a value is of a setting's type; True is no number, and a whole number is a number."""
+    return type(value) is kind or (kind is float and type(value) is int)
 
 
 def _keys(text: str) -> tuple[str, ...]:

@@ -31,8 +31,17 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def templates(shared_folder: Path) -> "Mapping[str, Template]":
-    """Templates of every environment, by name such as `dev/Network`."""
-    from stacks.environments import environments  # noqa: PLC0415 -- the CDK takes seconds to import
+    """Templates of every environment of the values and of the emulator's, by names such as `live/Network`."""
+    from stacks.environments import emulated, environments  # noqa: PLC0415 -- the CDK takes seconds to import
     from tests.stacks.synthesis import synthesize_once  # noqa: PLC0415 -- the CDK takes seconds to import
 
-    return synthesize_once(environments(), shared_folder / "templates")
+    return synthesize_once((*environments(), emulated()), shared_folder / "templates")
+
+
+@pytest.fixture(scope="session")
+def line(shared_folder: Path) -> "Mapping[str, Template]":
+    """Templates of the release line of tests/stacks/factory.py, which no value of a fork changes."""
+    from tests.stacks.factory import LINE  # noqa: PLC0415 -- the CDK takes seconds to import
+    from tests.stacks.synthesis import synthesize_once  # noqa: PLC0415 -- the CDK takes seconds to import
+
+    return synthesize_once(LINE, shared_folder / "line")

@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from faster_whisper import WhisperModel, available_models
+from faster_whisper import WhisperModel
 from faster_whisper.feature_extractor import FeatureExtractor
 
 from service import processor
@@ -20,7 +20,7 @@ from service.errors import (
     NoModelFromS3,
     UnknownModel,
 )
-from service.settings import Settings
+from service.settings import MODELS, Settings
 
 REQUIRED_FILES = ("config.json", "model.bin", "tokenizer.json")
 VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
@@ -82,8 +82,8 @@ def find(model: str, *, mirror: str = "", download: Download | None = None) -> F
     if Path(model).is_dir():
         return Found(folder=_complete(Path(model), model), source="folder")
     lock = locked().get(model)
-    if not lock and model not in available_models():
-        raise UnknownModel(model=model, files=REQUIRED_FILES, known=sorted({*locked(), *available_models()}))
+    if not lock and model not in MODELS:
+        raise UnknownModel(model=model, files=REQUIRED_FILES, known=sorted({*locked(), *MODELS}))
     wanted = Wanted(name=model, lock=lock, mirror=mirror, download=download)
     refusals = []
     for source, serve in SOURCES.items():

@@ -1,6 +1,6 @@
 """From a workload and a task's speed to a fleet, a deadline and a price: plain arithmetic, free of the CDK."""
 
-from stacks.capacity.checks import InvalidEnvironment, above_zero, whole, zero_or_more
+from stacks.capacity.checks import InvalidEnvironment, above_zero, typed, whole, zero_or_more
 from stacks.capacity.disk import check_lanes, largest_upload
 from stacks.capacity.fleet import PLANNED_SHARE, Limits, Plan, UnreachableDeadline, plan
 from stacks.capacity.prices import Prices, Task, idle_per_month, network_per_month
@@ -23,6 +23,7 @@ __all__ = [
     "largest_upload",
     "network_per_month",
     "plan",
+    "typed",
     "whole",
     "zero_or_more",
 ]

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from stacks.capacity.checks import InvalidEnvironment, above_zero, whole, zero_or_more
+from stacks.capacity.checks import InvalidEnvironment, above_zero, typed, whole, zero_or_more
 from stacks.capacity.speed import Speed
 from stacks.capacity.workload import Workload
 
@@ -42,6 +42,7 @@ class Limits:
     api_headroom: float = 0.25
 
     def __post_init__(self) -> None:
+        typed(self, "limits")
         above_zero("limits.spot_vcpus", self.spot_vcpus)
         above_zero("limits.on_demand_vcpus", self.on_demand_vcpus)
         above_zero("limits.max_audio_seconds", self.max_audio_seconds)

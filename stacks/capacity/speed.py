@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from stacks.capacity.checks import InvalidEnvironment, above_zero, whole
+from stacks.capacity.checks import InvalidEnvironment, above_zero, typed, whole
 
 # Whisper small in int8 per Fargate vCPU: faster-whisper's README has 13 min in 102 s on 8 threads of a Core i7-12700K,
 # 0.96 per thread. An x86 vCPU is half a core (0.48) at about two thirds of that clock (0.31): rounded down. Whisper base,
@@ -32,6 +32,7 @@ class Speed:
     busy_share: float = 0.75
 
     def __post_init__(self) -> None:
+        typed(self, "speed")
         above_zero("speed.audio_seconds_per_second", self.audio_seconds_per_second)
         whole("speed.cpu", self.cpu, least=256)
         if not self.source.strip():

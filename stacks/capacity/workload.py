@@ -5,7 +5,7 @@ The two sides of a call take turns and silence is skipped, so that a second chan
 
 from dataclasses import dataclass
 
-from stacks.capacity.checks import InvalidEnvironment, above_zero, whole, zero_or_more
+from stacks.capacity.checks import InvalidEnvironment, above_zero, typed, whole, zero_or_more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +31,12 @@ class Workload:
     api_audio_hours_in_busy_hour: float = 0.0
 
     def __post_init__(self) -> None:
+        typed(self, "workload")
         whole("workload.agents", self.agents, least=1)
         above_zero("workload.calls_per_agent_per_day", self.calls_per_agent_per_day)
         above_zero("workload.talk_minutes_per_call", self.talk_minutes_per_call)
         whole("workload.days_per_batch", self.days_per_batch, least=1)
-        if self.days_per_week not in range(1, 8):
-            raise InvalidEnvironment("workload.days_per_week", self.days_per_week, "a whole number from 1 to 7")
+        whole("workload.days_per_week", self.days_per_week, least=1, most=7)
         most = 24 * self.days_per_batch
         if not 0 < self.window_hours <= most:
             expected = f"more than 0 and at most {most}, or the next batch lands before this one is due"

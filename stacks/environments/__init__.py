@@ -1,16 +1,18 @@
-"""The differences between dev, stage, prod and local as validated values, each choice beside its check."""
+"""The differences between environments as validated values, each choice beside its check."""
 
 from stacks.capacity import InvalidEnvironment
 from stacks.environments.api import ApiPlan, OfficeHours, Routing, Strategy
 from stacks.environments.delivery import CommitPlan, ReleasePlan, Source
+from stacks.environments.emulator import EMULATED, emulated
 from stacks.environments.environment import Environment
 from stacks.environments.names import name_prefix, parameter_name
 from stacks.environments.network import INTERFACE_ENDPOINTS, Egress, NetworkPlan
+from stacks.environments.reading import environments
 from stacks.environments.selection import select
 from stacks.environments.tasks import Processor, TaskSize, Weights
-from stacks.environments.values import environments
 
 __all__ = [
+    "EMULATED",
     "INTERFACE_ENDPOINTS",
     "ApiPlan",
     "CommitPlan",
@@ -26,6 +28,7 @@ __all__ = [
     "Strategy",
     "TaskSize",
     "Weights",
+    "emulated",
     "environments",
     "name_prefix",
     "parameter_name",

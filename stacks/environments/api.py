@@ -7,8 +7,8 @@ from enum import StrEnum
 from zoneinfo import available_timezones
 
 from service.settings import Settings
-from stacks.capacity import InvalidEnvironment, Speed, largest_upload, whole
-from stacks.environments.checks import chosen, listed
+from stacks.capacity import InvalidEnvironment, Speed, largest_upload, typed, whole
+from stacks.environments.checks import listed
 
 CERTIFICATE = r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]+"
 # ECS accepts a day at most.
@@ -48,6 +48,7 @@ class OfficeHours:
     days: tuple[str, ...] = DAYS[:5]
 
     def __post_init__(self) -> None:
+        typed(self, "api.hours")
         if self.time_zone not in available_timezones():
             raise InvalidEnvironment("api.hours.time_zone", self.time_zone, "a time zone such as Europe/Paris")
         if not self.days or len(set(self.days)) < len(self.days) or not set(self.days) <= set(DAYS):
@@ -91,13 +92,12 @@ class ApiPlan:
     bake_minutes: int = 10
 
     def __post_init__(self) -> None:
+        typed(self, "api")
         # A request cannot wake an API without tasks: no task would count it.
         whole("api.min_tasks", self.min_tasks, least=1)
         whole("api.bake_minutes", self.bake_minutes, least=0, most=MAX_BAKE_MINUTES)
         if not 0 <= self.headroom <= MAX_HEADROOM:
             raise InvalidEnvironment("api.headroom", self.headroom, f"a share from 0 to {MAX_HEADROOM}")
-        chosen("api.routing", self.routing, Routing)
-        chosen("api.strategy", self.strategy, Strategy)
         if self.slow_start_seconds not in (0, *range(30, 901)):
             raise InvalidEnvironment("api.slow_start_seconds", self.slow_start_seconds, "30 to 900, or 0 for none")
         if self.slow_start_seconds and self.routing is not Routing.ROUND_ROBIN:

@@ -1,7 +1,7 @@
 """Checks that the parts of an environment share; each names the field, the value and the expectation."""
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
+from difflib import get_close_matches
 from ipaddress import IPv4Network
 from itertools import combinations
 
@@ -23,14 +23,10 @@ def apart(networks: Sequence[tuple[str, str]]) -> None:
             raise InvalidEnvironment(second, b, f"addresses apart from {first} {a}")
 
 
-def chosen(name: str, value: object, kind: type[StrEnum]) -> None:
-    """Refuse anything but a member of a choice.
-
-    A member's text is refused, too: it equals the member, but `is` comparisons would overlook it.
-    """
-    if not isinstance(value, kind):
-        members = listed(f"{kind.__name__}.{member.name}" for member in kind)
-        raise InvalidEnvironment(name, value, f"one of {members}")
+def nearest(value: str, known: Iterable[str]) -> str:
+    """The end of an expectation: the known text that was probably meant; empty if none is near."""
+    found = get_close_matches(value, list(known), n=1)
+    return f"; the nearest is {found[0]}" if found else ""
 
 
 def listed(values: Iterable[object]) -> str:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stacks.capacity import InvalidEnvironment
+from stacks.capacity import InvalidEnvironment, typed
 from stacks.environments.checks import listed
 
 BRANCH = r"\w[\w./-]{0,249}"
@@ -35,6 +35,7 @@ class CommitPlan:
     locked_model: bool = True
 
     def __post_init__(self) -> None:
+        typed(self, "commits")
         _check_branch("commits.branch", self.branch)
 
 
@@ -59,6 +60,7 @@ class ReleasePlan:
     gate: bool = True
 
     def __post_init__(self) -> None:
+        typed(self, "releases")
         _check_branch("releases.branch", self.branch)
         if not 1 <= len(self.tags) <= MAX_TAGS:
             raise InvalidEnvironment("releases.tags", listed(self.tags), f"one to {MAX_TAGS} patterns")

@@ -6,10 +6,23 @@ from dataclasses import dataclass, field, replace
 import aws_cdk as cdk
 from aws_cdk.aws_logs import RetentionDays
 
-from service.settings import Settings, WrongValue
-from stacks.capacity import InvalidEnvironment, Limits, Plan, Prices, Speed, Task, Workload, check_lanes, plan, whole
+from service.contract import S3_SCHEME
+from service.settings import MODELS, Settings, WrongValue
+from stacks.capacity import (
+    InvalidEnvironment,
+    Limits,
+    Plan,
+    Prices,
+    Speed,
+    Task,
+    Workload,
+    check_lanes,
+    plan,
+    typed,
+    whole,
+)
 from stacks.environments.api import ApiPlan, request_limits
-from stacks.environments.checks import chosen, listed
+from stacks.environments.checks import listed, nearest
 from stacks.environments.delivery import CommitPlan, ReleasePlan
 from stacks.environments.deployments import check_deployment
 from stacks.environments.names import name_prefix, parameter_name
@@ -19,6 +32,16 @@ from stacks.environments.tasks import Processor, TaskSize, Weights
 
 # SQS accepts no more.
 MAX_RECEIVES = 1000
+# The limits of a plan, by the names that these values have in an environment.
+LIMITS = {
+    "limits.spot_vcpus": "spot_vcpus",
+    "limits.on_demand_vcpus": "on_demand_vcpus",
+    "limits.max_audio_seconds": "settings.max_audio_seconds",
+    "limits.job_deadline_seconds": "settings.job_deadline_seconds",
+    "limits.lanes": "settings.lanes",
+    "limits.api_min_tasks": "api.min_tasks",
+    "limits.api_headroom": "api.headroom",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,32 +110,31 @@ class Environment:
     cost_centre: str = "call-centre"
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9]{1,11}", self.name):
+        if not isinstance(self.name, str) or not re.fullmatch(r"[a-z][a-z0-9]{1,11}", self.name):
             raise InvalidEnvironment("name", self.name, "2 to 12 lower-case letters and digits, a letter first")
+        typed(self, self.name)
         if self.region not in regions():
-            raise self._invalid("region", f"one of {listed(regions())}")
+            raise self._invalid("region", f"one of {listed(regions())}{nearest(self.region, regions())}")
         if self.account is not None and not re.fullmatch(r"[0-9]{12}", self.account):
             raise self._invalid("account", "12 digits, or None for the account deployed to")
         self._check_access()
         whole(f"{self.name}.max_receives", self.max_receives, least=1, most=MAX_RECEIVES)
         for name in ("recording_days", "transcript_days", "access_log_days", "images_kept"):
             whole(f"{self.name}.{name}", getattr(self, name), least=1)
-        chosen(f"{self.name}.processor", self.processor, Processor)
-        chosen(f"{self.name}.weights", self.weights, Weights)
         self._check_speed()
         if not re.fullmatch(r"[\w.:/=+@-][\w .:/=+@-]{0,254}", self.cost_centre, re.ASCII):
             raise self._invalid(
                 "cost_centre", "1 to 255 letters, digits, spaces and _ . : / = + - @, as tags take them"
             )
-        if self.weights is not Weights.IMAGE and not re.fullmatch(r"[\w.-]+", self.settings.model, re.ASCII):
-            expected = f"the name of a folder, because weights is {self.weights}"
-            raise InvalidEnvironment(f"{self.name}.settings.model", self.settings.model, expected)
+        self._check_model()
         try:
             self.plan  # noqa: B018 -- refuses, before any stack is made, a workload that no fleet can finish in time
             check_lanes(self.settings)
             settings = self.api_settings  # likewise, more callers than the disk has room for
         except WrongValue as error:
-            raise type(error)(f"{self.name}.{error.name}", error.value, error.expected) from None
+            raise type(error)(
+                f"{self.name}.{LIMITS.get(error.name, error.name)}", error.value, error.expected
+            ) from None
         self._check_addresses()
         self._check_workers()
         if self.commits or self.releases or self.released_by:
@@ -215,6 +237,16 @@ class Environment:
         if needed > self.on_demand_vcpus:
             expected = f"{needed:g} or more for {self.plan.api_max_tasks} API tasks and on_demand_workers"
             raise self._invalid("on_demand_vcpus", expected)
+
+    def _check_model(self) -> None:
+        """Beside the image, a model is a folder of any name; a model that the image or a task fetches must exist."""
+        name, model = f"{self.name}.settings.model", self.settings.model
+        if self.weights is not Weights.IMAGE:
+            if not re.fullmatch(r"[\w.-]+", model, re.ASCII):
+                raise InvalidEnvironment(name, model, f"the name of a folder, because weights is {self.weights}")
+        elif model not in MODELS and "/" not in model:
+            expected = f"a folder such as /models/own, {S3_SCHEME}BUCKET/PREFIX, or one of {listed(sorted(MODELS))}"
+            raise InvalidEnvironment(name, model, expected + nearest(model, MODELS))
 
     def _check_speed(self) -> None:
         """A measured speed is valid only for the size and processor that it was measured on."""

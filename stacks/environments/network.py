@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stacks.capacity import InvalidEnvironment
-from stacks.environments.checks import apart, chosen, ipv4, listed
+from stacks.capacity import InvalidEnvironment, typed
+from stacks.environments.checks import apart, ipv4, listed
 
 ZONES = frozenset("abcdef")
 SECURITY_GROUP = r"sg-[0-9a-f]{8,17}"
@@ -52,8 +52,8 @@ class NetworkPlan:
     client_groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        typed(self, "network")
         own = ipv4("network.cidr", self.cidr)
-        chosen("network.egress", self.egress, Egress)
         # A VPC takes /16 to /28; two subnets in each of up to four zones need at least a /24.
         if not 16 <= own.prefixlen <= 24:
             raise InvalidEnvironment("network.cidr", self.cidr, "an IPv4 network from /16 to /24")

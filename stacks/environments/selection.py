@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 
 from stacks.capacity import InvalidEnvironment
 from stacks.environments.checks import apart, listed
+from stacks.environments.emulator import EMULATED, emulated
 from stacks.environments.environment import Environment
+from stacks.environments.reading import environments
 from stacks.environments.tasks import Weights
-from stacks.environments.values import environments
 
 
 def select(name: str | None, known: Iterable[Environment] | None = None) -> tuple[Environment, ...]:
-    """The environment called `name`; without a name, all but `local`, which is the emulator's.
+    """The environment called `name`; without a name, all. `local` is the emulator's, and selected only by its name.
 
     Raises:
         InvalidEnvironment: the name is unknown, two environments share a name or addresses, or a release names
@@ -20,14 +21,18 @@ def select(name: str | None, known: Iterable[Environment] | None = None) -> tupl
     by_name = {environment.name: environment for environment in known}
     if len(by_name) < len(known):
         raise InvalidEnvironment("name", ", ".join(e.name for e in known), "a different name for each environment")
+    if EMULATED in by_name:
+        raise InvalidEnvironment("name", EMULATED, "another name: this is the emulator's")
     # Environments are peered with the same office networks, so their addresses must not collide.
     apart([(f"{e.name}.network.cidr", e.network.cidr) for e in known])
     for environment in known:
         _check_release(environment, by_name)
     if name is None:
-        return tuple(environment for environment in known if environment.name != "local")
+        return known
+    if name == EMULATED:
+        return (emulated(),)
     if name not in by_name:
-        raise InvalidEnvironment("environment", name, f"one of {listed(by_name)}")
+        raise InvalidEnvironment("environment", name, f"one of {listed((*by_name, EMULATED))}")
     return (by_name[name],)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stacks.capacity import InvalidEnvironment
+from stacks.capacity import InvalidEnvironment, typed
 from stacks.environments.checks import listed
 
 # Memory that Fargate offers for each CPU size, in MiB.
@@ -27,6 +27,7 @@ class TaskSize:
     memory_mib: int
 
     def __post_init__(self) -> None:
+        typed(self, "size")
         if self.cpu not in FARGATE_MEMORY_MIB:
             raise InvalidEnvironment("size.cpu", self.cpu, f"one of {listed(FARGATE_MEMORY_MIB)}")
         offered = FARGATE_MEMORY_MIB[self.cpu]

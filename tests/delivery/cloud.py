@@ -15,16 +15,16 @@ import boto3
 
 from delivery.__main__ import main
 from local.emulator import Emulator
-from stacks.environments import select
+from stacks.environments import name_prefix
 from tests.emulated import DIGEST, create_stack, session
+from tests.stacks.factory import REGION
 from tests.stacks.synthesis import Template
 
-REGION = "eu-west-1"
 # In the order of a deploy: what a release finds, and what it looks at.
 STACKS = (
-    "dev/Registry",
-    *(f"stage/{name}" for name in ("Network", "Registry", "Cluster", "Delivery", "Gate")),
-    *(f"prod/{name}" for name in ("Network", "Registry", "Recordings", "Cluster", "Api", "Batch", "Monitoring")),
+    "forge/Registry",
+    *(f"trial/{name}" for name in ("Network", "Registry", "Cluster", "Delivery", "Gate")),
+    *(f"live/{name}" for name in ("Network", "Registry", "Recordings", "Cluster", "Api", "Batch", "Monitoring")),
 )
 OLD, NEW = DIGEST, f"sha256:{'1' * 64}"
 
@@ -83,7 +83,7 @@ if arguments[0] == "deploy":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """Emulated stacks of dev, stage and prod; the variables of a step that works on them; the programs it called."""
+    """Emulated stacks of the factory's release line; the variables of a step that works on them; the programs it called."""
 
     folder: Path
     environ: Mapping[str, str]
@@ -129,10 +129,9 @@ class Cloud:
 
 
 def stack_name(path: str) -> str:
-    """The name in CloudFormation of a stack such as `dev/Registry`."""
+    """The name in CloudFormation of a stack such as `live/Registry`."""
     name, _, stack = path.partition("/")
-    (environment,) = select(name)
-    return environment.stack_name(stack)
+    return f"{name_prefix(name)}-{stack}"
 
 
 def build(running: Emulator, folder: Path, templates: Mapping[str, Template]) -> Cloud:
@@ -149,7 +148,7 @@ def build(running: Emulator, folder: Path, templates: Mapping[str, Template]) ->
         "AWS_DEFAULT_REGION": REGION,
         "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "CALLS": str(folder / "calls"),
-        "ASSEMBLY": str(templates["dev/Registry"].path.parent.parent),
+        "ASSEMBLY": str(templates["forge/Registry"].path.parent.parent),
         "STACKS": " ".join(map(stack_name, STACKS)),
     }
     cloud = Cloud(folder=folder, environ=environ, session=clients)

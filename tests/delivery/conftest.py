@@ -1,23 +1,25 @@
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
 import pytest
 
+import stacks.environments.selection
 from local import emulator
-from stacks.environments import Egress, select
 from tests.delivery.cloud import Cloud, build
-from tests.stacks.synthesis import synthesize_once
+from tests.stacks.factory import LINE
+from tests.stacks.synthesis import Template
+
+
+@pytest.fixture(autouse=True)
+def values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steps know the environments of the tests' own release line instead of a fork's."""
+    monkeypatch.setattr(stacks.environments.selection, "environments", lambda: LINE)
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path) -> Iterator[Cloud]:
-    """One account that holds dev, stage and prod."""
+def cloud(tmp_path_factory: pytest.TempPathFactory, line: Mapping[str, Template]) -> Iterator[Cloud]:
+    """One account that holds the environments of the release line."""
     folder = tmp_path_factory.mktemp("delivery")
-    # The emulator has no NAT gateway, and a release does not depend on the tasks' way to AWS.
-    environments = [replace(e, network=replace(e.network, egress=Egress.PUBLIC)) for e in select(None)]
-    templates = synthesize_once(environments, shared_folder / "public-egress")
     try:
-        yield build(emulator.start(folder), folder, templates)
+        yield build(emulator.start(folder), folder, line)
     finally:
         emulator.stop(folder)

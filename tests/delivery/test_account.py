@@ -1,9 +1,8 @@
 """The first deploy into an empty account, and an environment's end, in the emulator as far as it goes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import boto3
 import pytest
 
 from delivery import account, rollout
@@ -14,6 +13,7 @@ from local import emulator
 from local.deploy import STACKS
 from local.emulator import Emulator
 from tests.emulated import create_stack
+from tests.stacks.factory import REGION
 from tests.stacks.synthesis import Template
 
 synthesize_with_the_cdk = rollout.synthesize
@@ -30,17 +30,20 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 @pytest.fixture(autouse=True)
-def synthesized(templates: Mapping[str, Template], monkeypatch: pytest.MonkeyPatch) -> None:
+def synthesized(
+    templates: Mapping[str, Template], line: Mapping[str, Template], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Read the stacks that the test run has synthesized; one test below runs the CDK."""
+    made = {**templates, **line}
     monkeypatch.setattr(
-        rollout, "synthesize", lambda deployed: Assembly.read(templates[f"{deployed.name}/Network"].path.parent)
+        rollout, "synthesize", lambda deployed: Assembly.read(made[f"{deployed.name}/Network"].path.parent)
     )
 
 
 @pytest.fixture
 def environ(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
     """The variables of a person who works there."""
-    own = aws.environ() | {"AWS_DEFAULT_REGION": "eu-west-1", "CDK_HOME": str(aws.folder / "cdk")}
+    own = aws.environ() | {"AWS_DEFAULT_REGION": REGION, "CDK_HOME": str(aws.folder / "cdk")}
     for name, value in own.items():
         monkeypatch.setenv(name, value)
     return own
@@ -68,12 +71,12 @@ def test_first_deploy_without_the_accounts_parameters_changes_nothing(
 ) -> None:
     """All that are missing are named at once, before the account is touched."""
     monkeypatch.setattr(account, "lines", committed)
-    assert account.main(["first", "dev"], environ) == 1
+    assert account.main(["first", "forge"], environ) == 1
     said = last(capfd.readouterr().err)
-    assert said.startswith("first dev: refused: SSM parameters: got none named /whisper/dev/alarm-address, ")
-    assert "/whisper/dev/source-connection-arn" in said
-    assert "/whisper/dev/queue-name" not in said
-    assert not stacks(DeployedEnvironment.named("dev", environ))
+    assert said.startswith("first forge: refused: SSM parameters: got none named /whisper/forge/alarm-address, ")
+    assert "/whisper/forge/source-connection-arn" in said
+    assert "/whisper/forge/queue-name" not in said
+    assert not stacks(DeployedEnvironment.named("forge", environ))
 
 
 def test_first_deploy_of_what_no_commit_has_is_refused(
@@ -81,46 +84,49 @@ def test_first_deploy_of_what_no_commit_has_is_refused(
 ) -> None:
     """A deployed version must be in the history."""
     monkeypatch.setattr(account, "lines", lambda *_, **__: [" M app.py", "?? new.py"])
-    assert account.main(["first", "dev"], environ) == 1
-    assert last(capfd.readouterr().err) == ("first dev: refused: git: got 2 uncommitted files, expected a clean tree")
+    assert account.main(["first", "forge"], environ) == 1
+    assert last(capfd.readouterr().err) == ("first forge: refused: git: got 2 uncommitted files, expected a clean tree")
 
 
 def test_unknown_environment_is_refused_before_anything_is_asked(capfd: pytest.CaptureFixture[str]) -> None:
     """A typo needs no credentials to be found."""
-    assert account.main(["destroy", "prd"], {}) == 1
-    assert "environment: got 'prd', expected one of dev, " in capfd.readouterr().err
+    assert account.main(["destroy", "lve"], {}) == 1
+    assert "environment: got 'lve', expected one of forge, " in capfd.readouterr().err
 
 
-def test_what_needs_no_image_comes_first(environ: Mapping[str, str]) -> None:
-    """No stack waits for an image that only a stack after it can make."""
-    assembly = synthesize_with_the_cdk(DeployedEnvironment.named("stage", environ))
+@pytest.mark.parametrize(("name", "synthesize"), [("local", synthesize_with_the_cdk), ("trial", None)])
+def test_what_needs_no_image_comes_first(
+    environ: Mapping[str, str], name: str, synthesize: Callable[[DeployedEnvironment], Assembly] | None
+) -> None:
+    """No stack waits for an image that only a stack after it can make, with the CDK's own synth and with a gate."""
+    assembly = (synthesize or rollout.synthesize)(DeployedEnvironment.named(name, environ))
     early = {stack.path for stack in assembly.without_image()}
-    assert {"stage/Registry", "stage/Network", "stage/Delivery", "stage/Recordings"} <= early
-    assert not early & {"stage/Api", "stage/Batch", "stage/Monitoring", "stage/Gate"}
+    assert {f"{name}/{stack}" for stack in ("Registry", "Network", "Delivery", "Recordings")} <= early
+    assert not early & {f"{name}/{stack}" for stack in ("Api", "Batch", "Monitoring", "Gate")}
     for path in early:
         assert assembly.stacks[path].needs <= early
 
 
 def test_accounts_parameters_are_those_that_no_stack_makes(environ: Mapping[str, str]) -> None:
     """The parameters that a person provides are read from the templates."""
-    expected = rollout.synthesize(DeployedEnvironment.named("prod", environ)).expected
-    assert "/whisper/prod/certificate-arn" in expected
+    expected = rollout.synthesize(DeployedEnvironment.named("live", environ)).expected
+    assert "/whisper/live/certificate-arn" in expected
     assert not {name for name in expected if name.endswith(("-bucket", "queue-name", "repository-name"))}
 
 
-@pytest.mark.parametrize("confirmed", ["", "prod"])
+@pytest.mark.parametrize("confirmed", ["", "live"])
 def test_end_without_the_name_once_more_changes_nothing(
     environ: Mapping[str, str], capfd: pytest.CaptureFixture[str], confirmed: str
 ) -> None:
     """Recordings are not deleted by a finger that slips."""
-    assert account.main(["destroy", "dev", "--confirm", confirmed], environ) == 1
-    assert f"--confirm: got '{confirmed}', expected 'dev'" in capfd.readouterr().err
+    assert account.main(["destroy", "forge", "--confirm", confirmed], environ) == 1
+    assert f"--confirm: got '{confirmed}', expected 'forge'" in capfd.readouterr().err
 
 
 def test_production_has_no_such_end(environ: Mapping[str, str], capfd: pytest.CaptureFixture[str]) -> None:
     """Nothing that a script does deletes the calls of production."""
-    assert account.main(["destroy", "prod", "--confirm", "prod"], environ) == 1
-    assert "prod: got production, expected another" in capfd.readouterr().err
+    assert account.main(["destroy", "live", "--confirm", "live"], environ) == 1
+    assert "live: got production, expected another" in capfd.readouterr().err
 
 
 def test_end_deletes_what_is_in_the_buckets_and_every_stack_and_does_nothing_again(
@@ -133,7 +139,7 @@ def test_end_deletes_what_is_in_the_buckets_and_every_stack_and_does_nothing_aga
         create_stack(deployed.session, aws.url, name=name, template=templates[path].body)
     assert stacks(deployed) == set(names)
     outputs = deployed.outputs("Recordings")
-    s3 = boto3.client("s3")
+    s3 = deployed.client("s3")
     for bucket in (outputs["RecordingsBucket"], outputs["TranscriptsBucket"]):
         for body in (b"1", b"2"):
             s3.put_object(Bucket=bucket, Key="call.wav", Body=body)

@@ -15,10 +15,10 @@ TABLE = "language  errors before  errors now"
 
 
 class Stage(DeployedEnvironment):
-    """Stage, in which a task of the gate ends with a code and leaves a table in its log."""
+    """The environment with the gate, in which a task of the gate ends with a code and leaves a table in its log."""
 
     def __init__(self, environ: Mapping[str, str], *, code: int | None) -> None:
-        named = DeployedEnvironment.named("stage", environ)
+        named = DeployedEnvironment.named("trial", environ)
         super().__init__(named.environment, environ)
         self._code = code
         self.commands: list[list[str]] = []
@@ -58,13 +58,13 @@ class Stage(DeployedEnvironment):
 
 @pytest.fixture
 def environ(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[str, str]]:
-    """The environment of a build; stage has the new image; no task of another test runs."""
+    """The environment of a build; its environment has the new image; no task of another test runs."""
     for name, value in cloud.environ.items():
         monkeypatch.setenv(name, value)
-    assert cloud.step("deploy", "stage", "a" * 40, NEW)[0] == 0
+    assert cloud.step("deploy", "trial", "a" * 40, NEW)[0] == 0
     cloud.calls("cdk")
     yield cloud.environ
-    cluster = DeployedEnvironment.named("stage", cloud.environ).outputs("Gate")["Cluster"]
+    cluster = DeployedEnvironment.named("trial", cloud.environ).outputs("Gate")["Cluster"]
     ecs = cloud.client("ecs")
     for task in ecs.list_tasks(cluster=cluster)["taskArns"]:
         ecs.stop_task(cluster=cluster, task=task)
@@ -76,7 +76,7 @@ def environ(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[s
 
 def reports(cloud: Cloud) -> tuple[str, str]:
     """Bucket and prefix of the reports."""
-    url = DeployedEnvironment.named("stage", cloud.environ).outputs("Gate")["Reports"]
+    url = DeployedEnvironment.named("trial", cloud.environ).outputs("Gate")["Reports"]
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     return bucket, prefix
 
@@ -142,10 +142,10 @@ def test_report_becomes_the_latest_once_its_release_serves(cloud: Cloud, environ
     assert environ
     bucket, prefix = reports(cloud)
     s3 = cloud.client("s3")
-    code, _, log = cloud.step("record", "stage", "a" * 40, NEW)
+    code, _, log = cloud.step("record", "trial", "a" * 40, NEW)
     assert code == 1
     assert "report: got none at" in log.splitlines()[-1]
     body = json.dumps({"errors": 0.1}).encode()
     s3.put_object(Bucket=bucket, Key=f"{prefix}/{NEW.removeprefix('sha256:')}.json", Body=body)
-    assert cloud.step("record", "stage", "a" * 40, NEW)[:2] == (0, NEW)
+    assert cloud.step("record", "trial", "a" * 40, NEW)[:2] == (0, NEW)
     assert s3.get_object(Bucket=bucket, Key=f"{prefix}/latest.json")["Body"].read() == body

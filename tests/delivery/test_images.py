@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stacks.environments import select
 from tests.delivery.cloud import NEW, Cloud
+from tests.stacks.factory import FORGE, REGION
 
 COMMIT, OTHER = "a" * 40, "b" * 40
 
@@ -35,7 +35,7 @@ def head(git: dict[str, str]) -> str:
 
 def golden(cloud: Cloud) -> tuple[str, str]:
     """Bucket and key of the manifest of golden recordings."""
-    outputs = cloud.client("cloudformation").describe_stacks(StackName="whisper-stage-Gate")["Stacks"][0]["Outputs"]
+    outputs = cloud.client("cloudformation").describe_stacks(StackName="whisper-trial-Gate")["Stacks"][0]["Outputs"]
     (manifest,) = [output["OutputValue"] for output in outputs if output["OutputKey"] == "Manifest"]
     bucket, _, key = manifest.removeprefix("s3://").partition("/")
     return bucket, key
@@ -44,13 +44,12 @@ def golden(cloud: Cloud) -> tuple[str, str]:
 def test_image_is_built_with_its_model_commit_and_lock_and_its_digest_is_handed_on(cloud: Cloud) -> None:
     """The next step gets the digest that the registry holds for the commit; the cache is in the registry, too."""
     cloud.calls("docker")
-    code, digest, _ = cloud.step("build", "dev", OTHER)
+    code, digest, _ = cloud.step("build", "forge", OTHER)
     ecr = cloud.client("ecr")
-    stored = ecr.describe_images(repositoryName=cloud.repository("dev"), imageIds=[{"imageTag": OTHER}])
+    stored = ecr.describe_images(repositoryName=cloud.repository("forge"), imageIds=[{"imageTag": OTHER}])
     assert (code, digest) == (0, stored["imageDetails"][0]["imageDigest"])
     (build,) = [call for call in cloud.calls("docker") if call[:2] == ["buildx", "build"]]
-    (dev,) = select("dev")
-    for argument in (f"MODEL={dev.settings.model}", f"COMMIT={OTHER}", "RELEASE=1"):
+    for argument in (f"MODEL={FORGE.settings.model}", f"COMMIT={OTHER}", "RELEASE=1"):
         assert build[build.index(argument) - 1] == "--build-arg"
     assert build[build.index("--cache-from") + 1].endswith(":cache")
     assert "mode=max,image-manifest=true" in build[build.index("--cache-to") + 1]
@@ -58,38 +57,38 @@ def test_image_is_built_with_its_model_commit_and_lock_and_its_digest_is_handed_
 
 def test_image_that_is_there_is_not_built_again(cloud: Cloud) -> None:
     """A commit has one image for ever, so that the tested image is the released one."""
-    digest = cloud.push("dev", "c" * 40)
+    digest = cloud.push("forge", "c" * 40)
     cloud.calls("docker")
-    assert cloud.step("build", "dev", "c" * 40)[:2] == (0, digest)
+    assert cloud.step("build", "forge", "c" * 40)[:2] == (0, digest)
     assert cloud.calls("docker") == []
 
 
 def test_build_that_fails_stops_with_one_line_and_no_digest(cloud: Cloud) -> None:
     """Docker's own message is above; the next step gets no digest."""
-    code, digest, log = cloud.step("build", "dev", "d" * 40, DOCKER_FAILS="1")
+    code, digest, log = cloud.step("build", "forge", "d" * 40, DOCKER_FAILS="1")
     assert (code, digest) == (1, "")
-    assert log.splitlines()[-1] == "build dev: refused: `docker buildx` ended with 1; it says why above"
+    assert log.splitlines()[-1] == "build forge: refused: `docker buildx` ended with 1; it says why above"
     assert "the model is not the locked one" in log
 
 
 def test_release_starts_from_a_tag_its_image_and_golden_recordings(cloud: Cloud, git: dict[str, str]) -> None:
     """The tag is fetched, the digest is the image's, and nothing has changed."""
-    digest = cloud.push("dev", head(git))
+    digest = cloud.push("forge", head(git))
     bucket, key = golden(cloud)
     cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=b"{}")
     cloud.calls("docker")
-    code, found, log = cloud.step("verify", "stage", head(git), **git)
+    code, found, log = cloud.step("verify", "trial", head(git), **git)
     assert (code, found) == (0, digest)
     assert f"v1.2.3 is {head(git)}, whose image is {digest}." in log
     assert cloud.calls("docker") == cloud.calls("cdk") == []
 
 
 def test_release_without_golden_recordings_is_refused(cloud: Cloud, git: dict[str, str]) -> None:
-    """Before stage is touched: the line names the URL that should hold them."""
-    cloud.push("dev", head(git))
+    """Before an environment is touched: the line names the URL that should hold them."""
+    cloud.push("forge", head(git))
     bucket, key = golden(cloud)
     cloud.client("s3").delete_object(Bucket=bucket, Key=key)
-    code, _, log = cloud.step("verify", "stage", head(git), **git)
+    code, _, log = cloud.step("verify", "trial", head(git), **git)
     assert code == 1
     assert f"golden recordings: got none at s3://{bucket}/{key}, expected a manifest" in log.splitlines()[-1]
 
@@ -100,27 +99,27 @@ def test_release_of_a_commit_without_image_is_refused(cloud: Cloud, git: dict[st
     subprocess.run(["git", *names, "commit", "--quiet", "--allow-empty", "--message", "b"], env=git, check=True)
     subprocess.run(["git", "tag", "v2"], env=git, check=True)
     cloud.calls("docker")
-    code, _, log = cloud.step("verify", "stage", head(git), **git)
+    code, _, log = cloud.step("verify", "trial", head(git), **git)
     assert code == 1
-    assert f"image: got none tagged {head(git)} in dev's registry, expected the one that" in log.splitlines()[-1]
+    assert f"image: got none tagged {head(git)} in forge's registry, expected the one that" in log.splitlines()[-1]
     assert cloud.calls("docker") == []
 
 
 def test_commit_without_a_tag_is_no_release(cloud: Cloud, git: dict[str, str]) -> None:
-    """A pipeline runs once when it is made, on the branch's newest commit: that must not reach stage."""
+    """A pipeline runs once when it is made, on the branch's newest commit: that must not reach an environment."""
     origin = Path(git["GIT_DIR"]).parent.parent / "origin"
     subprocess.run(["git", "-C", str(origin), "tag", "--delete", "v1.2.3"], check=True, capture_output=True)
     subprocess.run(["git", "-C", str(origin), "tag", "nightly"], check=True)
-    code, _, log = cloud.step("verify", "stage", head(git), **git)
+    code, _, log = cloud.step("verify", "trial", head(git), **git)
     assert code == 1
     assert f"tag: got none like v* on {head(git)}, expected one, which makes a release" in log.splitlines()[-1]
 
 
 def test_same_digest_arrives_in_the_next_environment(cloud: Cloud) -> None:
-    """From dev to stage, and from stage to prod, nothing is built and the digest stays; twice changes nothing."""
-    digest = cloud.push("dev", COMMIT)
+    """Along the line nothing is built and the digest stays; twice changes nothing."""
+    digest = cloud.push("forge", COMMIT)
     cloud.calls("docker")
-    for name in ("stage", "prod"):
+    for name in ("trial", "live"):
         assert cloud.step("promote", name, COMMIT, digest)[:2] == (0, digest)
         found = cloud.client("ecr").describe_images(
             repositoryName=cloud.repository(name), imageIds=[{"imageDigest": digest}]
@@ -128,59 +127,62 @@ def test_same_digest_arrives_in_the_next_environment(cloud: Cloud) -> None:
         assert found["imageDetails"][0]["imageTags"] == [COMMIT]
     copies = [call for call in cloud.calls("docker") if call[0] != "login"]
     assert [call[:4] for call in copies] == [["buildx", "imagetools", "create", "--prefer-index=false"]] * 2
-    assert cloud.step("promote", "prod", COMMIT, digest)[0] == 0
+    assert cloud.step("promote", "live", COMMIT, digest)[0] == 0
     assert cloud.calls("docker") == []
 
 
 def test_digest_that_the_registry_does_not_have_is_refused(cloud: Cloud) -> None:
     """Nothing is copied."""
     cloud.calls("docker")
-    code, _, log = cloud.step("promote", "stage", "e" * 40, NEW)
+    code, _, log = cloud.step("promote", "trial", "e" * 40, NEW)
     assert code == 1
-    assert log.splitlines()[-1].endswith(f"image: got none with {NEW} in dev's registry, expected it")
+    assert log.splitlines()[-1].endswith(f"image: got none with {NEW} in forge's registry, expected it")
     assert cloud.calls("docker") == []
 
 
 def test_copy_that_changes_the_digest_is_refused(cloud: Cloud) -> None:
     """The copied digest is compared with the requested one."""
     commit = "f" * 40
-    digest = cloud.push("dev", commit)
-    code, _, log = cloud.step("promote", "stage", commit, digest, DOCKER_CHANGES="!")
+    digest = cloud.push("forge", commit)
+    code, _, log = cloud.step("promote", "trial", commit, digest, DOCKER_CHANGES="!")
     assert code == 1
-    assert f"in stage's registry after the copy, expected {digest}" in log.splitlines()[-1]
+    assert f"in trial's registry after the copy, expected {digest}" in log.splitlines()[-1]
     # And a second try finds the wrong one there.
-    code, _, log = cloud.step("promote", "stage", commit, digest)
+    code, _, log = cloud.step("promote", "trial", commit, digest)
     assert code == 1
-    assert f"tagged {commit} in stage's registry, expected {digest} or none" in log.splitlines()[-1]
+    assert f"tagged {commit} in trial's registry, expected {digest} or none" in log.splitlines()[-1]
 
 
 def test_role_of_the_environment_is_taken(cloud: Cloud) -> None:
     """A step works with the rights of the environment's role, and ends if the role cannot be assumed."""
     account = "1" * 12
-    code, _, log = cloud.step("promote", "prod", COMMIT, NEW, ROLE_PROD=f"arn:aws:iam::{account}:role/release")
+    code, _, log = cloud.step("promote", "live", COMMIT, NEW, ROLE_LIVE=f"arn:aws:iam::{account}:role/release")
     assert code == 1
     # The other account has no stacks: the role was taken there.
-    assert f"whisper-prod-Registry: not found in eu-west-1 of account {account}, expected a stack" in log
+    assert f"whisper-live-Registry: not found in {REGION} of account {account}, expected a stack" in log
 
 
 def test_wrong_region_is_refused(cloud: Cloud) -> None:
     """The region is the environment's; a build in another region is refused."""
-    code, _, log = cloud.step("deploy", "dev", COMMIT, NEW, AWS_REGION="us-east-1")
+    code, _, log = cloud.step("deploy", "forge", COMMIT, NEW, AWS_REGION="us-east-1")
     assert code == 1
-    assert log.splitlines()[-1] == "deploy dev: refused: region: got 'us-east-1', expected eu-west-1, the region of dev"
+    assert (
+        log.splitlines()[-1]
+        == f"deploy forge: refused: region: got 'us-east-1', expected {REGION}, the region of forge"
+    )
     assert cloud.calls("cdk") == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("promote", "stage", "main", NEW), "got 'main', expected a commit id of 40 hex digits"),
-        (("promote", "stage", COMMIT, "latest"), "got 'latest', expected sha256: and 64 hex digits"),
-        (("promote", "stage", COMMIT), "digest: got none, expected sha256: and 64 hex digits"),
-        (("promote", "staging", COMMIT, NEW), "environment: got 'staging', expected one of dev, stage, prod, local"),
-        (("promote", "dev", COMMIT, NEW), "dev: got no environment to take images from"),
-        (("verify", "prod", COMMIT), "prod.releases: got none, expected a plan"),
-        (("publish", "dev", COMMIT), "invalid choice: 'publish'"),
+        (("promote", "trial", "main", NEW), "got 'main', expected a commit id of 40 hex digits"),
+        (("promote", "trial", COMMIT, "latest"), "got 'latest', expected sha256: and 64 hex digits"),
+        (("promote", "trial", COMMIT), "digest: got none, expected sha256: and 64 hex digits"),
+        (("promote", "staging", COMMIT, NEW), "environment: got 'staging', expected one of forge, trial, live, local"),
+        (("promote", "forge", COMMIT, NEW), "forge: got no environment to take images from"),
+        (("verify", "live", COMMIT), "live.releases: got none, expected a plan"),
+        (("publish", "forge", COMMIT), "invalid choice: 'publish'"),
     ],
 )
 def test_wrong_argument_is_refused_in_one_line(cloud: Cloud, arguments: tuple[str, ...], says: str) -> None:

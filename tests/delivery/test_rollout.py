@@ -18,19 +18,19 @@ BRISK = Pace(settle_s=0.2, watch_s=0.2, poll_s=0.05)
 
 @pytest.fixture
 def environ(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[str, str]]:
-    """The environment of a build, and prod as it was before."""
+    """The environment of a build, and production as it was before."""
     for name, value in cloud.environ.items():
         monkeypatch.setenv(name, value)
     yield cloud.environ
     for alarm in alarms(cloud):
         cloud.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="a test")
-    deploy(DeployedEnvironment.named("prod", cloud.environ), OLD)
+    deploy(DeployedEnvironment.named("live", cloud.environ), OLD)
     cloud.calls("cdk")
 
 
 def alarms(cloud: Cloud) -> list[str]:
-    """The alarms of prod that the emulator keeps."""
-    described = cloud.client("cloudformation").describe_stack_resources(StackName="whisper-prod-Monitoring")
+    """The alarms of production that the emulator keeps."""
+    described = cloud.client("cloudformation").describe_stack_resources(StackName="whisper-live-Monitoring")
     return [
         resource["PhysicalResourceId"]
         for resource in described["StackResources"]
@@ -39,8 +39,8 @@ def alarms(cloud: Cloud) -> list[str]:
 
 
 def running(environ: Mapping[str, str]) -> set[str]:
-    """The digests that prod runs."""
-    deployed = DeployedEnvironment.named("prod", environ)
+    """The digests that production runs."""
+    deployed = DeployedEnvironment.named("live", environ)
     return {deployed.digest(stack) for stack in ("Api", "Batch")}
 
 
@@ -53,28 +53,28 @@ def deployed(cloud: Cloud) -> list[set[str]]:
 def test_every_stack_with_tasks_gets_the_digest_and_no_pipeline_is_touched(cloud: Cloud) -> None:
     """A new image always reaches the service; a commit does not change the pipeline that checks it."""
     cloud.calls("cdk")
-    assert cloud.step("deploy", "stage", COMMIT, NEW)[:2] == (0, NEW)
+    assert cloud.step("deploy", "trial", COMMIT, NEW)[:2] == (0, NEW)
     synth, call = cloud.calls("cdk")
-    assert synth[:4] == ["synth", "--quiet", "--context", "environment=stage"]
-    stacks = {part for part in call if part.startswith("stage/")}
-    assert {"stage/Api", "stage/Batch", "stage/Gate", "stage/Network"} <= stacks
-    assert "stage/Delivery" not in stacks
+    assert synth[:4] == ["synth", "--quiet", "--context", "environment=trial"]
+    stacks = {part for part in call if part.startswith("trial/")}
+    assert {"trial/Api", "trial/Batch", "trial/Gate", "trial/Network"} <= stacks
+    assert "trial/Delivery" not in stacks
     assert "--exclusively" in call
     images = {part for part in call if "ImageDigest" in part}
-    assert images == {f"whisper-stage-{stack}:ImageDigest={NEW}" for stack in ("Api", "Batch", "Gate")}
+    assert images == {f"whisper-trial-{stack}:ImageDigest={NEW}" for stack in ("Api", "Batch", "Gate")}
 
 
 def test_deploy_that_fails_stops_with_one_line(cloud: Cloud) -> None:
     """The CDK says why, above."""
-    code, digest, log = cloud.step("deploy", "stage", COMMIT, NEW, CDK_FAILS="1")
+    code, digest, log = cloud.step("deploy", "trial", COMMIT, NEW, CDK_FAILS="1")
     assert (code, digest) == (1, "")
-    assert log.splitlines()[-1] == "deploy stage: refused: `cdk deploy` ended with 1; it says why above"
+    assert log.splitlines()[-1] == "deploy trial: refused: `cdk deploy` ended with 1; it says why above"
 
 
 def test_version_that_works_stays(cloud: Cloud, environ: Mapping[str, str]) -> None:
     """Its tasks run, the load balancer reaches them, and no alarm rings."""
     cloud.calls("cdk")
-    release(DeployedEnvironment.named("prod", environ), NEW, BRISK)
+    release(DeployedEnvironment.named("live", environ), NEW, BRISK)
     assert running(environ) == {NEW}
     assert deployed(cloud) == [{NEW}]
 
@@ -87,8 +87,8 @@ def test_alarm_that_rings_after_the_deploy_takes_the_version_back(
     monkeypatch.setenv("RINGS", alarm)
     cloud.calls("cdk")
     with pytest.raises(Refused) as failure:
-        release(DeployedEnvironment.named("prod", {**environ, "RINGS": alarm}), NEW, BRISK)
-    assert str(failure.value) == f"alarms ring since the deploy: {alarm}; prod runs {OLD} again"
+        release(DeployedEnvironment.named("live", {**environ, "RINGS": alarm}), NEW, BRISK)
+    assert str(failure.value) == f"alarms ring since the deploy: {alarm}; live runs {OLD} again"
     assert running(environ) == {OLD}
     assert deployed(cloud) == [{NEW}, {OLD}]
 
@@ -96,14 +96,14 @@ def test_alarm_that_rings_after_the_deploy_takes_the_version_back(
 def test_alarm_that_rang_before_is_not_held_against_the_version(cloud: Cloud, environ: Mapping[str, str]) -> None:
     """The version that cures an alarm must be deployable while it rings."""
     cloud.client("cloudwatch").set_alarm_state(AlarmName=alarms(cloud)[0], StateValue="ALARM", StateReason="a test")
-    release(DeployedEnvironment.named("prod", environ), NEW, BRISK)
+    release(DeployedEnvironment.named("live", environ), NEW, BRISK)
     assert running(environ) == {NEW}
 
 
 def test_tasks_that_do_not_come_up_take_the_version_back(environ: Mapping[str, str]) -> None:
     """A service that asks for more tasks than it gets has not settled."""
-    group = DeployedEnvironment.named("prod", environ).resources("Api", "AWS::ElasticLoadBalancingV2::TargetGroup")[0]
-    deployed = DeployedEnvironment.named("prod", environ)
+    group = DeployedEnvironment.named("live", environ).resources("Api", "AWS::ElasticLoadBalancingV2::TargetGroup")[0]
+    deployed = DeployedEnvironment.named("live", environ)
 
     class Unreached:
         """A load balancer whose targets never answer: the emulator's always do."""
@@ -113,7 +113,7 @@ def test_tasks_that_do_not_come_up_take_the_version_back(environ: Mapping[str, s
             return {"TargetHealthDescriptions": [{"TargetHealth": {"State": "unhealthy"}}]}
 
     class Broken(DeployedEnvironment):
-        """Prod with this load balancer."""
+        """Production with this load balancer."""
 
         def client(self, service: str) -> object:
             return Unreached() if service == "elbv2" else super().client(service)
@@ -121,7 +121,7 @@ def test_tasks_that_do_not_come_up_take_the_version_back(environ: Mapping[str, s
     with pytest.raises(Refused) as failure:
         release(Broken(deployed.environment, environ), NEW, BRISK)
     assert "not settled after 0.2 s: 1 of 1 API tasks are unhealthy" in str(failure.value)
-    assert str(failure.value).endswith(f"prod runs {OLD} again")
+    assert str(failure.value).endswith(f"live runs {OLD} again")
     assert running(environ) == {OLD}
 
 
@@ -130,15 +130,15 @@ def test_version_before_comes_back_as_it_was_with_its_own_stacks(
 ) -> None:
     """The commit that its image is tagged with is checked out, installed, and deploys itself."""
     commit = repository(tmp_path)
-    before = cloud.push("prod", commit)
-    deploy(DeployedEnvironment.named("prod", environ), before)
+    before = cloud.push("live", commit)
+    deploy(DeployedEnvironment.named("live", environ), before)
     more = {"GIT_DIR": str(tmp_path / ".git"), "RINGS": alarms(cloud)[0], "SAID": str(tmp_path / "said")}
     for name, value in more.items():
         monkeypatch.setenv(name, value)
     cloud.calls("cdk")
-    with pytest.raises(Refused, match=f"prod runs {before} again"):
-        release(DeployedEnvironment.named("prod", {**environ, **more}), NEW, BRISK)
-    assert (tmp_path / "said").read_text().split() == ["deploy", "prod", commit, before]
+    with pytest.raises(Refused, match=f"live runs {before} again"):
+        release(DeployedEnvironment.named("live", {**environ, **more}), NEW, BRISK)
+    assert (tmp_path / "said").read_text().split() == ["deploy", "live", commit, before]
     # Only the release's own deploy was made from here.
     assert deployed(cloud) == [{NEW}]
 
@@ -151,7 +151,7 @@ def test_same_image_again_has_nothing_to_go_back_to(
     monkeypatch.setenv("RINGS", alarm)
     cloud.calls("cdk")
     with pytest.raises(Refused, match="there is nothing to go back to"):
-        release(DeployedEnvironment.named("prod", {**environ, "RINGS": alarm}), OLD, BRISK)
+        release(DeployedEnvironment.named("live", {**environ, "RINGS": alarm}), OLD, BRISK)
     assert deployed(cloud) == [{OLD}]
 
 
@@ -162,8 +162,8 @@ def test_first_release_that_does_not_work_has_nothing_to_go_back_to(environ: Map
         def exists(self, stack: str) -> bool:
             return stack != "Api" and super().exists(stack)
 
-    deployed = DeployedEnvironment.named("prod", environ)
-    with pytest.raises(Refused, match="prod ran nothing before: there is nothing to go back to"):
+    deployed = DeployedEnvironment.named("live", environ)
+    with pytest.raises(Refused, match="live ran nothing before: there is nothing to go back to"):
         release(New(deployed.environment, {**environ, "CDK_FAILS": "1"}), NEW, BRISK)
 
 

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local import emulator
-from stacks.environments import select
+from stacks.environments import emulated
 from tests.emulated import create_stack, session
 from tests.stacks.synthesis import STACKS, Template
 
 
 def test_every_stack_is_created_in_the_order_of_a_deploy(tmp_path: Path, templates: Mapping[str, Template]) -> None:
     """CloudFormation accepts each template, and every export that a stack imports exists by then."""
-    (local,) = select("local")
-    own = {name.partition("/")[2]: template for name, template in templates.items() if name.startswith("local/")}
+    local = emulated()
+    own = {
+        name.partition("/")[2]: template for name, template in templates.items() if name.startswith(f"{local.name}/")
+    }
     assert set(own) == set(STACKS)
     try:
         running = emulator.start(tmp_path)

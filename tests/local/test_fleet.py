@@ -11,7 +11,8 @@ import pytest
 from local.arithmetic import Number
 from local.fleet import Fleet, Service
 from local.scaling import ARRIVALS, TASKS, WAITING, WORKING, Metric, Scaling
-from stacks.environments import Environment, select
+from stacks.environments import Environment, emulated
+from tests.stacks.factory import LIVE
 from tests.stacks.synthesis import Template
 
 START_MINUTES = 2
@@ -107,9 +108,8 @@ class World:
         return sum(worker.stopped_with for worker in self.started)
 
 
-def world(templates: Mapping[str, Template], name: str, *, seed: int = 1) -> World:
+def world(templates: Mapping[str, Template], environment: Environment, *, seed: int = 1) -> World:
     """An environment's queue and fleet, both empty."""
-    (environment,) = select(name)
     queue: deque[float] = deque()
     started: list[Worker] = []
 
@@ -117,31 +117,33 @@ def world(templates: Mapping[str, Template], name: str, *, seed: int = 1) -> Wor
         started.append(Worker(queue=queue, lanes=environment.settings.lanes))
         return started[-1]
 
-    fleet = Fleet(Service(start), Scaling.read(templates[f"{name}/Batch"].body))
+    fleet = Fleet(Service(start), Scaling.read(templates[f"{environment.name}/Batch"].body))
     return World(environment=environment, fleet=fleet, queue=queue, started=started, chance=random.Random(seed))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_week_of_production_is_done_in_time(templates: Mapping[str, Template], seed: int) -> None:
+def test_week_of_production_is_done_in_time(line: Mapping[str, Template], seed: int) -> None:
     """A week's calls arrive at once: the fleet grows from one task to all of them and back to none, as fast as planned."""
-    prod = world(templates, "prod", seed=seed)
-    prod.minute(arrivals=round(prod.environment.workload.calls))
-    took = prod.drain(minutes=round(60 * prod.environment.workload.window_hours))
+    live = world(line, LIVE, seed=seed)
+    live.minute(arrivals=round(live.environment.workload.calls))
+    took = live.drain(minutes=round(60 * live.environment.workload.window_hours))
     for _ in range(60):
-        prod.minute()
-    steps = [wanted for before, wanted in zip(prod.wanted, prod.wanted[1:], strict=False) if wanted != before]
+        live.minute()
+    steps = [wanted for before, wanted in zip(live.wanted, live.wanted[1:], strict=False) if wanted != before]
     assert steps[0] == 1
-    assert max(steps) == prod.environment.plan.batch_max_tasks
+    assert max(steps) == live.environment.plan.batch_max_tasks
     assert steps[-1] == 0
-    assert not prod.fleet.service.tasks
-    assert (prod.interrupted, prod.below) == (0, 0)
-    assert took <= 60 * prod.environment.plan.hours_to_finish
+    assert not live.fleet.service.tasks
+    assert (live.interrupted, live.below) == (0, 0)
+    assert took <= 60 * live.environment.plan.hours_to_finish
 
 
-@pytest.mark.parametrize("name", ["local", "prod"])
-def test_single_call_needs_a_single_task(templates: Mapping[str, Template], name: str) -> None:
+@pytest.mark.parametrize("environment", [emulated(), LIVE], ids=lambda environment: environment.name)
+def test_single_call_needs_a_single_task(
+    templates: Mapping[str, Template], line: Mapping[str, Template], environment: Environment
+) -> None:
     """One message starts one task, which ends after the call is done."""
-    quiet = world(templates, name)
+    quiet = world({**templates, **line}, environment)
     quiet.minute(arrivals=1)
     quiet.drain(minutes=60)
     for _ in range(60):
@@ -151,29 +153,29 @@ def test_single_call_needs_a_single_task(templates: Mapping[str, Template], name
     assert not quiet.queue
 
 
-def test_fleet_waits_for_spot_and_then_grows(templates: Mapping[str, Template]) -> None:
+def test_fleet_waits_for_spot_and_then_grows(line: Mapping[str, Template]) -> None:
     """For six hours one task is wanted, two while metrics are late; once it starts, the others follow within minutes."""
-    prod = world(templates, "prod")
-    prod.minute(arrivals=2000)
+    live = world(line, LIVE)
+    live.minute(arrivals=2000)
     for _ in range(6 * 60):
-        for worker in prod.fleet.service.tasks:
+        for worker in live.fleet.service.tasks:
             worker.starting = START_MINUTES
-        prod.minute(arrivals=1)
-    assert max(prod.wanted) <= 2
+        live.minute(arrivals=1)
+    assert max(live.wanted) <= 2
     for _ in range(10):
-        prod.minute()
-    assert prod.fleet.service.wanted > 20
+        live.minute()
+    assert live.fleet.service.wanted > 20
 
 
-def test_steady_load_keeps_a_small_fleet(templates: Mapping[str, Template]) -> None:
+def test_steady_load_keeps_a_small_fleet(line: Mapping[str, Template]) -> None:
     """Calls of an office day: the fleet stays far below its limit, and no call is interrupted."""
-    prod = world(templates, "prod")
+    live = world(line, LIVE)
     for _ in range(8 * 60):
-        prod.minute(arrivals=prod.chance.choice([0, 1, 2]))
-    prod.drain(minutes=12 * 60)
-    assert max(prod.wanted) < prod.environment.plan.batch_max_tasks / 2
-    assert (prod.interrupted, prod.below) == (0, 0)
-    assert not prod.queue
+        live.minute(arrivals=live.chance.choice([0, 1, 2]))
+    live.drain(minutes=12 * 60)
+    assert max(live.wanted) < live.environment.plan.batch_max_tasks / 2
+    assert (live.interrupted, live.below) == (0, 0)
+    assert not live.queue
 
 
 @dataclass(eq=False)

@@ -15,11 +15,11 @@ from local.errors import LocalError
 from local.processes import Machine, Process, TaskDefinition
 from local.template import Resolver
 from service.settings import Settings
-from stacks.environments import select
+from stacks.environments import emulated
 from tests.stacks.synthesis import Template
 from tests.standin import MODEL
 
-(LOCAL,) = select("local")
+LOCAL = emulated()
 DIGEST = "sha256:" + "0" * 64
 KEY = "k" * 40
 SECONDS = 30

@@ -6,18 +6,17 @@ import pytest
 from local.arithmetic import Number
 from local.errors import LocalError
 from local.scaling import ARRIVALS, TASKS, WAITING, WORKING, Alarm, Change, Metric, Scaling
-from stacks.environments import select
+from tests.stacks.factory import LIVE
 from tests.stacks.synthesis import Template
 
-(PROD,) = select("prod")
-TARGET = PROD.plan.backlog_per_task
-MOST = PROD.plan.batch_max_tasks
+TARGET = LIVE.plan.backlog_per_task
+MOST = LIVE.plan.batch_max_tasks
 
 
 @pytest.fixture
-def scaling(templates: Mapping[str, Template]) -> Scaling:
+def scaling(line: Mapping[str, Template]) -> Scaling:
     """Production's scaling, before its first minute."""
-    return Scaling.read(templates["prod/Batch"].body)
+    return Scaling.read(line["live/Batch"].body)
 
 
 def metrics(
@@ -165,16 +164,16 @@ def test_alarm_is_on_as_cloudwatch_says(missing: str, seen: list[Number], on: li
     assert states == on
 
 
-def test_metric_that_is_not_simulated_is_refused(templates: Mapping[str, Template]) -> None:
+def test_metric_that_is_not_simulated_is_refused(line: Mapping[str, Template]) -> None:
     """A policy on another metric is not simulated wrongly in silence."""
-    scaling = Scaling.read(templates["prod/Batch"].body)
+    scaling = Scaling.read(line["live/Batch"].body)
     with pytest.raises(LocalError, match=r"metric: got 'AWS/SQS/Approx.*', expected one that is simulated"):
         scaling.minute({}, tasks=0)
 
 
-@pytest.mark.parametrize("stack", ["prod/Recordings", "prod/Network"])
-def test_template_that_scales_nothing_is_refused(templates: Mapping[str, Template], stack: str) -> None:
+@pytest.mark.parametrize("stack", ["live/Recordings", "live/Network"])
+def test_template_that_scales_nothing_is_refused(line: Mapping[str, Template], stack: str) -> None:
     """The error says that there is no scalable target."""
-    body: Mapping[str, Any] = templates[stack].body
+    body: Mapping[str, Any] = line[stack].body
     with pytest.raises(LocalError, match="template: got 0 scalable targets, expected one"):
         Scaling.read(body)

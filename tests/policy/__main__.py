@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from stacks.environments import environments
+from stacks.environments import emulated, environments
 from tests.policy.exceptions import EXCEPTIONS
 from tests.policy.findings import CHECKOV, Pack, examine
 from tests.policy.verdict import judge
@@ -14,10 +14,11 @@ def main() -> int:
     """Print the table and the errors; return 1 if there is an error."""
     if not CHECKOV.exists():
         sys.exit(f"{CHECKOV} is missing; `make policy` installs it")
+    everything = (*environments(), emulated())
     with tempfile.TemporaryDirectory() as folder:
-        examination = examine(environments(), tuple(Pack), Path(folder))
-    verdict = judge(examination.findings, EXCEPTIONS)
-    print(verdict.table(tuple(Pack), tuple(environment.name for environment in environments())))
+        examination = examine(everything, tuple(Pack), Path(folder))
+    verdict = judge(examination.findings, EXCEPTIONS, everything)
+    print(verdict.table(tuple(Pack), tuple(environment.name for environment in everything)))
     wrong = [
         *(f"unexpected: {f.pack} {f.control} at {f.environment}/{f.resource}" for f in verdict.unexpected),
         *(f"exception no longer needed: {line}" for line in verdict.unneeded),

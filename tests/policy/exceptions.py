@@ -5,14 +5,12 @@ Findings of AwsSolutions are acknowledged in the constructs instead.
 
 from collections.abc import Mapping, Sequence
 
+from stacks.environments import Egress, Environment
 from tests.policy.findings import Pack
-from tests.policy.verdict import EVERYWHERE, Accepted
+from tests.policy.verdict import Accepted, everywhere
 
 CONTROLS = (Pack.NIST, Pack.HIPAA, Pack.PCI)
-PLAIN_HTTP = ("dev", "local")
 PLAIN = "these environments choose plain HTTP within their network; production cannot"
-# Environments with a pipeline, and those with a gate.
-PIPELINES, GATE = ("dev", "stage", "local"), ("stage",)
 LOGS = ("Api/Task/Logs", "Batch/Task/Logs", "Network/Private/Flows")
 BUCKETS = (
     "Api/Balancer/AccessLogs",
@@ -32,9 +30,49 @@ SOURCE = "the pipeline provides the source; projects contain neither repository 
 CUSTOM_REASON = "the library's function runs once per deployment, which reports its failure"
 
 
+def plain_http(environment: Environment) -> bool:
+    """Environments without TLS."""
+    return not environment.tls
+
+
+def with_tls(environment: Environment) -> bool:
+    """Environments with TLS."""
+    return environment.tls
+
+
+def with_keys(environment: Environment) -> bool:
+    """Environments whose callers need a key."""
+    return environment.api.keys
+
+
+def with_internet(environment: Environment) -> bool:
+    """Environments whose network has a way to the internet."""
+    return environment.network.egress is not Egress.ENDPOINTS
+
+
+def for_tests(environment: Environment) -> bool:
+    """Environments that are not production."""
+    return not environment.production
+
+
+def with_pipeline(environment: Environment) -> bool:
+    """Environments with a pipeline of commits or of releases."""
+    return bool(environment.commits or environment.releases)
+
+
+def with_delivery(environment: Environment) -> bool:
+    """Environments with a pipeline, or with a role for that of another."""
+    return with_pipeline(environment) or bool(environment.released_by)
+
+
+def with_gate(environment: Environment) -> bool:
+    """Environments in which releases are measured."""
+    return bool(environment.releases and environment.releases.gate)
+
+
 def kept(packs: Sequence[Pack], reason: str, *, resources: Sequence[str], pipelines: str, gate: str) -> list[Accepted]:
     """The same exception for resources of all environments, of the pipelines, and of the gate."""
-    places = ((resources, EVERYWHERE), ((pipelines,), PIPELINES), ((gate,), GATE))
+    places = ((resources, everywhere), ((pipelines,), with_pipeline), ((gate,), with_gate))
     return [
         Accepted(packs=tuple(packs), resources=tuple(names), environments=environments, reason=reason)
         for names, environments in places
@@ -55,9 +93,13 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
     # Encryption
     "CloudWatchLogGroupEncrypted": logs(CONTROLS),
     "S3DefaultEncryptionKMS": buckets(CONTROLS, OWN_KEYS),
-    "SecretsManagerUsingKMSKey": [Accepted(packs=CONTROLS, resources=("Api/Api/Keys",), reason=OWN_KEYS)],
+    "SecretsManagerUsingKMSKey": [
+        Accepted(packs=CONTROLS, resources=("Api/Api/Keys",), environments=with_keys, reason=OWN_KEYS)
+    ],
     "CKV_AWS_136": [Accepted(packs=(Pack.CHECKOV,), resources=("Registry/Images",), reason=OWN_KEYS)],
-    "CKV_AWS_149": [Accepted(packs=(Pack.CHECKOV,), resources=("Api/Api/Keys",), reason=OWN_KEYS)],
+    "CKV_AWS_149": [
+        Accepted(packs=(Pack.CHECKOV,), resources=("Api/Api/Keys",), environments=with_keys, reason=OWN_KEYS)
+    ],
     "CKV_AWS_158": logs([Pack.CHECKOV]),
     "CKV_AWS_27": [
         Accepted(
@@ -71,7 +113,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=CONTROLS,
             resources=(f"{BALANCER}/Listener",),
-            environments=PLAIN_HTTP,
+            environments=plain_http,
             reason=PLAIN,
         )
     ],
@@ -79,13 +121,13 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=CONTROLS,
             resources=(f"{BALANCER}/Listener",),
-            environments=PLAIN_HTTP,
+            environments=plain_http,
             reason=PLAIN,
         ),
         Accepted(
             packs=CONTROLS,
             resources=(f"{BALANCER}/Redirect80To443",),
-            environments=("stage", "prod"),
+            environments=with_tls,
             reason="this listener only redirects to the listener with the certificate",
         ),
     ],
@@ -93,7 +135,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=(Pack.CHECKOV,),
             resources=(f"{BALANCER}/Listener",),
-            environments=PLAIN_HTTP,
+            environments=plain_http,
             reason=PLAIN,
         )
     ],
@@ -101,7 +143,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=(Pack.CHECKOV,),
             resources=(f"{BALANCER}/Listener",),
-            environments=PLAIN_HTTP,
+            environments=plain_http,
             reason=PLAIN,
         )
     ],
@@ -117,6 +159,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=CONTROLS,
             resources=("Network/Private/Vpc/OuterSubnet?/DefaultRoute",),
+            environments=with_internet,
             reason="the route of the NAT gateway or of public tasks; security groups allow no connection from the internet",
         )
     ],
@@ -124,6 +167,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=CONTROLS,
             resources=("Network/Private/Vpc/OuterSubnet?/Subnet",),
+            environments=with_internet,
             reason="the outer subnets contain the NAT gateway, or tasks with public addresses and no ingress rule",
         )
     ],
@@ -131,7 +175,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=(Pack.NIST, Pack.HIPAA),
             resources=(BALANCER,),
-            environments=("dev", "stage", "local"),
+            environments=for_tests,
             reason="test environments are deleted with their stacks; production is protected",
         )
     ],
@@ -142,8 +186,8 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
             resources=("Api/Balancer/AccessLogs",),
             reason="it contains access logs itself; logging access to logs would never end",
         ),
-        Accepted(packs=CONTROLS, resources=("Delivery/*/Artifacts",), environments=PIPELINES, reason=ARTIFACTS),
-        Accepted(packs=CONTROLS, resources=("Gate/Gate/Bucket",), environments=GATE, reason=GOLDEN),
+        Accepted(packs=CONTROLS, resources=("Delivery/*/Artifacts",), environments=with_pipeline, reason=ARTIFACTS),
+        Accepted(packs=CONTROLS, resources=("Gate/Gate/Bucket",), environments=with_gate, reason=GOLDEN),
     ],
     "CKV_AWS_18": [
         Accepted(
@@ -151,8 +195,10 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
             resources=("Api/Balancer/AccessLogs", "Recordings/Store/AccessLogs"),
             reason="they contain access logs themselves; logging access to logs would never end",
         ),
-        Accepted(packs=(Pack.CHECKOV,), resources=("Delivery/*/Artifacts",), environments=PIPELINES, reason=ARTIFACTS),
-        Accepted(packs=(Pack.CHECKOV,), resources=("Gate/Gate/Bucket",), environments=GATE, reason=GOLDEN),
+        Accepted(
+            packs=(Pack.CHECKOV,), resources=("Delivery/*/Artifacts",), environments=with_pipeline, reason=ARTIFACTS
+        ),
+        Accepted(packs=(Pack.CHECKOV,), resources=("Gate/Gate/Bucket",), environments=with_gate, reason=GOLDEN),
     ],
     "S3BucketReplicationEnabled": buckets(
         CONTROLS, "the law may bind calls to their region; S3 stores each object in three zones, versioned"
@@ -161,20 +207,22 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
     "IAMNoInlinePolicy": [
         Accepted(
             packs=CONTROLS,
-            resources=tuple(f"{stack}/*DefaultPolicy" for stack in ("Api", "Batch", "Delivery", "Network", "People")),
+            resources=tuple(f"{stack}/*DefaultPolicy" for stack in ("Api", "Batch", "Network", "People")),
             reason=ONE_ROLE,
         ),
-        Accepted(packs=CONTROLS, resources=("Gate/*Policy*",), environments=GATE, reason=ONE_ROLE),
+        Accepted(packs=CONTROLS, resources=("Delivery/*DefaultPolicy",), environments=with_delivery, reason=ONE_ROLE),
+        Accepted(packs=CONTROLS, resources=("Gate/*Policy*",), environments=with_gate, reason=ONE_ROLE),
     ],
     "SecretsManagerRotationEnabled": [
         Accepted(
             packs=(Pack.NIST, Pack.HIPAA),
             resources=("Api/Api/Keys",),
+            environments=with_keys,
             reason="callers have the keys too, so rotation needs a person who hands them the new one",
         )
     ],
     "CodeBuildProjectSourceRepoUrl": [
-        Accepted(packs=(Pack.HIPAA, Pack.PCI), resources=("Delivery/*",), environments=PIPELINES, reason=SOURCE)
+        Accepted(packs=(Pack.HIPAA, Pack.PCI), resources=("Delivery/*",), environments=with_pipeline, reason=SOURCE)
     ],
     "CloudWatchAlarmAction": [
         Accepted(

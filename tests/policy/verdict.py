@@ -1,13 +1,20 @@
 """Compares findings with exceptions: unexpected findings, and exceptions that are no longer needed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import product
 
+from stacks.environments import Environment
 from tests.policy.findings import Finding, Pack
 
-EVERYWHERE = ("dev", "stage", "prod", "local")
+# Whether an environment has a finding: a property of its values, never its name.
+Condition = Callable[[Environment], bool]
+
+
+def everywhere(_: Environment) -> bool:
+    """In every environment, whatever it chooses."""
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,13 +24,13 @@ class Accepted:
     Attributes:
         packs: packs that report the finding.
         resources: paths of constructs within an environment; `*` matches any text.
-        environments: environments that have the finding.
+        environments: which environments have the finding.
         reason: why the finding is accepted.
     """
 
     packs: tuple[Pack, ...]
     resources: tuple[str, ...]
-    environments: tuple[str, ...] = EVERYWHERE
+    environments: Condition = everywhere
     reason: str
 
 
@@ -51,8 +58,11 @@ class Verdict:
         return "".join(f"{name:<16}" + "".join(f"{cell:>29}" for cell in cells) + "\n" for name, *cells in rows)
 
 
-def judge(findings: Iterable[Finding], accepted: Mapping[str, Sequence[Accepted]]) -> Verdict:
+def judge(
+    findings: Iterable[Finding], accepted: Mapping[str, Sequence[Accepted]], environments: Iterable[Environment]
+) -> Verdict:
     """Match findings and exceptions: an exception needs a finding for every pack, resource and environment in it."""
+    known = tuple(environments)
     needed: set[tuple[str, Pack, str, str]] = set()
     excepted: list[Finding] = []
     unexpected: list[Finding] = []
@@ -60,12 +70,12 @@ def judge(findings: Iterable[Finding], accepted: Mapping[str, Sequence[Accepted]
         matches = [
             (finding.control, pack, pattern, environment)
             for entry in accepted.get(finding.control, ())
-            for pack, pattern, environment in _scopes(entry)
+            for pack, pattern, environment in _scopes(entry, known)
             if (pack, environment) == (finding.pack, finding.environment) and fnmatchcase(finding.resource, pattern)
         ]
         needed.update(matches)
         (excepted if finding.acknowledged or matches else unexpected).append(finding)
-    named = {(control, *scope) for control, entries in accepted.items() for e in entries for scope in _scopes(e)}
+    named = {(control, *scope) for control, entries in accepted.items() for e in entries for scope in _scopes(e, known)}
     return Verdict(
         excepted=tuple(excepted),
         unexpected=tuple(unexpected),
@@ -73,5 +83,6 @@ def judge(findings: Iterable[Finding], accepted: Mapping[str, Sequence[Accepted]
     )
 
 
-def _scopes(entry: Accepted) -> list[tuple[Pack, str, str]]:
-    return list(product(entry.packs, entry.resources, entry.environments))
+def _scopes(entry: Accepted, known: Iterable[Environment]) -> list[tuple[Pack, str, str]]:
+    names = [environment.name for environment in known if entry.environments(environment)]
+    return list(product(entry.packs, entry.resources, names))

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from aws_cdk.region_info import RegionInfo
 
-from stacks.environments import environments, select
-from tests.stacks.synthesis import ROOT, STACKS, Template, synthesize
+from stacks.environments import emulated, environments
+from tests.stacks.factory import FORGE, LINE, REGION
+from tests.stacks.promises import environment_has_its_stacks
+from tests.stacks.synthesis import ROOT, Template, synthesize
 
 INVENTED = re.compile(r"(?<![\w.])\d{12}(?!\w)|sha256:[0-9a-f]{64}|certificate/|connection/|\w@\w|dummy|example")
 
@@ -31,63 +33,75 @@ def run_app(context: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_every_environment_has_every_stack(templates: Mapping[str, Template]) -> None:
-    """`cdk ls` shows the same nine stacks for each environment, and the gate in the first environment of releases."""
-    everywhere = {f"{name}/{stack}" for name in ("dev", "stage", "prod", "local") for stack in STACKS}
-    assert set(templates) == {*everywhere, "stage/Gate"}
+def test_every_environment_has_its_stacks_and_no_others(templates: Mapping[str, Template]) -> None:
+    """`cdk ls` shows the environments of the values only; which stacks each has follows from its choices."""
+    everywhere = (*environments(), emulated())
+    for environment in everywhere:
+        environment_has_its_stacks(
+            environment,
+            {
+                name.partition("/")[2]: template
+                for name, template in templates.items()
+                if name.startswith(f"{environment.name}/")
+            },
+        )
+    assert {name.partition("/")[0] for name in templates} == {environment.name for environment in everywhere}
 
 
 def test_unknown_environment_ends_in_one_line() -> None:
     """After a typo, the reader gets a sentence, not a traceback."""
-    result = run_app({"environment": "staging"})
+    result = run_app({"environment": "nowhere"})
+    names = ", ".join(environment.name for environment in (*environments(), emulated()))
     assert result.returncode == 1
-    assert result.stderr == "environment: got 'staging', expected one of dev, stage, prod, local\n"
+    assert result.stderr == f"environment: got 'nowhere', expected one of {names}\n"
 
 
 def test_same_input_gives_the_same_templates(
-    templates: Mapping[str, Template], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    line: Mapping[str, Template], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the time nor the shell's credentials, account or region change a template."""
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
     monkeypatch.setenv("CDK_DEFAULT_REGION", "us-west-2")
     monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", "1" * 12)
-    again = synthesize(select("prod"), tmp_path)
+    again = synthesize([FORGE], tmp_path)
     assert {name: template.body for name, template in again.items()} == {
-        name: template.body for name, template in templates.items() if name.startswith("prod/")
+        name: template.body for name, template in line.items() if name.startswith("forge/")
     }
 
 
 def test_account_that_is_named_causes_no_lookup(tmp_path: Path) -> None:
     """An environment with an account synthesizes offline, too: its zones are values, so that none is looked up."""
-    (dev,) = select("dev")
-    synthesize([replace(dev, account="1" * 12)], tmp_path)
+    synthesize([replace(FORGE, account="1" * 12)], tmp_path)
     manifests = [json.loads(path.read_text()) for path in tmp_path.rglob("manifest.json")]
     assert len(manifests) == 2
     assert not [manifest["missing"] for manifest in manifests if "missing" in manifest]
 
 
-def test_nothing_invented_is_in_a_template(templates: Mapping[str, Template]) -> None:
-    """No account id, certificate, digest, connection or mail address: a deployment provides them."""
-    for name, template in templates.items():
+def test_nothing_invented_is_in_a_template(line: Mapping[str, Template]) -> None:
+    """No account id, certificate, digest, connection or mail address: the values or a deployment provide them."""
+    for name, template in line.items():
         # An account of AWS's own in the region writes the load balancers' logs.
-        found = INVENTED.search(template.path.read_text().replace(RegionInfo.get("eu-west-1").elbv2_account or "", ""))
-        assert not found, (name, found)
+        text = template.path.read_text().replace(RegionInfo.get(REGION).elbv2_account or "", "")
+        assert not INVENTED.search(text), name
 
 
-def test_every_parameter_of_the_account_is_documented(templates: Mapping[str, Template]) -> None:
+def test_every_parameter_of_the_account_is_documented(
+    templates: Mapping[str, Template], line: Mapping[str, Template]
+) -> None:
     """Each SSM parameter that a deployment reads is in docs/deploy.md, under its environment's name."""
     page = (ROOT / "docs" / "deploy.md").read_text()
     defaults = {
         parameter["Default"]
-        for template in templates.values()
+        for template in (*templates.values(), *line.values())
         for parameter in template.body.get("Parameters", {}).values()
         if parameter["Type"] == "AWS::SSM::Parameter::Value<String>" and "cdk-bootstrap" not in parameter["Default"]
     }
     assert len(defaults) > 4
+    known = {environment.name for environment in (*environments(), emulated(), *LINE)}
     for name in defaults:
         _, application, environment, value = name.split("/")
-        assert (application, environment in {e.name for e in environments()}) == ("whisper", True)
+        assert (application, environment in known) == ("whisper", True)
         assert f"/whisper/ENVIRONMENT/{value}" in page
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from allpairspy import AllPairs
 
-from stacks.environments import Egress, Environment, NetworkPlan, Processor, Routing, Strategy, Weights, select
+from stacks.environments import Egress, Environment, NetworkPlan, Processor, Routing, Strategy, Weights
+from tests.stacks.factory import REGION, TRIAL
 from tests.stacks.promises import PROMISES, Stacks
 from tests.stacks.synthesis import Template, synthesize
 
@@ -28,15 +29,14 @@ class Choice:
 
     @property
     def environment(self) -> Environment:
-        """The stage environment with these choices."""
-        (stage,) = select("stage")
+        """An environment with these choices."""
         return replace(
-            stage,
+            TRIAL,
             name="matrix",
             network=NetworkPlan(cidr="10.1.0.0/20", egress=self.egress),
             tls=self.tls,
             processor=self.processor,
-            api=replace(stage.api, routing=self.routing, strategy=self.strategy),
+            api=replace(TRIAL.api, routing=self.routing, strategy=self.strategy),
             weights=self.weights,
         )
 
@@ -71,7 +71,7 @@ def stacks(choice: Choice, folder: Path) -> Stacks:
 def lint(templates: Iterable[Template]) -> str:
     """The findings of cfn-lint; empty if there are none. A template that several choices share is linted once."""
     distinct = {template.path.read_bytes(): str(template.path) for template in templates}
-    command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", "eu-west-1", "--", *distinct.values()]
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", REGION, "--", *distinct.values()]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 

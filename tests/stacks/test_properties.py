@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from service.settings import Settings
 from stacks.capacity import Workload
 from stacks.environments import (
+    EMULATED,
     ApiPlan,
     CommitPlan,
     Egress,
@@ -31,10 +32,11 @@ from stacks.environments import (
 from stacks.environments.network import ZONES
 from stacks.environments.regions import regions
 from stacks.environments.tasks import FARGATE_MEMORY_MIB
+from tests.stacks.factory import TRIAL
 from tests.stacks.promises import PROMISES
 from tests.stacks.synthesis import synthesize
 
-NAMES = st.from_regex(r"[a-z][a-z0-9]{1,11}", fullmatch=True).filter(lambda name: name != "local")
+NAMES = st.from_regex(r"[a-z][a-z0-9]{1,11}", fullmatch=True).filter(lambda name: name != EMULATED)
 # The same examples on every run, so that a failure can be reproduced.
 STEADY = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -201,7 +203,7 @@ WRONG: dict[str, Wrong] = {
     ),
     "releases.tags": Wrong(
         values=text_but(r"[\w.*-][\w./*-]{0,126}"),
-        put=lambda _, value: ReleasePlan(images_from="dev", tags=(value,)),
+        put=lambda _, value: ReleasePlan(images_from="forge", tags=(value,)),
         prefixed=False,
     ),
     "workload.agents": Wrong(
@@ -220,7 +222,7 @@ WRONG: dict[str, Wrong] = {
 @given(data=st.data())
 def test_any_wrong_value_is_refused_by_its_field_and_value(field: str, data: st.DataObject) -> None:
     """One line names the field, the value and the expectation."""
-    (environment,) = select("stage")
+    environment = TRIAL
     wrong = WRONG[field]
     value = data.draw(wrong.values)
     with pytest.raises(ValueError, match=r"^[^\n]+$") as refusal:

@@ -20,7 +20,7 @@ def tag_property(kind: str) -> str | None:
     """The property for the tags of a resource type, from CloudFormation's schema; None if it has no tags."""
     if kind.startswith("Custom::"):
         return None
-    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-1", kind).schema
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
     tagging = schema.get("tagging", {})
     name = str(tagging.get("tagProperty", "/properties/Tags")).rpartition("/")[2]
     return name if tagging.get("taggable", True) and name in schema["properties"] else None

@@ -5,11 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from faster_whisper import available_models
 
 from service.engine import model
 from service.engine.lock import describe
 from service.errors import ModelError
-from service.settings import Settings
+from service.settings import MODELS, Settings
 from tests.standin import MODEL
 
 
@@ -24,6 +25,11 @@ def test_unknown_model_is_refused_with_the_valid_names() -> None:
         ModelError, match=r"no such model \(got 'smal'\); expected a folder with .* or one of base, base\.en"
     ):
         model.find("smal")
+
+
+def test_known_models_are_those_that_the_library_finds() -> None:
+    """The stacks refuse any other name, and do not import the library."""
+    assert set(available_models()) == MODELS
 
 
 def test_incomplete_folder_is_refused_with_the_missing_files(tmp_path: Path) -> None:

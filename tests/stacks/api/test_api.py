@@ -1,7 +1,8 @@
 """Promises of the API stack."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from service.contract import READY_PATH
 from service.http.health import TIMEOUT_SECONDS
 from service.settings import Settings
-from stacks.environments import Environment, select
+from stacks.environments import Environment, Strategy
 from tests.stacks.api.resources import attributes, targets
+from tests.stacks.factory import FORGE
 from tests.stacks.synthesis import Template, synthesize
 
 
@@ -41,11 +43,12 @@ def test_listed_clients_reach_every_listener_and_no_other_does(template: Templat
         template.properties("AWS::EC2::SecurityGroup"), key=lambda g: "Firewall" in g["GroupDescription"]
     )
     rules = {(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in balancer["SecurityGroupIngress"]}
-    assert rules == {(environment.network.cidr, port, port) for port in ports}
+    admitted = (environment.network.cidr, *environment.network.clients)
+    assert rules == {(cidr, port, port) for cidr in admitted for port in ports}
 
 
 def test_tls_is_used_if_the_environment_asks_for_it(template: Template, environment: Environment) -> None:
-    """Prod and stage use a current TLS policy and the account's certificate, and redirect plain HTTP."""
+    """A current TLS policy and the chosen or the account's certificate serve HTTPS; plain HTTP is redirected."""
     listeners = {
         listener["Port"]: listener for listener in template.properties("AWS::ElasticLoadBalancingV2::Listener")
     }
@@ -55,10 +58,13 @@ def test_tls_is_used_if_the_environment_asks_for_it(template: Template, environm
     assert listeners[443]["Protocol"] == "HTTPS"
     assert listeners[443]["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
     (certificate,) = listeners[443]["Certificates"]
-    assert template.body["Parameters"][certificate["CertificateArn"]["Ref"]] == {
-        "Type": "AWS::SSM::Parameter::Value<String>",
-        "Default": f"/whisper/{environment.name}/certificate-arn",
-    }
+    if arn := environment.api.certificate_arn:
+        assert certificate["CertificateArn"] == arn
+    else:
+        assert template.body["Parameters"][certificate["CertificateArn"]["Ref"]] == {
+            "Type": "AWS::SSM::Parameter::Value<String>",
+            "Default": environment.parameter("certificate-arn"),
+        }
     (redirect,) = listeners[80]["DefaultActions"]
     assert redirect["RedirectConfig"] == {"Port": "443", "Protocol": "HTTPS", "StatusCode": "HTTP_301"}
 
@@ -77,26 +83,27 @@ def test_every_request_is_logged_in_a_private_bucket(template: Template, environ
 def test_production_alone_keeps_its_load_balancer_and_its_keys(template: Template, environment: Environment) -> None:
     """Callers depend on both, so an accidental deletion of the stack must not delete them."""
     balancer = attributes(template.only("AWS::ElasticLoadBalancingV2::LoadBalancer"), "LoadBalancerAttributes")
-    (secret,) = template.resources("AWS::SecretsManager::Secret")
     assert balancer["deletion_protection.enabled"] == ("true" if environment.production else "false")
-    assert secret["DeletionPolicy"] == ("Retain" if environment.production else "Delete")
+    for secret in template.resources("AWS::SecretsManager::Secret"):
+        assert secret["DeletionPolicy"] == ("Retain" if environment.production else "Delete")
 
 
 def test_connections_outlast_requests(template: Template, environment: Environment) -> None:
     """The load balancer waits longer than a call is silent, gateways longer still; a stopping task finishes its calls."""
     settings = environment.api_settings
     balancer = attributes(template.only("AWS::ElasticLoadBalancingV2::LoadBalancer"), "LoadBalancerAttributes")
-    group = attributes(template.only("AWS::ElasticLoadBalancingV2::TargetGroup"), "TargetGroupAttributes")
     assert settings.silence_seconds < int(balancer["idle_timeout.timeout_seconds"]) < 350
-    assert int(group["deregistration_delay.timeout_seconds"]) == settings.api_deadline_seconds <= 900
+    for properties in template.properties("AWS::ElasticLoadBalancingV2::TargetGroup"):
+        group = attributes(properties, "TargetGroupAttributes")
+        assert int(group["deregistration_delay.timeout_seconds"]) == settings.api_deadline_seconds <= 900
 
 
 def test_requests_go_to_ready_tasks(template: Template, environment: Environment) -> None:
     """A task gets requests once its model is loaded; it is replaced only after a minute of failed checks."""
-    group = template.only("AWS::ElasticLoadBalancingV2::TargetGroup")
-    assert group["HealthCheckPath"] == READY_PATH
-    assert group["HealthCheckIntervalSeconds"] * group["UnhealthyThresholdCount"] >= 60
-    assert group["Port"] == environment.settings.port
+    for group in template.properties("AWS::ElasticLoadBalancingV2::TargetGroup"):
+        assert group["HealthCheckPath"] == READY_PATH
+        assert group["HealthCheckIntervalSeconds"] * group["UnhealthyThresholdCount"] >= 60
+        assert group["Port"] == environment.settings.port
 
 
 def test_invalid_headers_are_dropped(template: Template) -> None:
@@ -120,10 +127,12 @@ def test_failed_deployment_is_rolled_back(template: Template) -> None:
     assert (alarm["Threshold"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (0.2, 2, 3)
 
 
-def test_rolling_is_the_default(template: Template) -> None:
-    """No environment chooses blue/green yet."""
-    assert template.only("AWS::ECS::Service")["DeploymentConfiguration"]["Strategy"] == "ROLLING"
-    assert len(template.resources("AWS::ElasticLoadBalancingV2::TargetGroup")) == 1
+def test_tasks_are_replaced_as_chosen(template: Template, environment: Environment) -> None:
+    """Task by task, or all at once beside the old ones, which needs a second target group."""
+    blue_green = environment.api.strategy is Strategy.BLUE_GREEN
+    deployment = template.only("AWS::ECS::Service")["DeploymentConfiguration"]
+    assert deployment["Strategy"] == ("BLUE_GREEN" if blue_green else "ROLLING")
+    assert len(template.resources("AWS::ElasticLoadBalancingV2::TargetGroup")) == (2 if blue_green else 1)
 
 
 def test_requests_are_never_served_by_spot(template: Template) -> None:
@@ -146,37 +155,50 @@ def test_fleet_limits_come_from_the_workload(template: Template, environment: En
 
 def test_scaling_follows_requests_and_cpu_with_one_headroom(template: Template, environment: Environment) -> None:
     """One policy for each metric, so that policies do not conflict; both leave the same headroom."""
-    (requests, per_minute), (cpu, percent) = targets(template)
-    assert (requests, cpu) == ("ALBRequestCountPerTarget", "ECSServiceAverageCPUUtilization")
-    assert per_minute == pytest.approx(environment.plan.api_requests_per_task_per_minute, rel=0.01)
-    assert per_minute > 0
+    *by_requests, (cpu, percent) = targets(template)
+    assert cpu == "ECSServiceAverageCPUUtilization"
     assert percent * (1 + environment.api.headroom) == pytest.approx(100, abs=1)
+    # A blue/green deployment moves the requests to another group, whose count would look like none.
+    assert bool(by_requests) == (environment.api.strategy is Strategy.ROLLING)
+    for requests, per_minute in by_requests:
+        assert requests == "ALBRequestCountPerTarget"
+        assert per_minute == pytest.approx(environment.plan.api_requests_per_task_per_minute, rel=0.01)
+        assert per_minute > 0
 
 
 def test_workload_of_longer_calls_lowers_the_requests_per_task(tmp_path: Path) -> None:
     """If calls take twice as long, a task handles half as many per minute."""
-    (dev,) = select("dev")
-    workload = replace(dev.workload, talk_minutes_per_call=2 * dev.workload.talk_minutes_per_call)
-    longer = synthesize([replace(dev, workload=workload)], tmp_path)["dev/Api"]
+    workload = replace(FORGE.workload, talk_minutes_per_call=2 * FORGE.workload.talk_minutes_per_call)
+    longer = synthesize([replace(FORGE, workload=workload)], tmp_path)["forge/Api"]
     (_, per_minute), _ = targets(longer)
-    assert per_minute == pytest.approx(dev.plan.api_requests_per_task_per_minute / 2, rel=0.01)
+    assert per_minute == pytest.approx(FORGE.plan.api_requests_per_task_per_minute / 2, rel=0.01)
 
 
 def test_nothing_runs_outside_office_hours(template: Template, environment: Environment) -> None:
     """Tasks start and stop with the office hours of an environment that has any, in its time zone."""
+    hours, plan = environment.api.hours, environment.plan
     actions = template.only("AWS::ApplicationAutoScaling::ScalableTarget").get("ScheduledActions", [])
     limits = {action["Schedule"]: (action["Timezone"], *action["ScalableTargetAction"].values()) for action in actions}
-    if environment.name == "dev":
-        assert limits == {
-            "cron(0 7 ? * MON,TUE,WED,THU,FRI *)": ("Europe/Paris", environment.plan.api_max_tasks, 1),
-            "cron(0 20 ? * MON,TUE,WED,THU,FRI *)": ("Europe/Paris", 0, 0),
+    assert limits == (
+        {
+            cron(hours.start, hours.days): (hours.time_zone, plan.api_max_tasks, plan.api_min_tasks),
+            cron(hours.end, hours.days): (hours.time_zone, 0, 0),
         }
-    else:
-        assert limits == {}
+        if hours
+        else {}
+    )
 
 
-def test_api_key_is_in_secrets_manager_only(template: Template) -> None:
+def cron(at: time, days: Sequence[str]) -> str:
+    """A time on some days of the week, as Application Auto Scaling takes it."""
+    return f"cron({at.minute} {at.hour} ? * {','.join(days)} *)"
+
+
+def test_api_key_is_in_secrets_manager_only(template: Template, environment: Environment) -> None:
     """Secrets Manager generates the first key, and the task definition contains only a reference to it."""
+    if not environment.api.keys:
+        assert not template.resources("AWS::SecretsManager::Secret")
+        return
     (name,) = [n for n, r in template.body["Resources"].items() if r["Type"] == "AWS::SecretsManager::Secret"]
     secret = template.only("AWS::SecretsManager::Secret")
     assert secret["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 40}

@@ -1,21 +1,21 @@
-"""Promises of the API stack for choices that no environment makes by default."""
+"""Promises of the API stack for choices that are no defaults."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from stacks.environments import ApiPlan, CommitPlan, NetworkPlan, Processor, Routing, Strategy, select
+from stacks.environments import ApiPlan, CommitPlan, NetworkPlan, Processor, Routing, Strategy
 from tests.stacks.api.resources import attributes, targets
+from tests.stacks.factory import FORGE, LIVE, REGION
 from tests.stacks.synthesis import Template, synthesize
 
-CERTIFICATE = f"arn:aws:acm:eu-west-1:{'1' * 12}:certificate/0f0f"
+CERTIFICATE = f"arn:aws:acm:{REGION}:{'1' * 12}:certificate/0f0f"
 GROUP = "sg-0123456789abcdef0"
-(DEV,), (PROD,) = select("dev"), select("prod")
 CHOICES = (
     replace(
-        PROD,
-        network=NetworkPlan(cidr="10.64.32.0/20", clients=("192.168.0.0/16",), client_groups=(GROUP,)),
+        LIVE,
+        network=NetworkPlan(cidr="10.1.32.0/20", clients=("192.168.0.0/16",), client_groups=(GROUP,)),
         processor=Processor.ARM64,
         commits=CommitPlan(),
         api=ApiPlan(
@@ -27,7 +27,7 @@ CHOICES = (
         ),
     ),
     replace(
-        DEV,
+        FORGE,
         tls=True,
         ecs_exec=True,
         api=ApiPlan(keys=False, certificate_arn=CERTIFICATE, routing=Routing.ROUND_ROBIN, slow_start_seconds=60),
@@ -42,15 +42,15 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Template]:
 
 
 @pytest.fixture(scope="module")
-def prod(chosen: Mapping[str, Template]) -> Template:
+def live(chosen: Mapping[str, Template]) -> Template:
     """Blue/green, weighted random, ARM, a name of its own, clients."""
-    return chosen["prod/Api"]
+    return chosen["live/Api"]
 
 
 @pytest.fixture(scope="module")
-def dev(chosen: Mapping[str, Template]) -> Template:
+def forge(chosen: Mapping[str, Template]) -> Template:
     """Slow start, round robin, a typed certificate, no keys, shells."""
-    return chosen["dev/Api"]
+    return chosen["forge/Api"]
 
 
 def groups(template: Template) -> list[dict[str, str]]:
@@ -59,62 +59,62 @@ def groups(template: Template) -> list[dict[str, str]]:
     return [attributes(properties, "TargetGroupAttributes") for properties in found]
 
 
-def test_clients_of_the_environment_are_let_in(prod: Template) -> None:
+def test_clients_of_the_environment_are_let_in(live: Template) -> None:
     """The networks and security groups that an environment lists may call the API; no other client may."""
-    (balancer,) = [group for group in prod.properties("AWS::EC2::SecurityGroup") if "SecurityGroupIngress" in group]
+    (balancer,) = [group for group in live.properties("AWS::EC2::SecurityGroup") if "SecurityGroupIngress" in group]
     rules = balancer["SecurityGroupIngress"] + [
-        rule for rule in prod.properties("AWS::EC2::SecurityGroupIngress") if rule.get("SourceSecurityGroupId") == GROUP
+        rule for rule in live.properties("AWS::EC2::SecurityGroupIngress") if rule.get("SourceSecurityGroupId") == GROUP
     ]
     callers = {(rule.get("CidrIp", rule.get("SourceSecurityGroupId")), rule["FromPort"]) for rule in rules}
-    assert callers == {(who, port) for who in ("10.64.32.0/20", "192.168.0.0/16", GROUP) for port in (80, 443)}
+    assert callers == {(who, port) for who in ("10.1.32.0/20", "192.168.0.0/16", GROUP) for port in (80, 443)}
 
 
-def test_subdomain_is_an_alias_in_the_zone_of_the_account(prod: Template) -> None:
+def test_subdomain_is_an_alias_in_the_zone_of_the_account(live: Template) -> None:
     """The zone is a parameter, and the record is an alias of the load balancer."""
-    record = prod.only("AWS::Route53::RecordSet")
-    assert record["HostedZoneId"]["Ref"] in prod.body["Parameters"]
+    record = live.only("AWS::Route53::RecordSet")
+    assert record["HostedZoneId"]["Ref"] in live.body["Parameters"]
     assert record["Name"]["Fn::Join"][1][0] == "speech."
     assert "LoadBalancer" in str(record["AliasTarget"])
-    assert prod.body["Outputs"]["Url"]["Value"]["Fn::Join"][1][0] == "https://speech."
+    assert live.body["Outputs"]["Url"]["Value"]["Fn::Join"][1][0] == "https://speech."
 
 
-def test_weighted_random_mitigates_anomalies(prod: Template) -> None:
+def test_weighted_random_mitigates_anomalies(live: Template) -> None:
     """It sends fewer requests to a task that fails, which is the reason to choose it."""
-    for group in groups(prod):
+    for group in groups(live):
         assert group["load_balancing.algorithm.type"] == "weighted_random"
         assert group["load_balancing.algorithm.anomaly_mitigation"] == "on"
 
 
-def test_slow_start_is_set_with_round_robin(dev: Template) -> None:
+def test_slow_start_is_set_with_round_robin(forge: Template) -> None:
     """A new task gets its full share of requests after the time that the environment sets."""
-    (group,) = groups(dev)
+    (group,) = groups(forge)
     assert (group["load_balancing.algorithm.type"], group["slow_start.duration_seconds"]) == ("round_robin", "60")
 
 
-def test_blue_green_moves_requests_between_two_groups_and_can_go_back(prod: Template) -> None:
+def test_blue_green_moves_requests_between_two_groups_and_can_go_back(live: Template) -> None:
     """ECS changes the weights of one rule; old tasks stay for the bake time, and errors roll back to them."""
-    service = prod.only("AWS::ECS::Service")
+    service = live.only("AWS::ECS::Service")
     deployment = service["DeploymentConfiguration"]
     assert (deployment["Strategy"], deployment["BakeTimeInMinutes"]) == ("BLUE_GREEN", 15)
     assert deployment["Alarms"]["Rollback"] is True
     (attached,) = service["LoadBalancers"]
-    rule = prod.body["Resources"][attached["AdvancedConfiguration"]["ProductionListenerRule"]["Ref"]]["Properties"]
+    rule = live.body["Resources"][attached["AdvancedConfiguration"]["ProductionListenerRule"]["Ref"]]["Properties"]
     (action,) = rule["Actions"]
     weights = {str(group["TargetGroupArn"]): group["Weight"] for group in action["ForwardConfig"]["TargetGroups"]}
     alternate = attached["AdvancedConfiguration"]["AlternateTargetGroupArn"]
     assert weights == {str(attached["TargetGroupArn"]): 100, str(alternate): 0}
 
 
-def test_blue_green_scales_on_cpu_alone(prod: Template) -> None:
+def test_blue_green_scales_on_cpu_alone(live: Template) -> None:
     """The request count of one group would drop to zero when a deployment moves requests to the other."""
-    assert [metric for metric, _ in targets(prod)] == ["ECSServiceAverageCPUUtilization"]
+    assert [metric for metric, _ in targets(live)] == ["ECSServiceAverageCPUUtilization"]
 
 
 def test_blue_green_counts_unready_tasks_in_both_groups(chosen: Mapping[str, Template]) -> None:
     """The alarm sees the tasks of either group."""
     alarms = [
         alarm
-        for alarm in chosen["prod/Monitoring"].properties("AWS::CloudWatch::Alarm")
+        for alarm in chosen["live/Monitoring"].properties("AWS::CloudWatch::Alarm")
         if "UnHealthyHost" in str(alarm)
     ]
     (alarm,) = alarms
@@ -130,33 +130,33 @@ def test_blue_green_counts_unready_tasks_in_both_groups(chosen: Mapping[str, Tem
 def test_tasks_and_build_use_the_chosen_processor(chosen: Mapping[str, Template]) -> None:
     """An image built for one processor does not start on the other."""
     for stack in ("Api", "Batch"):
-        platform = chosen[f"prod/{stack}"].only("AWS::ECS::TaskDefinition")["RuntimePlatform"]
+        platform = chosen[f"live/{stack}"].only("AWS::ECS::TaskDefinition")["RuntimePlatform"]
         assert platform["CpuArchitecture"] == "ARM64"
-    projects = chosen["prod/Delivery"].properties("AWS::CodeBuild::Project")
+    projects = chosen["live/Delivery"].properties("AWS::CodeBuild::Project")
     builds = [p["Environment"] for p in projects if "delivery build" in p["Source"]["BuildSpec"]]
     assert [build["Type"] for build in builds] == ["ARM_CONTAINER"]
 
 
-def test_certificate_in_the_environment_needs_no_parameter(dev: Template) -> None:
+def test_certificate_in_the_environment_needs_no_parameter(forge: Template) -> None:
     """An operator may give the certificate's ARN at synth."""
     (https,) = [
         listener
-        for listener in dev.properties("AWS::ElasticLoadBalancingV2::Listener")
+        for listener in forge.properties("AWS::ElasticLoadBalancingV2::Listener")
         if listener["Protocol"] == "HTTPS"
     ]
     assert https["Certificates"] == [{"CertificateArn": CERTIFICATE}]
-    assert "certificate-arn" not in str(dev.body["Parameters"])
+    assert "certificate-arn" not in str(forge.body["Parameters"])
 
 
-def test_api_without_keys_has_no_secret(dev: Template) -> None:
+def test_api_without_keys_has_no_secret(forge: Template) -> None:
     """Every client that the network admits may call it."""
-    assert not dev.resources("AWS::SecretsManager::Secret")
-    (container,) = dev.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    assert not forge.resources("AWS::SecretsManager::Secret")
+    (container,) = forge.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     assert "Secrets" not in container
 
 
-def test_ecs_exec_needs_a_writable_root(dev: Template) -> None:
+def test_ecs_exec_needs_a_writable_root(forge: Template) -> None:
     """The agent of ECS Exec does not run on a read-only root file system."""
-    assert dev.only("AWS::ECS::Service")["EnableExecuteCommand"] is True
-    (container,) = dev.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    assert forge.only("AWS::ECS::Service")["EnableExecuteCommand"] is True
+    (container,) = forge.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     assert container["ReadonlyRootFilesystem"] is False

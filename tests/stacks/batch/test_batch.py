@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from stacks.capacity import Prices
-from stacks.environments import Environment, select
+from stacks.environments import Environment
 from stacks.environments.costs import month
+from tests.stacks.factory import LIVE
 from tests.stacks.synthesis import Template, listed, statements, synthesize
 
 
@@ -19,17 +20,17 @@ def template(templates: Mapping[str, Template], environment: Environment) -> Tem
     return templates[f"{environment.name}/Batch"]
 
 
-def test_workers_run_on_spot(template: Template) -> None:
-    """Recordings can wait for another worker after an interruption."""
+def test_workers_run_on_spot(template: Template, environment: Environment) -> None:
+    """Recordings can wait for another worker after an interruption; on demand run those that were asked for."""
     strategy = template.only("AWS::ECS::Service")["CapacityProviderStrategy"]
-    assert [entry["CapacityProvider"] for entry in strategy] == ["FARGATE_SPOT"]
+    providers = ["FARGATE_SPOT", "FARGATE"] if environment.on_demand_workers else ["FARGATE_SPOT"]
+    assert [entry["CapacityProvider"] for entry in strategy] == providers
 
 
 def test_first_workers_run_on_demand_if_the_environment_asks_for_it(tmp_path: Path) -> None:
     """ECS does not fall back from Spot to on demand, so the base continues when Spot has no capacity."""
-    (prod,) = select("prod")
-    relief = replace(prod, on_demand_workers=3)
-    strategy = synthesize([relief], tmp_path)["prod/Batch"].only("AWS::ECS::Service")["CapacityProviderStrategy"]
+    relief = replace(LIVE, on_demand_workers=3)
+    strategy = synthesize([relief], tmp_path)["live/Batch"].only("AWS::ECS::Service")["CapacityProviderStrategy"]
     assert strategy == [
         {"CapacityProvider": "FARGATE_SPOT", "Weight": 1},
         {"CapacityProvider": "FARGATE", "Base": 3, "Weight": 0},
@@ -38,18 +39,17 @@ def test_first_workers_run_on_demand_if_the_environment_asks_for_it(tmp_path: Pa
 
 def test_cost_rises_with_the_share_of_on_demand_workers() -> None:
     """The service's cost metric and the monthly estimate include the more expensive tasks."""
-    (prod,) = select("prod")
-    half = replace(prod, on_demand_workers=prod.plan.batch_max_tasks // 2, on_demand_vcpus=1000)
+    half = replace(LIVE, on_demand_workers=LIVE.plan.batch_max_tasks // 2, on_demand_vcpus=1000)
     prices = Prices.read()
-    spot, mixed = (e.worker_settings(queue_url="", recordings_bucket="", transcripts_bucket="") for e in (prod, half))
-    assert spot.dollars_per_hour < mixed.dollars_per_hour < prod.api_settings.dollars_per_hour
-    assert month(prod, prices) < month(half, prices)
+    spot, mixed = (e.worker_settings(queue_url="", recordings_bucket="", transcripts_bucket="") for e in (LIVE, half))
+    assert spot.dollars_per_hour < mixed.dollars_per_hour < LIVE.api_settings.dollars_per_hour
+    assert month(LIVE, prices) < month(half, prices)
 
 
-def test_worker_has_time_to_return_its_messages(template: Template) -> None:
+def test_worker_has_time_to_return_its_messages(template: Template, environment: Environment) -> None:
     """Spot reclaims a task with two minutes' notice, and the worker may use all of it."""
     (container,) = template.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
-    assert container["StopTimeout"] == 120
+    assert container["StopTimeout"] == min(120, environment.settings.job_deadline_seconds)
 
 
 def test_workers_that_do_not_start_are_rolled_back(template: Template) -> None:

@@ -11,11 +11,11 @@ from stacks.capacity import Prices, Speed, Task, idle_per_month, network_per_mon
 from stacks.capacity.prices import FILE
 from stacks.environments import Egress, select
 from stacks.environments.costs import idle
+from tests.stacks.factory import FORGE
 from tests.stacks.synthesis import ROOT
 
 PRICES = Prices.read()
 SPEED = Speed(audio_seconds_per_second=4, cpu=4096, source="test", measured=True, busy_share=0.5)
-(DEV,) = select("dev")
 TASK = Task(cpu=4096, memory_mib=8192)
 
 
@@ -90,12 +90,14 @@ def test_report_has_every_environment_and_says_where_numbers_come_from() -> None
         assert sum(dollars) == pytest.approx(idle(environment, environment.network.egress, PRICES), abs=0.02)
         assert len(choice.split()) == 1 + len(Egress)
     assert PRICES.dated in text
-    assert "Speed, assumed: " in text
+    for speed in (environment.plan.speed for environment in select(None)):
+        assert f"Speed, {'measured' if speed.measured else 'assumed'}: " in text
+        assert speed.source in text
 
 
 def test_value_that_does_not_fit_ends_the_report_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a wrong edit of an environment, the reader gets a sentence, not a traceback."""
-    monkeypatch.setattr(stacks.environments.selection, "environments", lambda: (replace(DEV, recording_days=0),))
+    monkeypatch.setattr(stacks.environments.selection, "environments", lambda: (replace(FORGE, recording_days=0),))
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(ROOT / "stacks" / "__main__.py"), run_name="__main__")
-    assert end.value.code == "dev.recording_days: got '0', expected a whole number, 1 or more"
+    assert end.value.code == "forge.recording_days: got '0', expected a whole number, 1 or more"

@@ -7,40 +7,38 @@ from typing import Any
 
 import pytest
 
-from stacks.environments import CommitPlan, Environment, ReleasePlan, Source, select
+from stacks.environments import CommitPlan, ReleasePlan, Source
+from tests.stacks.factory import FORGE, LIVE, TRIAL
 from tests.stacks.synthesis import Template, listed, statements, synthesize
 
 PIPELINE, PROJECT = "AWS::CodePipeline::Pipeline", "AWS::CodeBuild::Project"
-COMMITTING, RELEASING = ("dev", "local"), ("stage",)
-PIPELINES = COMMITTING + RELEASING
 
 
 @pytest.fixture
-def stage(templates: Mapping[str, Template]) -> Template:
-    """The delivery stack of stage, which has the release pipeline."""
-    return templates["stage/Delivery"]
+def trial(line: Mapping[str, Template]) -> Template:
+    """The delivery stack with the release pipeline."""
+    return line["trial/Delivery"]
 
 
-@pytest.fixture(params=COMMITTING)
-def committing(templates: Mapping[str, Template], request: pytest.FixtureRequest) -> Template:
-    """Each stack with a pipeline for commits."""
-    return templates[f"{request.param}/Delivery"]
+@pytest.fixture
+def committing(line: Mapping[str, Template]) -> Template:
+    """The delivery stack with the pipeline for commits."""
+    return line["forge/Delivery"]
 
 
-@pytest.fixture(params=PIPELINES)
-def template(templates: Mapping[str, Template], request: pytest.FixtureRequest) -> Template:
-    """Each stack with a pipeline."""
-    return templates[f"{request.param}/Delivery"]
+@pytest.fixture(params=["forge", "trial"])
+def template(line: Mapping[str, Template], request: pytest.FixtureRequest) -> Template:
+    """Each delivery stack with a pipeline."""
+    return line[f"{request.param}/Delivery"]
 
 
 @pytest.fixture(scope="module")
 def codecommit(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Template]:
     """Both pipelines with their source in CodeCommit."""
-    (dev,), (stage,) = select("dev"), select("stage")
     return synthesize(
         [
-            replace(dev, commits=CommitPlan(source=Source.CODECOMMIT, branch="trunk")),
-            replace(stage, releases=ReleasePlan(images_from="dev", onward=("prod",), source=Source.CODECOMMIT)),
+            replace(FORGE, commits=CommitPlan(source=Source.CODECOMMIT, branch="trunk")),
+            replace(TRIAL, releases=ReleasePlan(images_from="forge", onward=("live",), source=Source.CODECOMMIT)),
         ],
         tmp_path_factory.mktemp("codecommit"),
     )
@@ -139,105 +137,105 @@ def test_testing_project_reaches_neither_registry_nor_roles(committing: Template
 # Releases
 
 
-def test_release_goes_through_stage_gate_and_approval_to_production(stage: Template) -> None:
-    """Checks first, then stage with its gate, approval, production, and last the new baseline of the gate."""
-    assert order(stage) == [
+def test_release_goes_through_its_first_environment_gate_and_approval_to_production(trial: Template) -> None:
+    """Checks first, then the first environment with its gate, approval, production, and last the new baseline of the gate."""
+    assert order(trial) == [
         "Source.Source",
         "Verify.Verify",
-        *("Stage.Promote", "Stage.Release", "Stage.Gate"),
+        *("Trial.Promote", "Trial.Release", "Trial.Gate"),
         "Approve.Approve",
-        *("Prod.Promote", "Prod.Release"),
+        *("Live.Promote", "Live.Release"),
         "Record.Record",
     ]
 
 
-def test_tag_starts_a_release_and_releases_wait_for_each_other(stage: Template) -> None:
+def test_tag_starts_a_release_and_releases_wait_for_each_other(trial: Template) -> None:
     """Pushes without a tag do not start one, and no release overtakes another."""
-    pipeline = stage.only(PIPELINE)
+    pipeline = trial.only(PIPELINE)
     (trigger,) = pipeline["Triggers"]
     assert trigger["GitConfiguration"]["Push"] == [{"Tags": {"Includes": ["v*"]}}]
     assert pipeline["ExecutionMode"] == "QUEUED"
     assert pipeline["PipelineType"] == "V2"
 
 
-def test_release_builds_nothing_and_carries_one_digest(stage: Template) -> None:
+def test_release_builds_nothing_and_carries_one_digest(trial: Template) -> None:
     """Every step gets the digest that the first step found."""
-    (verify,) = stages(stage)["Verify"]
+    (verify,) = stages(trial)["Verify"]
     digest = f"#{{{verify['Namespace']}.IMAGE_DIGEST}}"
     steps = [
-        a for name, actions in stages(stage).items() if name not in ("Source", "Verify", "Approve") for a in actions
+        a for name, actions in stages(trial).items() if name not in ("Source", "Verify", "Approve") for a in actions
     ]
     assert len(steps) == 6
     assert {variables(action)["IMAGE_DIGEST"] for action in steps} == {digest}
     assert not [
-        text for text in map(str, stage.properties(PROJECT)) if "delivery build" in text or "docker build" in text
+        text for text in map(str, trial.properties(PROJECT)) if "delivery build" in text or "docker build" in text
     ]
 
 
-def test_action_is_named_after_its_step(stage: Template) -> None:
+def test_action_is_named_after_its_step(trial: Template) -> None:
     """The displayed name is that of the step, which runs for the environment of its stage."""
-    for name, actions in stages(stage).items():
+    for name, actions in stages(trial).items():
         for action in actions:
             if action["ActionTypeId"]["Provider"] == "CodeBuild":
                 assert variables(action)["STEP"] == action["Name"].lower()
-                environment = "prod" if name == "Prod" else "stage"
-                assert any(f"$STEP {environment} " in c for c in commands(project(stage, action)))
+                environment = "live" if name == "Live" else "trial"
+                assert any(f"$STEP {environment} " in c for c in commands(project(trial, action)))
 
 
-def test_person_is_asked_by_mail_before_production(stage: Template) -> None:
+def test_person_is_asked_by_mail_before_production(trial: Template) -> None:
     """The question names the digest, and the pipeline may publish it to the encrypted topic."""
-    (approval,) = stages(stage)["Approve"]
+    (approval,) = stages(trial)["Approve"]
     assert approval["ActionTypeId"]["Provider"] == "Manual"
     assert "IMAGE_DIGEST" in approval["Configuration"]["CustomData"]
     assert approval["TimeoutInMinutes"] == 7 * 24 * 60
-    (topic,) = [name for name, r in stage.body["Resources"].items() if r["Type"] == "AWS::SNS::Topic"]
+    (topic,) = [name for name, r in trial.body["Resources"].items() if r["Type"] == "AWS::SNS::Topic"]
     assert approval["Configuration"]["NotificationArn"] == {"Ref": topic}
-    actions = {action for action, _ in rights(stage, "ReleasePipelineRole")}
+    actions = {action for action, _ in rights(trial, "ReleasePipelineRole")}
     assert {"sns:Publish", "kms:GenerateDataKey*", "kms:Decrypt"} <= actions
 
 
-def test_projects_of_stage_cannot_reach_production(stage: Template) -> None:
+def test_projects_before_the_approval_cannot_reach_production(trial: Template) -> None:
     """A project assumes the roles of its own environment only; the role of production is used after the approval."""
     taken = {
-        role: {resource for action, resource in rights(stage, f"Release{role}Role") if action == "sts:AssumeRole"}
-        for role in ("Verify", "Stage", "Prod", "Record")
+        role: {resource for action, resource in rights(trial, f"Release{role}Role") if action == "sts:AssumeRole"}
+        for role in ("Verify", "Trial", "Live", "Record")
     }
     assert all(taken.values())
     for role, resources in taken.items():
-        assert ("prodreleaserole" in str(resources)) == (role == "Prod")
-        assert ("devreleaserole" in str(resources)) == (role in ("Verify", "Stage"))
-    assert len(taken["Prod"]) == 1
+        assert ("livereleaserole" in str(resources)) == (role == "Live")
+        assert ("forgereleaserole" in str(resources)) == (role in ("Verify", "Trial"))
+    assert len(taken["Live"]) == 1
 
 
-def test_release_role_trusts_the_release_pipeline_only(templates: Mapping[str, Template]) -> None:
+def test_release_role_trusts_the_release_pipeline_only(line: Mapping[str, Template]) -> None:
     """It trusts the account that its environment's parameter names, and there only the roles of one stack."""
-    for name in ("dev", "stage", "prod"):
-        template = templates[f"{name}/Delivery"]
+    for name in ("forge", "trial", "live"):
+        template = line[f"{name}/Delivery"]
         (trust,) = [
             properties["AssumeRolePolicyDocument"]["Statement"]
             for properties in template.properties("AWS::IAM::Role")
-            if properties.get("Description") == "Taken by releases of stage"
+            if properties.get("Description") == "Taken by releases of trial"
         ]
         (statement,) = trust
         assert list(statement["Condition"]) == ["ArnLike"]
         principal = json.dumps(statement["Condition"]["ArnLike"]["aws:PrincipalArn"])
-        assert ":role/whisper-stage-Delivery-*" in principal
-        assert ("releaseaccount" in json.dumps(statement)) == (name != "stage")
+        assert ":role/whisper-trial-Delivery-*" in principal
+        assert ("releaseaccount" in json.dumps(statement)) == (name != "trial")
 
 
-def test_environment_that_builds_lets_a_release_read_only(templates: Mapping[str, Template]) -> None:
+def test_environment_that_builds_lets_a_release_read_only(line: Mapping[str, Template]) -> None:
     """The release role reads images there, but cannot push, deploy or assume another role."""
-    actions = {action for action, _ in rights(templates["dev/Delivery"], "ReleaseRole")}
+    actions = {action for action, _ in rights(line["forge/Delivery"], "ReleaseRole")}
     assert {"ecr:BatchGetImage", "ecr:DescribeImages"} <= actions
     assert not actions & {"ecr:PutImage", "sts:AssumeRole", "ecs:RunTask"}
 
 
 def test_environment_that_receives_lets_a_release_deploy_by_the_bootstrap_roles(
-    templates: Mapping[str, Template],
+    line: Mapping[str, Template],
 ) -> None:
     """The release role pushes images, assumes the bootstrap roles, and otherwise only reads."""
-    for name in ("stage", "prod"):
-        allowed = rights(templates[f"{name}/Delivery"], "ReleaseRole")
+    for name in ("trial", "live"):
+        allowed = rights(line[f"{name}/Delivery"], "ReleaseRole")
         assert {"ecr:PutImage", "sts:AssumeRole", "ecs:DescribeServices"} <= {action for action, _ in allowed}
         assert all("role/cdk-hnb659fds-" in resource for action, resource in allowed if action == "sts:AssumeRole")
         changing = [a for a, _ in allowed if a.split(":")[0] not in ("ecr", "sts") and ":Describe" not in a]
@@ -246,9 +244,8 @@ def test_environment_that_receives_lets_a_release_deploy_by_the_bootstrap_roles(
 
 def test_environment_without_releases_has_no_delivery_stack(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Without commits and releases there is neither role nor pipeline."""
-    (prod,) = select("prod")
-    made = synthesize([replace(prod, released_by="")], tmp_path_factory.mktemp("alone"))
-    assert "prod/Delivery" not in made
+    made = synthesize([replace(LIVE, released_by="")], tmp_path_factory.mktemp("alone"))
+    assert "live/Delivery" not in made
     assert len(made) == 8
 
 
@@ -270,17 +267,17 @@ def test_pipeline_may_use_the_connection_under_both_of_its_names(template: Templ
     assert used == {"codeconnections:UseConnection", "codestar-connections:UseConnection"}
 
 
-def test_release_clones_the_repository_and_a_commit_does_not(templates: Mapping[str, Template]) -> None:
+def test_release_clones_the_repository_and_a_commit_does_not(line: Mapping[str, Template]) -> None:
     """Releases and rollbacks need tags and earlier commits; the tests of a commit do not."""
     formats = {
-        name: stages(templates[f"{name}/Delivery"])["Source"][0]["Configuration"].get("OutputArtifactFormat")
-        for name in ("dev", "stage")
+        name: stages(line[f"{name}/Delivery"])["Source"][0]["Configuration"].get("OutputArtifactFormat")
+        for name in ("forge", "trial")
     }
-    assert formats == {"dev": None, "stage": "CODEBUILD_CLONE_REF"}
+    assert formats == {"forge": None, "trial": "CODEBUILD_CLONE_REF"}
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "names"), [("dev", "branch", ["trunk"]), ("stage", "tag", [{"wildcard": "v*"}])]
+    ("name", "kind", "names"), [("forge", "branch", ["trunk"]), ("trial", "tag", [{"wildcard": "v*"}])]
 )
 def test_codecommit_starts_the_pipeline_with_the_commit_of_the_event(
     codecommit: Mapping[str, Template], name: str, kind: str, names: list[object]
@@ -352,14 +349,7 @@ def test_failed_command_fails_the_build(template: Template) -> None:
         assert not [line for line in lines if any(sign in line for sign in ("&&", "||", ";", " | "))]
 
 
-def test_receiving_environment_has_no_pipeline(templates: Mapping[str, Template]) -> None:
+def test_receiving_environment_has_no_pipeline(line: Mapping[str, Template]) -> None:
     """The pipeline of another environment releases to production, which has only a role."""
-    kinds = templates["prod/Delivery"].kinds()
+    kinds = line["live/Delivery"].kinds()
     assert kinds == ["AWS::IAM::Policy", "AWS::IAM::Role", "AWS::SSM::Parameter"]
-
-
-def test_environments_of_a_release_fit_each_other(environment: Environment) -> None:
-    """Every environment that a release plan names accepts releases from the plan's environment."""
-    releases = environment.releases
-    for name in (releases.images_from, *releases.onward) if releases else ():
-        assert select(name)[0].released_by == environment.name

@@ -5,23 +5,22 @@ from dataclasses import replace
 
 import pytest
 
-from stacks.environments import ApiPlan, Environment, InvalidEnvironment, Strategy, select
+from stacks.environments import ApiPlan, Environment, InvalidEnvironment, Strategy
 from stacks.environments.deployments import PIPELINE_SECONDS
+from tests.stacks.factory import FORGE, TRIAL
 from tests.stacks.synthesis import Template
-
-(DEV,), (STAGE,) = select("dev"), select("stage")
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (
-            lambda: replace(DEV, settings=replace(DEV.settings, session_seconds=7200)),
-            "dev.settings.session_seconds: got '7200', expected less: a deployment takes up to 9480 s (1320 s for the",
+            lambda: replace(FORGE, settings=replace(FORGE.settings, session_seconds=7200)),
+            "forge.settings.session_seconds: got '7200', expected less: a deployment takes up to 9480 s (1320 s for the",
         ),
         (
-            lambda: replace(STAGE, api=ApiPlan(strategy=Strategy.BLUE_GREEN, bake_minutes=60)),
-            "stage.settings.session_seconds: got '900', expected less: a deployment takes up to 6165 s (4620 s for the",
+            lambda: replace(TRIAL, api=ApiPlan(strategy=Strategy.BLUE_GREEN, bake_minutes=60)),
+            "trial.settings.session_seconds: got '900', expected less: a deployment takes up to 6165 s (4620 s for the",
         ),
     ],
 )
@@ -37,8 +36,8 @@ def test_deployment_that_outlasts_its_pipeline_is_refused_with_the_sum(
 
 def test_person_may_deploy_for_longer() -> None:
     """An environment without a pipeline has no such limit."""
-    alone = replace(DEV, commits=None, released_by="")
-    assert replace(alone, settings=replace(DEV.settings, session_seconds=7200)).settings.session_seconds == 7200
+    alone = replace(FORGE, commits=None, released_by="")
+    assert replace(alone, settings=replace(FORGE.settings, session_seconds=7200)).settings.session_seconds == 7200
 
 
 def test_limit_is_that_of_the_pipelines(templates: Mapping[str, Template], environment: Environment) -> None:

@@ -7,8 +7,9 @@ import pytest
 from aws_cdk.region_info import RegionInfo
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from stacks.environments import InvalidEnvironment, select
+from stacks.environments import InvalidEnvironment
 from stacks.environments.regions import WITHOUT_BUDGETS, WITHOUT_BUILDS
+from tests.stacks.factory import FORGE
 from tests.stacks.synthesis import synthesize
 
 
@@ -29,9 +30,8 @@ def test_list_of_regions_is_neither_short_nor_long(kind: str, listed: frozenset[
 
 def test_region_without_budgets_has_everything_else(tmp_path: Path) -> None:
     """A team in Stockholm deploys the same stacks as one in Ireland, but for the budget."""
-    (dev,) = select("dev")
     monitoring = {
-        region: synthesize([replace(dev, region=region)], tmp_path / region)["dev/Monitoring"]
+        region: synthesize([replace(FORGE, region=region)], tmp_path / region)["forge/Monitoring"]
         for region in ("eu-north-1", "eu-west-1")
     }
     kinds = {region: template.kinds() for region, template in monitoring.items()}
@@ -40,6 +40,5 @@ def test_region_without_budgets_has_everything_else(tmp_path: Path) -> None:
 
 def test_region_without_builds_is_refused() -> None:
     """It is refused before anything is synthesized: no pipeline could deliver there."""
-    (dev,) = select("dev")
-    with pytest.raises(InvalidEnvironment, match=r"dev\.region: got 'ca-west-1', expected one of af-south-1, "):
-        replace(dev, region="ca-west-1")
+    with pytest.raises(InvalidEnvironment, match=r"forge\.region: got 'ca-west-1', expected one of af-south-1, "):
+        replace(FORGE, region="ca-west-1")

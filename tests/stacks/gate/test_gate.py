@@ -11,9 +11,9 @@ from tests.stacks.synthesis import Template, listed
 
 
 @pytest.fixture
-def template(templates: Mapping[str, Template]) -> Template:
-    """The gate of stage, which releases reach first."""
-    return templates["stage/Gate"]
+def template(line: Mapping[str, Template]) -> Template:
+    """The gate of the environment that releases reach first."""
+    return line["trial/Gate"]
 
 
 def allowed(template: Template, role: str) -> set[str]:
@@ -69,7 +69,7 @@ def test_gate_writes_reports_and_never_recordings(template: Template) -> None:
 def test_release_may_run_the_gate_and_read_its_log(template: Template) -> None:
     """It may start, watch and stop this task only, and read its log."""
     assert {"ecs:RunTask", "ecs:DescribeTasks", "ecs:StopTask", "logs:GetLogEvents", "iam:PassRole"} <= allowed(
-        template, "PolicystageGateRelease"
+        template, "PolicytrialGateRelease"
     )
     for policy in template.properties("AWS::IAM::Policy"):
         for statement in policy["PolicyDocument"]["Statement"]:

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from stacks.environments import Weights, select
+from stacks.environments import Environment, Weights
+from tests.stacks.factory import FORGE, LIVE
 from tests.stacks.synthesis import Template, statements, synthesize
 
 
 @pytest.fixture(scope="module")
 def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Template]:
-    """Prod with its model in S3, and dev with its model on EFS."""
-    (dev,), (prod,) = select("dev"), select("prod")
-    environments = [replace(dev, name="efs", weights=Weights.EFS), replace(prod, name="s3", weights=Weights.S3)]
+    """Production with its model in S3, and a development with its model on EFS."""
+    environments = [replace(FORGE, name="efs", weights=Weights.EFS), replace(LIVE, name="s3", weights=Weights.S3)]
     return synthesize(environments, tmp_path_factory.mktemp("cdk.out"))
 
 
@@ -36,10 +36,14 @@ def model(template: Template) -> Any:
     return next(pair["Value"] for pair in container(template)["Environment"] if pair["Name"] == "WHISPER_MODEL")
 
 
-def test_image_needs_no_store(templates: Mapping[str, Template]) -> None:
-    """By default the image contains the model, and no stack or resource is created for it."""
-    assert not [name for name in templates if name.endswith("/Models")]
-    assert model(templates["prod/Api"]) == model(templates["prod/Batch"]) == "base"
+def test_only_a_model_beside_the_image_needs_a_store(
+    templates: Mapping[str, Template], environment: Environment
+) -> None:
+    """If the image contains the model, no stack is created for it, and the tasks get its name."""
+    inside = environment.weights is Weights.IMAGE
+    assert (f"{environment.name}/Models" in templates) == (not inside)
+    for stack in ("Api", "Batch"):
+        assert (model(templates[f"{environment.name}/{stack}"]) == environment.settings.model) == inside
 
 
 def test_task_reads_its_model_from_s3_only(synthesized: Mapping[str, Template], stack: str) -> None:
@@ -114,6 +118,5 @@ def test_file_system_is_reached_by_tasks_only(synthesized: Mapping[str, Template
 @pytest.mark.parametrize("name", ["models/base", "s3://models/base", "/models/base", ""])
 def test_model_in_a_store_is_named_by_its_folder(weights: Weights, name: str) -> None:
     """The stacks add the store's address, so a setting that contains an address is refused."""
-    (dev,) = select("dev")
-    with pytest.raises(ValueError, match=r"^(dev\.settings\.model: got|WHISPER_MODEL: got)"):
-        replace(dev, weights=weights, settings=replace(dev.settings, model=name))
+    with pytest.raises(ValueError, match=r"^(forge\.settings\.model: got|WHISPER_MODEL: got)"):
+        replace(FORGE, weights=weights, settings=replace(FORGE.settings, model=name))

@@ -11,7 +11,8 @@ import pytest
 
 from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, Metric
 from stacks.capacity import Workload
-from stacks.environments import environments, select
+from stacks.environments import Environment, emulated, environments
+from tests.stacks.factory import LIVE
 from tests.stacks.synthesis import ROOT, Template, synthesize
 
 # Metrics that AWS emits, by namespace, with their dimensions; the last namespace needs Container Insights.
@@ -71,7 +72,7 @@ def test_service_emits_every_metric_that_stacks_read(templates: Mapping[str, Tem
     for _, name, dimensions in found:
         assert name in {*Metric}
         assert set(dimensions) == {*METRIC_DIMENSIONS, *([OUTCOME_DIMENSION] if name == Metric.CALLS else [])}
-        assert dimensions["Environment"] in {environment.name for environment in environments()}
+        assert dimensions["Environment"] in {environment.name for environment in (*environments(), emulated())}
         assert dimensions["Service"] in {"api", "worker"}
     assert {name for _, name, _ in found} == {*Metric}
 
@@ -87,20 +88,19 @@ def test_aws_emits_every_metric_that_stacks_read(templates: Mapping[str, Templat
                 assert set(dimensions) <= keys
 
 
-def test_tasks_get_the_dimensions_that_stacks_read(templates: Mapping[str, Template]) -> None:
+def test_tasks_get_the_dimensions_that_stacks_read(templates: Mapping[str, Template], environment: Environment) -> None:
     """The dimensions are the environment in a task's settings and the verb that it runs."""
-    for environment in environments():
-        for stack, verb in (("Api", "api"), ("Batch", "worker")):
-            task = templates[f"{environment.name}/{stack}"].only("AWS::ECS::TaskDefinition")
-            (container,) = task["ContainerDefinitions"]
-            assert {"Name": "WHISPER_ENVIRONMENT", "Value": environment.name} in container["Environment"]
-            assert container["Command"] == [verb]
+    for stack, verb in (("Api", "api"), ("Batch", "worker")):
+        task = templates[f"{environment.name}/{stack}"].only("AWS::ECS::TaskDefinition")
+        (container,) = task["ContainerDefinitions"]
+        assert {"Name": "WHISPER_ENVIRONMENT", "Value": environment.name} in container["Environment"]
+        assert container["Command"] == [verb]
 
 
-def test_every_alarm_names_its_runbook(templates: Mapping[str, Template]) -> None:
+def test_every_alarm_names_its_runbook(line: Mapping[str, Template]) -> None:
     """An alarm for people names an existing page; the others say "not for people". Every page is named by an alarm."""
     named = set()
-    for template in templates.values():
+    for template in line.values():
         for alarm in template.properties("AWS::CloudWatch::Alarm"):
             text = alarm["AlarmDescription"]
             if not text.startswith("Not for people: "):
@@ -126,22 +126,21 @@ def test_runbook_has_the_common_headings(page: Path) -> None:
     assert "```sh aws\naws " in page.read_text()
 
 
-def test_template_follows_the_workload(templates: Mapping[str, Template], tmp_path: Path) -> None:
+def test_template_follows_the_workload(line: Mapping[str, Template], tmp_path: Path) -> None:
     """Limits, targets, thresholds and budget are derived: all of them change with the workload."""
-    (prod,) = select("prod")
     small = Workload(agents=20, calls_per_agent_per_day=30, talk_minutes_per_call=3, days_per_batch=1, window_hours=10)
-    other = synthesize([replace(prod, workload=small)], tmp_path)
-    before, after = (dict(numbers(these)) for these in (templates, other))
+    other = synthesize([replace(LIVE, workload=small)], tmp_path)
+    before, after = (dict(numbers(these)) for these in (line, other))
     assert sorted(before) == sorted(after) == ["backlog", "dollars", "most", "oldest"]
     assert [name for name in before if before[name] == after[name]] == []
-    plan = replace(prod, workload=small).plan
+    plan = replace(LIVE, workload=small).plan
     assert after["oldest"] == plan.oldest_message_alarm_seconds
     assert after["most"] == plan.batch_max_tasks
 
 
 def numbers(templates: Mapping[str, Template]) -> Iterator[tuple[str, float]]:
-    """The numbers in prod's templates that follow from the workload."""
-    batch, monitoring = templates["prod/Batch"], templates["prod/Monitoring"]
+    """The numbers in the templates of production that follow from the workload."""
+    batch, monitoring = templates["live/Batch"], templates["live/Monitoring"]
     yield "most", batch.only("AWS::ApplicationAutoScaling::ScalableTarget")["MaxCapacity"]
     for policy in batch.properties("AWS::ApplicationAutoScaling::ScalingPolicy"):
         if policy["PolicyType"] == "TargetTrackingScaling":

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from stacks.environments import Egress, Environment, NetworkPlan, select
+from stacks.environments import Egress, Environment, NetworkPlan
+from tests.stacks.factory import FORGE, LIVE, REGION
 from tests.stacks.synthesis import Template, synthesize
 
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Egress, Template]:
     """The network of one environment for each kind of egress."""
-    (dev,) = select("dev")
     environments = [
-        replace(dev, name=f"dev{number}", network=NetworkPlan(cidr=f"10.{number}.0.0/22", egress=egress))
+        replace(FORGE, name=f"forge{number}", network=NetworkPlan(cidr=f"10.{number}.0.0/22", egress=egress))
         for number, egress in enumerate(Egress)
     ]
     templates = synthesize(environments, tmp_path_factory.mktemp("cdk.out"))
@@ -39,7 +39,9 @@ def test_network_spans_its_zones(templates: Mapping[str, Template], environment:
     """Each zone that the environment names has every kind of subnet, without a lookup in the account."""
     found = templates[f"{environment.name}/Network"].properties("AWS::EC2::Subnet")
     zones = [subnet["AvailabilityZone"]["Fn::Join"] for subnet in found]
-    assert {tuple(map(str, parts)) for _, parts in zones} == {("{'Ref': 'AWS::Region'}", z) for z in "ab"}
+    assert {tuple(map(str, parts)) for _, parts in zones} == {
+        ("{'Ref': 'AWS::Region'}", zone) for zone in environment.network.zones
+    }
 
 
 def test_s3_is_reached_through_a_gateway_endpoint(networks: Mapping[Egress, Template], egress: Egress) -> None:
@@ -70,7 +72,7 @@ def test_each_egress_has_only_the_gateways_that_it_needs(
 def test_interface_endpoints_are_those_that_a_task_needs(networks: Mapping[Egress, Template], egress: Egress) -> None:
     """Without internet, tasks need endpoints for images, secrets, logs and queues; each endpoint costs money."""
     endpoints = networks[egress].properties("AWS::EC2::VPCEndpoint")
-    names = [e["ServiceName"].removeprefix("com.amazonaws.eu-west-1.") for e in endpoints if "SubnetIds" in e]
+    names = [e["ServiceName"].removeprefix(f"com.amazonaws.{REGION}.") for e in endpoints if "SubnetIds" in e]
     wanted = ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "sqs"] if egress is Egress.ENDPOINTS else []
     assert sorted(names) == wanted
 
@@ -112,12 +114,11 @@ def test_subnets_fit_every_network_and_waste_little(prefix: int, zones: tuple[st
 
 def test_network_without_room_for_the_fleet_is_refused() -> None:
     """Synth fails if old and new tasks of a deployment would need more addresses than the network has."""
-    (prod,) = select("prod")
-    needed = 2 * (prod.plan.api_max_tasks + prod.plan.batch_max_tasks)
-    small = replace(prod.network, cidr="10.0.0.0/24")
-    message = rf"^prod\.network\.cidr: got '10\.0\.0\.0/24', expected a network with addresses for {needed} tasks, "
+    needed = 2 * (LIVE.plan.api_max_tasks + LIVE.plan.batch_max_tasks)
+    small = replace(LIVE.network, cidr="10.0.0.0/24")
+    message = rf"^live\.network\.cidr: got '10\.0\.0\.0/24', expected a network with addresses for {needed} tasks, "
     with pytest.raises(ValueError, match=message):
-        replace(prod, network=small)
+        replace(LIVE, network=small)
 
 
 def test_network_logs_its_flows(templates: Mapping[str, Template], environment: Environment) -> None:

@@ -36,7 +36,7 @@ def test_recording_that_fails_too_often_moves_to_the_dead_letter_queue(
         for name, resource in template.body["Resources"].items()
         if resource["Type"] == "AWS::SQS::Queue" and "RedrivePolicy" not in resource["Properties"]
     ]
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == environment.max_receives == 5
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == environment.max_receives
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": [dead_letters, "Arn"]}
 
 

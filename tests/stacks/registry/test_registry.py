@@ -27,11 +27,8 @@ def test_old_images_are_removed(templates: Mapping[str, Template], environment: 
     assert [r["selection"]["countNumber"] for r in rules if r["selection"]["tagStatus"] == "untagged"] == [7]
 
 
-def test_production_keeps_its_images(templates: Mapping[str, Template]) -> None:
+def test_production_alone_keeps_its_images(templates: Mapping[str, Template], environment: Environment) -> None:
     """The images are needed to restore production after its stack was deleted."""
-    (prod,) = templates["prod/Registry"].resources("AWS::ECR::Repository")
-    (dev,) = templates["dev/Registry"].resources("AWS::ECR::Repository")
-    assert prod["DeletionPolicy"] == "Retain"
-    assert "EmptyOnDelete" not in prod["Properties"] or not prod["Properties"]["EmptyOnDelete"]
-    assert dev["DeletionPolicy"] == "Delete"
-    assert dev["Properties"]["EmptyOnDelete"]
+    (repository,) = templates[f"{environment.name}/Registry"].resources("AWS::ECR::Repository")
+    assert repository["DeletionPolicy"] == ("Retain" if environment.production else "Delete")
+    assert bool(repository["Properties"].get("EmptyOnDelete")) == (not environment.production)

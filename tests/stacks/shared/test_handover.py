@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 
-from stacks.environments import Environment
+from stacks.environments import Environment, parameter_name
 from tests.stacks.synthesis import Template
 
 # Parameters that no stack publishes; docs/deploy.md tells the operator to store them.
@@ -17,8 +17,16 @@ ACCOUNT = {
     "analyst-principal-arn",
     "release-account",
 }
-# The release pipeline of one environment assumes the roles that the stacks of others published, in any account.
-ROLES = {"stage": {"/whisper/dev/release-role-arn", "/whisper/prod/release-role-arn"}}
+# Parameters of `Api` if it has a name of its own in the account's zone.
+ZONE = {"hosted-zone-id", "hosted-zone-name"}
+ROLE = "release-role-arn"
+
+
+def roles(environment: Environment) -> set[str]:
+    """Paths of the roles that a release pipeline assumes: published by the stacks of other environments, in any account."""
+    releases = environment.releases
+    names = (releases.images_from, *releases.onward) if releases else ()
+    return {parameter_name(name, ROLE) for name in names}
 
 
 def published(template: Template) -> set[str]:
@@ -44,10 +52,9 @@ def test_every_parameter_is_published_by_a_stack_or_stored_by_the_account(
     """A misspelt name fails here instead of in a deployment, and no published parameter is unused."""
     written = set().union(*map(published, of(templates, environment)))
     wanted = set().union(*map(read, of(templates, environment)))
-    roles = ROLES.get(environment.name, set())
-    assert {name for name in written - wanted if name not in ROLES["stage"]} == set()
-    assert roles <= wanted
-    assert {name.rpartition("/")[2] for name in wanted - written - roles} <= ACCOUNT
+    assert written - wanted <= {environment.parameter(ROLE)}
+    assert roles(environment) <= wanted
+    assert {name.rpartition("/")[2] for name in wanted - written - roles(environment)} <= ACCOUNT | ZONE
 
 
 def test_reader_is_deployed_after_the_publisher(templates: Mapping[str, Template], environment: Environment) -> None:
@@ -55,8 +62,10 @@ def test_reader_is_deployed_after_the_publisher(templates: Mapping[str, Template
     stacks = list(of(templates, environment))
     artifacts = json.loads(stacks[0].path.with_name("manifest.json").read_text())["artifacts"]
     pairs = [(reader, writer) for reader in stacks for writer in stacks if read(reader) & published(writer)]
-    # The gate reads from the registry's stack, and from the stack of the role that runs it.
-    assert len(pairs) == (8 if environment.releases else 6)
+    # API, workers and pipelines read the registry's; workers, monitoring and people the recordings'; the gate reads the
+    # registry's, and the role that runs it.
+    more = {"Delivery": 1, "Gate": 2}
+    assert len(pairs) == 5 + sum(more[stack] for stack in more if f"{environment.name}/{stack}" in templates)
     for reader, writer in pairs:
         name, needed = (template.path.name.removesuffix(".template.json") for template in (reader, writer))
         assert needed in artifacts[name]["dependencies"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.settings import Settings, variable
-from stacks.environments import Environment
+from stacks.environments import Environment, Weights
 from tests.stacks.synthesis import Template
 
 
@@ -31,11 +31,13 @@ def test_every_variable_of_a_task_is_one_the_service_reads(container: dict[str, 
     assert sorted(names) == sorted(variable(f.name) for f in fields(Settings) if "secret" not in f.metadata)
 
 
-def test_secrets_of_a_task_are_references_that_the_service_reads(container: dict[str, Any]) -> None:
+def test_secrets_of_a_task_are_references_that_the_service_reads(
+    container: dict[str, Any], environment: Environment
+) -> None:
     """ECS fetches secrets when a task starts; a template contains none."""
     names = {secret["Name"] for secret in container.get("Secrets", [])}
     assert names <= {variable(f.name) for f in fields(Settings) if "secret" in f.metadata}
-    assert names == ({"WHISPER_API_KEYS"} if container["Command"] == ["api"] else set())
+    assert names == ({"WHISPER_API_KEYS"} if container["Command"] == ["api"] and environment.api.keys else set())
 
 
 def test_service_accepts_the_environment_variables_of_a_task(
@@ -47,22 +49,27 @@ def test_service_accepts_the_environment_variables_of_a_task(
         for pair in container["Environment"]
     }
     settings = Settings.from_environ(environ)
-    assert settings.model == environment.settings.model
+    if environment.weights is Weights.IMAGE:
+        assert settings.model == environment.settings.model
     assert settings.environment == environment.name
     assert settings.dollars_per_hour > 0
 
 
-def test_task_is_unprivileged_with_a_read_only_root(container: dict[str, Any], template: Template) -> None:
-    """An attacker in the container has neither root nor capabilities, and can write to /tmp only."""
+def test_task_is_unprivileged_with_a_read_only_root(
+    container: dict[str, Any], template: Template, environment: Environment
+) -> None:
+    """An attacker in the container has neither root nor capabilities, and can write to /tmp only.
+
+    If people may open a shell, the root is writable: the agent of ECS Exec needs that.
+    """
     assert container["User"].split(":") == ["65534", "65534"]
-    assert container["ReadonlyRootFilesystem"] is True
+    assert container["ReadonlyRootFilesystem"] is not environment.ecs_exec
     assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
     assert not container.get("Privileged")
-    (mount,) = container["MountPoints"]
-    assert (mount["ContainerPath"], mount["ReadOnly"]) == ("/tmp", False)
-    assert [volume["Name"] for volume in template.only("AWS::ECS::TaskDefinition")["Volumes"]] == [
-        mount["SourceVolume"]
-    ]
+    (mount,) = [mount for mount in container["MountPoints"] if not mount["ReadOnly"]]
+    assert mount["ContainerPath"] == "/tmp"
+    (volume,) = [v for v in template.only("AWS::ECS::TaskDefinition")["Volumes"] if v["Name"] == mount["SourceVolume"]]
+    assert "EFSVolumeConfiguration" not in volume
 
 
 def test_task_can_shut_down_gracefully(container: dict[str, Any], environment: Environment) -> None:
@@ -85,9 +92,9 @@ def test_image_is_named_by_digest_at_deploy_time(container: dict[str, Any], temp
     assert container["Image"]["Fn::Join"][1][-2:] == ["@", {"Ref": "ImageDigest"}]
 
 
-def test_running_tasks_allow_no_shell(template: Template) -> None:
-    """ECS Exec is off, because a shell in a task could read recordings."""
-    assert not template.only("AWS::ECS::Service").get("EnableExecuteCommand")
+def test_running_tasks_allow_a_shell_only_if_the_environment_does(template: Template, environment: Environment) -> None:
+    """A shell in a task could read recordings; production refuses the choice."""
+    assert bool(template.only("AWS::ECS::Service").get("EnableExecuteCommand")) == environment.ecs_exec
 
 
 def test_tasks_let_nothing_in_and_only_https_out(template: Template) -> None:
@@ -108,7 +115,9 @@ def test_logs_expire(templates: Mapping[str, Template], environment: Environment
         for group in template.properties("AWS::Logs::LogGroup")
     ]
     # Flow logs, API and workers; each pipeline; the gate.
-    assert len(groups) == 3 + bool(environment.commits) + 2 * bool(environment.releases)
+    releases = environment.releases
+    pipelines = bool(environment.commits) + bool(releases) + bool(releases and releases.gate)
+    assert len(groups) == 3 + pipelines
     assert all(group["RetentionInDays"] for group in groups)
 
 

@@ -1,0 +1,78 @@
+"""Environments of the tests' own, for promises about a choice: a fork's values change none of them.
+
+`FORGE` builds an image of every commit, `TRIAL` receives and measures a release, and `LIVE` is production: together they
+are the line of a release. Take one of them and replace what the promise is about:
+
+    replace(LIVE, api=ApiPlan(strategy=Strategy.BLUE_GREEN))
+
+A promise about every environment takes the fixture `environment` of conftest.py instead.
+"""
+
+from datetime import time
+
+from service.settings import Settings
+from stacks.capacity import Workload
+from stacks.environments import (
+    ApiPlan,
+    CommitPlan,
+    Egress,
+    Environment,
+    NetworkPlan,
+    OfficeHours,
+    ReleasePlan,
+    TaskSize,
+)
+
+REGION = "eu-central-1"
+TEAM = Workload(agents=5, calls_per_agent_per_day=40, talk_minutes_per_call=6, days_per_batch=1, window_hours=12)
+WEEK = Workload(
+    agents=100,
+    calls_per_agent_per_day=40,
+    talk_minutes_per_call=6,
+    days_per_batch=5,
+    window_hours=60,
+    api_audio_hours_in_busy_hour=4,
+)
+
+FORGE = Environment(
+    name="forge",
+    region=REGION,
+    # The emulator has no NAT gateway.
+    network=NetworkPlan(cidr="10.1.0.0/20", egress=Egress.PUBLIC),
+    workload=TEAM,
+    tls=False,
+    settings=Settings(max_audio_seconds=1800, api_deadline_seconds=900),
+    api=ApiPlan(hours=OfficeHours(time_zone="Asia/Tokyo", start=time(8, 30), end=time(17), days=("TUE", "THU"))),
+    size=TaskSize(cpu=2048, memory_mib=4096),
+    spot_vcpus=256,
+    on_demand_vcpus=16,
+    recording_days=3,
+    transcript_days=4,
+    commits=CommitPlan(),
+    released_by="trial",
+)
+TRIAL = Environment(
+    name="trial",
+    region=REGION,
+    network=NetworkPlan(cidr="10.1.16.0/20", egress=Egress.PUBLIC),
+    workload=TEAM,
+    settings=Settings(job_deadline_seconds=5400),
+    size=TaskSize(cpu=4096, memory_mib=8192),
+    spot_vcpus=256,
+    on_demand_vcpus=64,
+    releases=ReleasePlan(images_from="forge", onward=("live",)),
+)
+LIVE = Environment(
+    name="live",
+    region=REGION,
+    network=NetworkPlan(cidr="10.1.32.0/20", egress=Egress.PUBLIC),
+    workload=WEEK,
+    production=True,
+    settings=Settings(job_deadline_seconds=5400),
+    size=TaskSize(cpu=4096, memory_mib=8192),
+    spot_vcpus=1024,
+    on_demand_vcpus=128,
+    api=ApiPlan(min_tasks=2),
+    released_by="trial",
+)
+LINE = (FORGE, TRIAL, LIVE)

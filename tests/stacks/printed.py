@@ -1,0 +1,125 @@
+"""Everything that is printed from the values of the environments: snapshots of the templates, and tables in pages.
+
+Each is compared by a test, and `make snapshots` writes them all (`tests/stacks/__main__.py`).
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_cdk.aws_logs import RetentionDays
+
+from stacks.__main__ import FLEETS, fleets
+from stacks.environments import EMULATED, Environment, environments
+from tests.stacks.comparison import differences, readable, without_assets, without_name
+from tests.stacks.synthesis import ROOT, Template
+
+SNAPSHOTS = ROOT / "tests" / "values" / "snapshots"
+COMMAND = "`make snapshots` writes it"
+# A table begins after the first of these comments and ends before the second.
+BEGIN, END = "<!-- {name}: `make snapshots` writes this table -->", "<!-- end of the table -->"
+# The columns of README's table, of those that `make cost` prints.
+SUMMARY = ("", "idle $/month", "$/month at work", "Spot $/audio h", "batch tasks")
+
+
+def whole() -> Environment:
+    """The environment whose templates are kept whole: the first of production, or the first of all."""
+    known = environments()
+    return next((environment for environment in known if environment.production), known[0])
+
+
+def compared() -> dict[str, str]:
+    """Each other environment, with the one that it is compared with: the emulator's builds its image as others do."""
+    building = next((environment for environment in environments() if environment.commits), whole())
+    return {e.name: whole().name for e in environments() if e.name != whole().name} | {EMULATED: building.name}
+
+
+def snapshots(templates: Mapping[str, Template]) -> dict[Path, Any]:
+    """What each snapshot holds: one environment's templates, and of each other the differences from another.
+
+    A change of every environment is seen in the first, any other in its environment's own.
+    """
+    bodies: dict[str, dict[str, Any]] = {}
+    for name, template in templates.items():
+        environment, stack = name.split("/")
+        bodies.setdefault(environment, {})[stack] = template.body
+    bodies = {environment: without_assets(stacks) for environment, stacks in bodies.items()}
+    name = whole().name
+    found: dict[Path, Any] = {
+        SNAPSHOTS / f"{name}.json": {f"{name}/{stack}": body for stack, body in bodies[name].items()}
+    }
+    for name, other in compared().items():
+        own, others = without_name(bodies[name], name), without_name(bodies[other], other)
+        stacks = sorted(own.keys() | others.keys())
+        found[SNAPSHOTS / f"{name}-from-{other}.json"] = {
+            stack: differences(others.get(stack, {}), own.get(stack, {})) for stack in stacks
+        }
+    return found
+
+
+def text(path: Path, snapshot: Any) -> str:
+    """A snapshot as it is written: templates line by line, differences as short as they can be read."""
+    plain = json.dumps(snapshot, indent=1, sort_keys=True) if "-from-" not in path.name else readable(snapshot)
+    return f"{plain}\n"
+
+
+def values() -> list[str]:
+    """A row for each field of an environment, a column for each environment."""
+    columns = [dict(_flat(environment)) for environment in environments()]
+    found = dict.fromkeys(name for column in columns for name in column)
+    # A field that is None in some environments is described by its parts in the others.
+    names = [name for name in found if not any(other.startswith(f"{name}.") for other in found)]
+    return _table(
+        ("value", *(environment.name for environment in environments())),
+        [(f"`{name}`", *(column.get(name, "none") for column in columns)) for name in names],
+    )
+
+
+def fleet() -> list[str]:
+    """A row for each environment, with the columns of `make cost`."""
+    return _table(FLEETS, [fleets(environment) for environment in environments()])
+
+
+def summary() -> list[str]:
+    """As `fleet`, with the columns that a first reader asks for."""
+    rows = [dict(zip(FLEETS, fleets(environment), strict=True)) for environment in environments()]
+    return _table(SUMMARY, [tuple(row[column] for column in SUMMARY) for row in rows])
+
+
+TABLES: Mapping[str, tuple[Path, Callable[[], list[str]]]] = {
+    "costs": (ROOT / "README.md", summary),
+    "values": (ROOT / "docs" / "environments.md", values),
+    "fleets": (ROOT / "docs" / "capacity.md", fleet),
+}
+
+
+def page(name: str) -> str:
+    """The page of a table, with the table as it has to be.
+
+    Raises:
+        ValueError: the page has no comments around such a table.
+    """
+    path, rows = TABLES[name]
+    begin = BEGIN.format(name=name)
+    before, opening, rest = path.read_text().partition(f"{begin}\n")
+    _, closing, after = rest.partition(END)
+    if not opening or not closing:
+        raise ValueError(f"{path.relative_to(ROOT)}: got no table {name!r}, expected {begin!r} and {END!r} around it")
+    return "".join((before, opening, *(f"{row}\n" for row in rows()), closing, after))
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(row)} |".replace("|  |", "| |") for row in (header, ["---"] * len(header), *rows)]
+
+
+def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every field of a value, recursively, by dotted name; the service's settings have their own page."""
+    if is_dataclass(value) and not isinstance(value, type) and name != "settings":
+        for field in fields(value):
+            yield from _flat(getattr(value, field.name), f"{name}.{field.name}".lstrip("."))
+    elif name != "settings":
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str("" if value is None else value)
+        shown = value.name.lower() if isinstance(value, RetentionDays) else shown or "none"
+        yield name, shown.replace("|", "\\|")

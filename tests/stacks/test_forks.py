@@ -1,0 +1,184 @@
+"""A fork changes the values, and nothing of the product breaks: made in a copy of the project, as a person would."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.checkout import checkout
+
+# What every change of the values below may use. They are made from the shipped ones, whatever those are by now.
+PRELUDE = '''
+from dataclasses import replace
+from datetime import time
+from ipaddress import IPv4Network
+
+from service.settings import Settings
+from stacks.capacity import Workload
+from stacks.environments import *
+from stacks.environments.shipped import environments as shipped
+
+ALONE = {"commits": None, "releases": None, "released_by": ""}
+
+
+def free(number):
+    """The nth network that no shipped environment uses."""
+    networks = [f"10.{second}.0.0/20" for second in range(256)]
+    taken = [IPv4Network(environment.network.cidr) for environment in shipped()]
+    return [n for n in networks if not any(IPv4Network(n).overlaps(other) for other in taken)][number]
+
+
+def main():
+    """The first environment of production, or the first of all."""
+    return next((environment for environment in shipped() if environment.production), shipped()[0])
+
+
+def other(environment):
+    """The environment in another network, and part of no release."""
+    return replace(environment, name="qa", network=replace(environment.network, cidr=free(0)), **ALONE)
+'''
+
+CHANGES = {
+    "one is added": """
+def environments():
+    return (*shipped(), other(shipped()[0]))
+""",
+    "production grows by half": """
+def environments():
+    return tuple(
+        replace(
+            environment,
+            workload=replace(environment.workload, agents=3 * environment.workload.agents // 2),
+            spot_vcpus=2 * environment.spot_vcpus,
+        )
+        if environment == main()
+        else environment
+        for environment in shipped()
+    )
+""",
+    "one moves to another region": """
+def environments():
+    first, *others = shipped()
+    region = "eu-west-3" if first.region != "eu-west-3" else "eu-west-2"
+    return (replace(first, region=region), *others)
+""",
+    "one only": """
+def environments():
+    return (replace(main(), **ALONE),)
+""",
+    "ten": """
+def environments():
+    return tuple(
+        replace(main(), name=f"site{number}", network=replace(main().network, cidr=free(number)), **ALONE)
+        for number in range(10)
+    )
+""",
+    "an account for each": """
+def environments():
+    return tuple(
+        replace(environment, account=str(number % 9 + 1) * 12) for number, environment in enumerate(shipped())
+    )
+""",
+    "Arm everywhere": """
+def environments():
+    return tuple(replace(environment, processor=Processor.ARM64, speed=None) for environment in shipped())
+""",
+    "another workload": """
+def environments():
+    workload = Workload(
+        agents=17,
+        calls_per_agent_per_day=23.5,
+        talk_minutes_per_call=4,
+        days_per_batch=2,
+        window_hours=30,
+        days_per_week=6,
+        api_audio_hours_in_busy_hour=1,
+    )
+    return tuple(
+        replace(environment, workload=workload, spot_vcpus=1024, on_demand_vcpus=256) for environment in shipped()
+    )
+""",
+    "no pipeline": """
+def environments():
+    return tuple(replace(environment, **ALONE) for environment in shipped())
+""",
+    "no production": """
+def environments():
+    return (replace(other(shipped()[0]), production=False, processor=Processor.ARM64, region="us-west-2"),)
+""",
+    "every choice that is no default": """
+def environments():
+    base = replace(main(), production=False, spot_vcpus=1024, on_demand_vcpus=256, speed=None, **ALONE)
+    return (
+        replace(
+            base,
+            name="north",
+            region="eu-north-1",
+            network=NetworkPlan(cidr=free(0), zones=("a", "b", "c"), egress=Egress.ENDPOINTS, clients=("192.168.0.0/16",)),
+            tls=True,
+            weights=Weights.S3,
+            api=ApiPlan(keys=False, subdomain="speech", strategy=Strategy.BLUE_GREEN, bake_minutes=0),
+            commits=CommitPlan(source=Source.CODECOMMIT, locked_model=False),
+            on_demand_workers=1,
+            released_by="south",
+            cost_centre="another team",
+        ),
+        replace(
+            base,
+            name="south",
+            region="sa-east-1",
+            network=NetworkPlan(cidr=free(1), egress=Egress.NAT),
+            tls=True,
+            ecs_exec=True,
+            weights=Weights.EFS,
+            settings=Settings(model="own", language="pt", job_deadline_seconds=5400, lanes=1),
+            api=ApiPlan(
+                certificate_arn=f"arn:aws:acm:sa-east-1:{'1' * 12}:certificate/0f0f",
+                routing=Routing.WEIGHTED_RANDOM,
+                hours=OfficeHours(time_zone="America/Sao_Paulo", start=time(6), end=time(22), days=("SAT", "SUN")),
+            ),
+            releases=ReleasePlan(images_from="north", gate=False, source=Source.CODECOMMIT),
+        ),
+    )
+""",
+}
+QUICK = ("one only", "no production")
+OUTSIDE = ("tests/stacks/test_forks.py", "tests/stacks/test_matrix.py", "tests/stacks/test_properties.py")
+
+
+def run(folder: Path, *command: str) -> str:
+    """What a command of a fork says; the test fails with it if the command does."""
+    # Without the variables of this test run, one of which names its parallel processes.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    result = subprocess.run(
+        [sys.executable, "-m", *command], cwd=folder, env=environ, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+    return result.stdout
+
+
+def changed(folder: Path, change: str) -> None:
+    """Change the values in a copy, write what is printed from them, and run the tests that they concern."""
+    checkout(folder, PRELUDE + CHANGES[change])
+    assert "changed    README.md" in run(folder, "tests.stacks")
+    ignored = [f"--ignore={path}" for path in OUTSIDE]
+    tested = run(folder, "pytest", "-q", "-m", "values", "-p", "no:cacheprovider", *ignored, "tests/stacks")
+    assert " passed" in tested
+    # A second time there is nothing left to write.
+    assert "changed" not in run(folder, "tests.stacks")
+
+
+@pytest.mark.parametrize("change", QUICK)
+def test_change_of_the_values_breaks_nothing(tmp_path: Path, change: str) -> None:
+    """After `make snapshots` every promise holds; `make verify` makes all changes."""
+    changed(tmp_path / "fork", change)
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("change", [change for change in CHANGES if change not in QUICK])
+def test_every_change_of_the_values_breaks_nothing(tmp_path: Path, change: str) -> None:
+    """The changes that people make first, and choices that no shipped environment makes."""
+    changed(tmp_path / "fork", change)

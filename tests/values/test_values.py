@@ -1,0 +1,37 @@
+"""What the shipped values promise each other. This folder is a fork's: change it with `stacks/environments/values.py`."""
+
+from collections.abc import Mapping
+
+from stacks.environments import environments
+from tests.stacks.synthesis import Template
+
+DEV, STAGE, PROD = environments()
+
+
+def test_image_goes_from_dev_through_stage_to_prod() -> None:
+    """Dev builds it, stage measures it, and prod gets it after an approval."""
+    assert (DEV.name, STAGE.name, PROD.name) == ("dev", "stage", "prod")
+    assert [environment.images_from for environment in (DEV, STAGE, PROD)] == ["", "dev", "stage"]
+
+
+def test_prod_alone_is_production_and_serves_without_a_gap() -> None:
+    """Its API always runs a task in each zone."""
+    assert [environment.production for environment in (DEV, STAGE, PROD)] == [False, False, True]
+    assert PROD.api.min_tasks == len(PROD.network.zones)
+
+
+def test_stage_is_as_prod_in_all_that_is_deployed(templates: Mapping[str, Template]) -> None:
+    """A release is tried with the resources that run in prod."""
+    pairs = [
+        (templates[f"stage/{name.partition('/')[2]}"], template)
+        for name, template in templates.items()
+        if name.startswith("prod/") and not name.endswith("/Delivery")
+    ]
+    assert len(pairs) > 7
+    assert all(stage.kinds() == prod.kinds() for stage, prod in pairs)
+
+
+def test_dev_saves_tls_and_the_gateway_and_sleeps_at_night() -> None:
+    """A team's environment costs as little as possible."""
+    assert (DEV.tls, str(DEV.network.egress)) == (False, "public-egress")
+    assert DEV.api.hours is not None
