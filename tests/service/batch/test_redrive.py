@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from service.aws.sqs import Queue
-from service.batch import events
+from service.batch import events, jobs
 from service.batch.events import Message
 from service.batch.rows import (
     Redriven,
 )
 from service.errors import AwsUnavailable
-from tests.service.batch.operating import run, unannounced, view
+from tests.service.batch.operating import unannounced, view
 from tests.service.cloud import Cloud
 
 pytestmark = pytest.mark.usefixtures("aws_environment")
@@ -34,17 +34,18 @@ def test_redrive_moves_every_dead_letter_once(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize(("seconds", "left"), [(3, 0), (600, 1)])
 def test_redrive_waits_for_hidden_dead_letters_and_counts_those_that_stay_hidden(
-    cloud: Cloud, seconds: int, left: int
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], seconds: int, left: int
 ) -> None:
     """One that another receiver looks at is moved once it is visible, or is left: "0 left" would be untrue."""
     body = events.announcement(unannounced(cloud, "a.wav"))
     cloud.sqs.set_queue_attributes(QueueUrl=cloud.dead_letters, Attributes={"VisibilityTimeout": "3"})
     cloud.sqs.send_message(QueueUrl=cloud.dead_letters, MessageBody=body)
     cloud.sqs.receive_message(QueueUrl=cloud.dead_letters, WaitTimeSeconds=5, VisibilityTimeout=seconds)
-    done = run(cloud, "redrive", "--json")
-    assert done.returncode == left
-    assert json.loads(done.stdout) == {"moved": 1 - left, "left": left, "unreadable": 0, "hidden": left}
-    assert done.stderr.startswith("dead letters that another receiver, or an earlier redrive, holds: 1; waiting ")
+    code = jobs.run(view(cloud), action="redrive", show=(), names=False, announce=False, as_json=True)
+    printed, told = capsys.readouterr()
+    assert code == left
+    assert json.loads(printed) == {"moved": 1 - left, "left": left, "unreadable": 0, "hidden": left}
+    assert told.startswith("dead letters that another receiver, or an earlier redrive, holds: 1; waiting ")
     assert len(cloud.bodies(cloud.queue)) == 1 - left
 
 
