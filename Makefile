@@ -95,7 +95,7 @@ gate: .venv/.service  ## Measure | minutes | Compare the default model on the sa
 run: install  ## Try it | Ctrl-C | Run a cloud on this machine, with API and scaled workers, until interrupted; print its addresses
 	$(BIN)/python -m local run $(ARGS)
 
-rehearse: install  ## Try it | minutes | Rehearse the batch path with kills, an interruption, a duplicate and poison; account for every call
+rehearse: install  ## Try it | minutes | Rehearse the batch path with kills, a deployment, refused protection and poison; account for every call
 	$(BIN)/python -m local rehearse
 
 # Many tests wait for queues and processes, so one process more than two cores keeps these busy. tests/conftest.py says

@@ -14,7 +14,7 @@ from stacks.shared.metrics import task_count
 # ECS reports a service's task counts only while one of its tasks runs, so a gap means none, or that the minute is late.
 NO_TASK = "FILL(tasks, 0) < 1"
 # SQS reports messages in flight only if there are some, and both counts together: if one is there, a gap in the other is
-# none. A fleet at work has messages in flight, so that this condition holds for none.
+# none. A fleet at work has messages in flight, so that this condition never holds for it.
 NO_WORK_IN_HAND = "waiting > 0 AND FILL(working, 0) < 1"
 # The queue was idle for hours, and SQS reports nothing yet.
 UNREPORTED = "FILL(waiting + 1, 0) < 1 AND FILL(working + 1, 0) < 1"
@@ -72,7 +72,7 @@ class BacklogScaling(Construct):
         """Ask for the first task, and only for one, however long Spot has none.
 
         Target tracking alone never does: one message is on target for the first task. Setting the number is safe while
-        the queue's own metrics show that nobody works. If only the event of an upload is known, a task is added instead,
+        the queue's own metrics show that no task works. If only the event of an upload is known, a task is added instead,
         which a working fleet survives, and not again before the queue's metrics are there.
         """
         one, add = autoscaling.AdjustmentType.EXACT_CAPACITY, autoscaling.AdjustmentType.CHANGE_IN_CAPACITY
