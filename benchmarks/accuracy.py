@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks import corpus, tables
-from benchmarks.contestants import BATCHED, SEQUENTIAL, Contestant, contestants, our_spans, their_spans
+from benchmarks.contestants import Contestant, contestants, our_spans
 from benchmarks.corpus import CLIPS, SAMPLES, SHARED_CALLS, Case
+from benchmarks.faster import BATCHED, SEQUENTIAL, their_spans
 from service.engine.detector import Detector
 from service.evaluation.coverage import NOTHING, cover
 from service.evaluation.error_rates import TurnErrors
