@@ -38,6 +38,8 @@ MODELS = frozenset(
 )
 ANY_EXACT = "auto"
 COMPUTE_TYPES = (ANY_EXACT, "int8", "int8_float32", "float32")
+ANY_PROVEN = "auto"
+ENCODERS = (ANY_PROVEN, "ctranslate2", "openvino")
 
 
 class WrongValue(ValueError):
@@ -114,7 +116,14 @@ class Settings:
         expected=f"one of {', '.join(COMPUTE_TYPES)}",
         check=lambda v: v in COMPUTE_TYPES,
     )
+    encoder: str = _text(
+        ANY_PROVEN,
+        "Runtime of the model's encoder; `auto` is the fastest one that is proven on this kind of processor.",
+        expected=f"one of {', '.join(ENCODERS)}",
+        check=lambda v: v in ENCODERS,
+    )
     threads: int = _between(0, 0, 256, "CPU threads for inference; 0 follows the container's CPU quota.")
+    workers: int = _between(0, 0, 256, "Batches that run at once, each on its share of the threads; 0: one per thread.")
     language: str = _text(
         "",
         "Language of every call, as an ISO 639 code; empty detects it once per call.",

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 class Transcriber(Protocol):
     """The engine."""
 
+    @property
+    def encoder(self) -> str:
+        """The runtime, version and arithmetic of the model's encoder."""
+
     def transcribe(self, recording: "Recording", *, progress: "Progress") -> Transcript:
         """Transcribe every channel of a recording."""
 

@@ -93,6 +93,7 @@ class Publication:
                     upload,
                     transcript,
                     settings=self._settings,
+                    encoder=self._engine.encoder,
                     processing_seconds=measures.processing or 0.0,
                     at=now(),
                 )

@@ -104,7 +104,7 @@ class ResultKeys:
 
 
 def transcript_document(
-    upload: Upload, transcript: Transcript, *, settings: Settings, processing_seconds: float, at: str
+    upload: Upload, transcript: Transcript, *, settings: Settings, encoder: str, processing_seconds: float, at: str
 ) -> bytes:
     """The transcript and its provenance: the recording, the model and its settings, the time and the cost."""
     return _document(
@@ -113,6 +113,8 @@ def transcript_document(
             "model": settings.model,
             "model_sha256": settings.model_sha256,
             "compute_type": processor.number_format(settings.compute_type),
+            "encoder": encoder,
+            "processor": processor.name(),
             "beam_size": settings.beam_size,
             "window_seconds": settings.window_seconds,
             "image": settings.image,

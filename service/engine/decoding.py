@@ -12,17 +12,20 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
-from service.recording import SAMPLE_RATE
+from service.engine.encoders import Encoder
 
 MAX_COMPRESSION_RATIO = 2.4
 MIN_AVERAGE_LOG_PROBABILITY = -1.0
 NO_SPEECH_PROBABILITY = 0.6
-WINDOW_FRAMES = 3000
 FRAMES_PER_SECOND = 100
-# Whisper learned from windows of 30 s. With less than these 23 s, or without silence at the end, it loses its way.
-MIN_FRAMES, SPARE_FRAMES = 2300, 100
+# Whisper learned from windows of 30 s: with much less, or without silence at the end, it loses its way. One length for
+# all, so that windows of different calls fit into one batch and the encoder is compiled once.
+ENCODED_FRAMES = 2900
 # More tokens than a person can say are a loop, which is not worth decoding to its end.
 TOKENS_PER_SECOND, SPARE_TOKENS = 12, 24
+
+# Shape (positions, width).
+Encoding = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +58,16 @@ class Hypothesis:
 class Decoder:
     """A loaded model. Safe to use from several threads."""
 
-    def __init__(self, model: WhisperModel, *, beam_size: int) -> None:
+    def __init__(self, model: WhisperModel, *, encoder: Encoder, beam_size: int) -> None:
         self._model = model
+        self._encoder = encoder
         self._beam_size = beam_size
         self._tokenizers: dict[str, Tokenizer] = {}
+
+    @property
+    def encoder(self) -> str:
+        """The runtime, version and arithmetic of the encoder."""
+        return self._encoder.name
 
     @property
     def multilingual(self) -> bool:
@@ -70,66 +79,79 @@ class Decoder:
         """ISO 639 codes of the languages that the model knows."""
         return list(self._model.supported_languages)
 
-    def encode(self, audios: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Encode windows, each shape (frames,), to shape (windows, positions, width).
+    def encode(self, audio: NDArray[np.float32]) -> Encoding:
+        """Encode a window, shape (frames,), with the silence after it that Whisper expects."""
+        return self._encoder.encode(self._features(audio))
 
-        One by one, which costs less than a batch; all to the length of the longest one and a little silence, because
-        more silence costs time and changes nothing.
-        """
-        longest = max(map(len, audios)) * FRAMES_PER_SECOND // SAMPLE_RATE
-        frames = min(WINDOW_FRAMES, max(MIN_FRAMES, longest + SPARE_FRAMES))
-        return np.concatenate([np.array(self._model.encode(self._features(audio, frames))) for audio in audios])
-
-    def detect_languages(self, encoded: NDArray[np.float32]) -> list[dict[str, float]]:
+    def detect_languages(self, encodings: Sequence[Encoding]) -> list[dict[str, float]]:
         """The probability of each language, by ISO 639 code, for each window."""
-        votes = self._model.model.detect_language(_view(encoded))
+        votes = self._model.model.detect_language(_view(np.stack(encodings)))
         return [{token.strip("<|>"): share for token, share in vote} for vote in votes]
 
     def generate(
-        self, encoded: NDArray[np.float32], language: str, durations: Sequence[float], **options: Any
+        self, encodings: NDArray[np.float32], languages: Sequence[str], seconds: Sequence[float], **options: Any
     ) -> list[Hypothesis]:
-        """The most probable text of each window of so many seconds.
+        """The most probable text of each window of so many seconds, in its language.
 
         Without the model's own timestamps: they end packed windows early and glue turns together, and the alignment
         is more exact.
+
+        Args:
+            encodings: shape (windows, positions, width).
+            languages: ISO 639 code of each window.
+            seconds: of audio in each window.
+            options: of CTranslate2's `generate`.
         """
-        tokenizer = self._tokenizer(language)
-        prompt = self._model.get_prompt(tokenizer, [], without_timestamps=True)
-        room = len(prompt) + SPARE_TOKENS + round(TOKENS_PER_SECOND * max(durations))
-        max_length = min(self._model.max_length, room)
+        tokenizers = [self._tokenizer(language) for language in languages]
+        prompts = [self._model.get_prompt(tokenizer, [], without_timestamps=True) for tokenizer in tokenizers]
+        rooms = [SPARE_TOKENS + round(TOKENS_PER_SECOND * duration) for duration in seconds]
+        longest = max(map(len, prompts))
         results = self._model.model.generate(
-            _view(encoded),
-            [prompt] * len(encoded),
-            suppress_tokens=list(get_suppressed_tokens(tokenizer, [-1])),
-            max_length=max_length,
+            _view(encodings),
+            prompts,
+            suppress_tokens=list(get_suppressed_tokens(tokenizers[0], [-1])),
+            max_length=min(self._model.max_length, longest + max(rooms)),
             return_scores=True,
             return_no_speech_prob=True,
             **({"beam_size": self._beam_size} | options),
         )
-        return [best_hypothesis(result, tokenizer, max_tokens=max_length - len(prompt)) for result in results]
+        return [
+            best_hypothesis(result, tokenizer, max_tokens=min(self._model.max_length - longest, room))
+            for result, tokenizer, room in zip(results, tokenizers, rooms, strict=True)
+        ]
 
     def align(
-        self, encoded: NDArray[np.float32], language: str, texts: Sequence[list[int]], durations: Sequence[float]
+        self,
+        encodings: NDArray[np.float32],
+        languages: Sequence[str],
+        texts: Sequence[list[int]],
+        seconds: Sequence[float],
     ) -> list[list[dict[str, Any]]]:
         """The words of each window as `{word, tokens, start, end, probability}`, times in seconds of the window.
 
         Raises:
             AssertionError: the aligned words are not exactly the tokens of the text.
         """
-        frames = [min(2 * encoded.shape[1], int(duration * FRAMES_PER_SECOND) + 1) for duration in durations]
-        alignments: list[list[dict[str, Any]]] = self._model.find_alignment(
-            self._tokenizer(language), [list(text) for text in texts], _view(encoded), frames
-        )
-        for words, text in zip(alignments, texts, strict=True):
-            if [token for word in words for token in word["tokens"]] != text:
-                raise AssertionError("the aligned words have other tokens than the text")
-        return alignments
+        frames = [min(2 * encodings.shape[1], int(duration * FRAMES_PER_SECOND) + 1) for duration in seconds]
+        aligned: dict[int, list[dict[str, Any]]] = {}
+        for indices in _alike(languages):
+            found = self._model.find_alignment(
+                self._tokenizer(languages[indices[0]]),
+                [list(texts[index]) for index in indices],
+                _view(encodings[indices]),
+                [frames[index] for index in indices],
+            )
+            for index, words in zip(indices, found, strict=True):
+                if [token for word in words for token in word["tokens"]] != texts[index]:
+                    raise AssertionError("the aligned words have other tokens than the text")
+                aligned[index] = words
+        return [aligned[index] for index in range(len(texts))]
 
-    def _features(self, audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+    def _features(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log-mel features, shape (mels, frames)."""
-        features = self._model.feature_extractor(audio)[:, :frames]
+        features = self._model.feature_extractor(audio)[:, :ENCODED_FRAMES]
         # Silence is the floor of the features, as it was after the audio in Whisper's training.
-        room = ((0, 0), (0, frames - features.shape[1]))
+        room = ((0, 0), (0, ENCODED_FRAMES - features.shape[1]))
         padded: NDArray[np.float32] = np.pad(features, room, constant_values=features.min())
         return padded
 
@@ -160,5 +182,13 @@ def best_hypothesis(
     )
 
 
-def _view(encoded: NDArray[np.float32]) -> ctranslate2.StorageView:
-    return ctranslate2.StorageView.from_array(np.ascontiguousarray(encoded))
+def _view(encodings: NDArray[np.float32]) -> ctranslate2.StorageView:
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(encodings))
+
+
+def _alike(keys: Sequence[str]) -> list[list[int]]:
+    """The indices of equal keys, together."""
+    found: dict[str, list[int]] = {}
+    for index, key in enumerate(keys):
+        found.setdefault(key, []).append(index)
+    return list(found.values())

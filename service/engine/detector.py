@@ -4,7 +4,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
+import openvino
 from numpy.typing import NDArray
 
 # The package is never imported: it would ask for PyTorch, and only its model file is needed.
@@ -34,27 +34,24 @@ class Detector:
     """A loaded voice detector. Safe to use from several threads: it keeps no state between calls."""
 
     def __init__(self, model: Path | None = None) -> None:
-        options = onnxruntime.SessionOptions()
-        options.inter_op_num_threads = options.intra_op_num_threads = 1
-        options.enable_cpu_mem_arena = False
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(model or model_file()), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        core = openvino.Core()
+        options = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": False}
+        self._network = core.compile_model(core.read_model(model or model_file()), "CPU", options)
 
     def probabilities(self, samples: NDArray[np.int16]) -> Probabilities:
         """The probability of speech in each frame (32 ms) of one channel's samples, shape (frames,), 16 kHz."""
         hidden, cell = np.zeros(STATE, np.float32), np.zeros(STATE, np.float32)
         context = np.zeros(CONTEXT, np.float32)
         found = [np.zeros(0, np.float32)]
+        request = self._network.create_infer_request()
         for start in range(0, len(samples), BLOCK_FRAMES * FRAME):
             block = samples[start : start + BLOCK_FRAMES * FRAME].astype(np.float32) / np.float32(32768)
             frames = np.pad(block, (0, -len(block) % FRAME)).reshape(-1, FRAME)
             before = np.concatenate([context[None], frames[:-1, -CONTEXT:]])
             context = frames[-1, -CONTEXT:]
-            speech, hidden, cell = self._session.run(
-                None, {"input": np.concatenate([before, frames], axis=1), "h": hidden, "c": cell}
-            )
+            results = request.infer({"input": np.concatenate([before, frames], axis=1), "h": hidden, "c": cell})
+            # The results are the request's own memory, which its next run overwrites.
+            speech, hidden, cell = (np.array(results[index]) for index in range(3))
             found.append(speech.reshape(-1))
         return np.concatenate(found)
 

@@ -1,19 +1,17 @@
 """Windows → hypotheses → words → segments: a recording in, its transcript out.
 
-A batch mixes the channels of a call. Several calls may run at once from several threads: the model takes their batches
-in turn, so that a short call does not wait for the end of a long one.
+A round of a call's windows, of all its channels, keeps all workers busy. Several calls may run at once from several
+threads: the workers take their windows in turn.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from service.engine import model, sources
+from service import processor
+from service.engine import loading, sources
 from service.engine.account import outside, repetition, unheard
-from service.engine.decoding import Decoder, Hypothesis
+from service.engine.decoding import Decoder, Encoding, Hypothesis
 from service.engine.detector import Detector
 from service.engine.gates import MAX_TRIES, fallbacks, parts_to_repeat, passes
 from service.engine.languages import DOUBTFUL_SECONDS, Languages
@@ -21,6 +19,7 @@ from service.engine.segments import Passage, make_segments
 from service.engine.sound import Channel, Span, Speech, listen
 from service.engine.windows import Window, pack
 from service.engine.words import HeardWord, read_words
+from service.engine.workers import Hearing, Workers
 from service.errors import ModelLacksLanguage, UnknownLanguage
 from service.recording import Recording
 from service.settings import Settings
@@ -30,7 +29,7 @@ Progress = Callable[[float], None]
 
 
 class Cancelled(Exception):
-    """Raised by a progress callback to stop a call between two batches."""
+    """Raised by a progress callback to stop a call between two rounds of windows."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +51,7 @@ class Engine:
         self._decoder = decoder
         self._detector = detector
         self._settings = settings
+        self._workers = Workers(decoder, count=processor.workers(settings), batch_size=settings.batch_size)
 
     @classmethod
     def load(cls, settings: Settings, *, download: sources.Download | None = None) -> "Engine":
@@ -60,11 +60,16 @@ class Engine:
         Raises:
             ModelError: there is no such model, or it does not know the languages that callers speak.
         """
-        decoder = Decoder(model.load(settings, download=download), beam_size=settings.beam_size)
+        decoder = loading.load(settings, download=download)
         for language in settings.spoken_languages:
             if language not in decoder.languages:
                 raise ModelLacksLanguage(language=language, known=decoder.languages)
         return cls(decoder=decoder, detector=Detector(), settings=settings)
+
+    @property
+    def encoder(self) -> str:
+        """The runtime, version and arithmetic of the model's encoder."""
+        return self._decoder.encoder
 
     def check_language(self, language: str) -> None:
         """Raise `UnknownLanguage` if the model does not know the language; empty means "detect it"."""
@@ -80,7 +85,7 @@ class Engine:
             recording: samples of shape (channels, frames).
             language: ISO 639 code; empty takes the settings' language, or detects it.
             words: whether the transcript shows its words' times.
-            progress: called after each batch with the share done, 0 to 1, which never falls; may raise `Cancelled`.
+            progress: called after each round of windows with the share done, 0 to 1, which never falls; may raise `Cancelled`.
         """
         self.check_language(language)
         given = (language or self._settings.language) if self._decoder.multilingual else "en"
@@ -90,9 +95,9 @@ class Engine:
         call.pending = deque(self._windows(call))
         done = share = 0.0
         while call.pending:
-            batch = [call.pending.popleft() for _ in range(min(self._settings.batch_size, len(call.pending)))]
-            self._transcribe_batch(call, batch)
-            done += sum(window.duration for window in batch)
+            windows = [call.pending.popleft() for _ in range(min(self._workers.windows_at_once, len(call.pending)))]
+            self._transcribe_windows(call, windows)
+            done += sum(window.duration for window in windows)
             # Speech that is transcribed again adds work.
             share = max(share, done / (done + sum(window.duration for window in call.pending)))
             progress(share)
@@ -115,56 +120,51 @@ class Engine:
                 )
         return sorted(windows, key=lambda window: (window.doubtful, window.spans[0].start))
 
-    def _transcribe_batch(self, call: Call, batch: Sequence[Window]) -> None:
-        encoded = self._decoder.encode([window.audio(call.recording.samples[window.channel]) for window in batch])
-        for language, chosen in self._by_language(call, batch, encoded).items():
-            rows = encoded if len(chosen) == len(batch) else encoded[chosen]
-            windows = [batch[index] for index in chosen]
-            for index, (window, heard) in enumerate(zip(windows, self._hear(rows, windows, language), strict=True)):
-                hypothesis, words = self._accept(rows[index : index + 1], window, language, *heard)
-                self._settle(call, window, language, hypothesis, words)
+    def _transcribe_windows(self, call: Call, windows: Sequence[Window]) -> None:
+        encodings = self._workers.encode([window.audio(call.recording.samples[window.channel]) for window in windows])
+        languages = self._languages_of(call, windows, encodings)
+        hearings = [
+            Hearing(encoding=encoding, language=language, seconds=window.duration)
+            for encoding, language, window in zip(encodings, languages, windows, strict=True)
+        ]
+        for window, language, (hypothesis, words) in zip(
+            windows, languages, self._accepted(hearings, windows), strict=True
+        ):
+            self._settle(call, window, language, hypothesis, words)
 
-    def _by_language(self, call: Call, batch: Sequence[Window], encoded: NDArray[np.float32]) -> dict[str, list[int]]:
-        """The indices of a batch's windows, by language."""
+    def _languages_of(self, call: Call, windows: Sequence[Window], encodings: Sequence[Encoding]) -> list[str]:
         if call.languages.given:
-            return {call.languages.given: list(range(len(batch)))}
-        votes = self._decoder.detect_languages(encoded)
-        seconds = [DOUBTFUL_SECONDS if window.doubtful else window.speech_seconds for window in batch]
-        chosen: dict[str, list[int]] = {}
-        for index, language in enumerate(call.languages.vote(votes, seconds)):
-            chosen.setdefault(language, []).append(index)
-        return chosen
+            return [call.languages.given] * len(windows)
+        seconds = [DOUBTFUL_SECONDS if window.doubtful else window.speech_seconds for window in windows]
+        return call.languages.vote(self._workers.detect_languages(encodings), seconds)
 
-    def _hear(
-        self, encoded: NDArray[np.float32], windows: Sequence[Window], language: str, **options: object
+    def _accepted(
+        self, hearings: Sequence[Hearing], windows: Sequence[Window]
     ) -> list[tuple[Hypothesis, list[HeardWord]]]:
-        """The hypothesis and the words of each window, all in one language."""
-        durations = [window.duration for window in windows]
-        hypotheses = self._decoder.generate(encoded, language, durations, **options)
-        alignments = self._decoder.align(encoded, language, [found.tokens for found in hypotheses], durations)
+        """Each window's first hypothesis that passes the gates, with its words; a guess is not kept: no words."""
+        accepted: list[tuple[Hypothesis, list[HeardWord]]] = []
+        failed: list[int] = []
+        for index, (hypothesis, words) in enumerate(self._hear(hearings, windows)):
+            passed = not hypothesis.silent and passes(windows[index], hypothesis, words)
+            accepted.append((hypothesis, words if passed else []))
+            if not passed and not hypothesis.silent:
+                failed.append(index)
+        alternatives = {index: deque(fallbacks(windows[index])) for index in failed}
+        while failed := [index for index in failed if alternatives[index]]:
+            again = [replace(hearings[index], options=alternatives[index].popleft()) for index in failed]
+            found = dict(zip(failed, self._hear(again, [windows[index] for index in failed]), strict=True))
+            for index, (hypothesis, words) in found.items():
+                window = windows[index]
+                if not hypothesis.silent and passes(window, hypothesis, words) and not unheard(window, words):
+                    accepted[index] = hypothesis, words
+                    failed.remove(index)
+        return accepted
+
+    def _hear(self, hearings: Sequence[Hearing], windows: Sequence[Window]) -> list[tuple[Hypothesis, list[HeardWord]]]:
         return [
             (hypothesis, read_words(alignment, window))
-            for window, hypothesis, alignment in zip(windows, hypotheses, alignments, strict=True)
+            for window, (hypothesis, alignment) in zip(windows, self._workers.hear(hearings), strict=True)
         ]
-
-    def _accept(
-        self,
-        encoded: NDArray[np.float32],
-        window: Window,
-        language: str,
-        first: Hypothesis,
-        words: list[HeardWord],
-    ) -> tuple[Hypothesis, list[HeardWord]]:
-        """The first hypothesis that passes the gates, with its words; a guess is not kept, so there may be none."""
-        if first.silent:
-            return first, []
-        if passes(window, first, words):
-            return first, words
-        for options in fallbacks(window):
-            ((hypothesis, words),) = self._hear(encoded, [window], language, **options)
-            if not hypothesis.silent and passes(window, hypothesis, words) and not unheard(window, words):
-                return hypothesis, words
-        return first, []
 
     def _settle(
         self, call: Call, window: Window, language: str, hypothesis: Hypothesis, words: Sequence[HeardWord]

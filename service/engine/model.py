@@ -1,26 +1,19 @@
-"""Finds and loads a model: a folder, a folder in S3, or a name that one of several sources serves."""
+"""Finds a model: a folder, a folder in S3, or a name that one of several sources serves."""
 
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from faster_whisper import WhisperModel
-from faster_whisper.feature_extractor import FeatureExtractor
-
-from service import processor
 from service.contract import S3_SCHEME
-from service.engine.lock import describe, locked
+from service.engine.lock import locked
 from service.engine.sources import SOURCES, Download, Unavailable, Wanted
 from service.errors import (
-    ModelDamaged,
     ModelIncomplete,
-    ModelLacksLanguage,
-    ModelMismatch,
     ModelUnavailable,
     NoModelFromS3,
     UnknownModel,
 )
-from service.settings import MODELS, Settings
+from service.settings import MODELS
 
 REQUIRED_FILES = ("config.json", "model.bin", "tokenizer.json")
 VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
@@ -32,33 +25,6 @@ class Found:
 
     folder: Path
     source: str
-
-
-def load(settings: Settings, *, download: Download | None = None) -> WhisperModel:
-    """Load the model that the settings name, on as many threads as the container may use.
-
-    Raises:
-        ModelError: the model is unknown, unavailable, damaged or has another digest than expected.
-    """
-    folder = find(settings.model, mirror=settings.model_mirror, download=download).folder
-    if settings.model_sha256 and (actual := describe(folder).digest) != settings.model_sha256:
-        raise ModelMismatch(actual=actual, digest=settings.model_sha256)
-    try:
-        model = WhisperModel(
-            str(folder),
-            device="cpu",
-            compute_type=processor.number_format(settings.compute_type),
-            cpu_threads=settings.threads or processor.available_cpus(),
-        )
-        # A folder without `preprocessor_config.json` does not say how many mel bands the model takes; the weights do.
-        if model.feature_extractor.mel_filters.shape[0] != model.model.n_mels:
-            model.feature_extractor = FeatureExtractor(feature_size=model.model.n_mels)
-    # CTranslate2 and tokenizers raise many kinds of errors for a damaged file.
-    except Exception as error:
-        raise ModelDamaged(model=settings.model) from error
-    if settings.language and settings.language not in model.supported_languages:
-        raise ModelLacksLanguage(language=settings.language, known=model.supported_languages)
-    return model
 
 
 def find(model: str, *, mirror: str = "", download: Download | None = None) -> Found:

@@ -1,15 +1,13 @@
 """One golden recording through the engine: its errors and the time it takes."""
 
 import os
-import platform
-import re
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
+from service import processor
 from service.errors import BadGateData, RequestError
 from service.evaluation.error_rates import TurnErrors, count_errors
 from service.evaluation.golden import GoldenRecording, read_audio
@@ -54,8 +52,7 @@ class Machine:
     @classmethod
     def this(cls) -> "Machine":
         """The machine that runs this process."""
-        named = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-        return cls(processor=named[1] if named else platform.machine(), cpus=len(os.sched_getaffinity(0)))
+        return cls(processor=processor.name(), cpus=len(os.sched_getaffinity(0)))
 
 
 def measure(

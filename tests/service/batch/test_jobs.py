@@ -78,7 +78,7 @@ def test_incomplete_transcript_is_a_state_of_its_own(cloud: Cloud) -> None:
         transcript = replace(WHOLE, **lacking)  # type: ignore[arg-type]
         if state := results.incomplete_state(transcript):
             stored = results.transcript_document(
-                upload, transcript, settings=cloud.settings, processing_seconds=1.0, at=NOW
+                upload, transcript, settings=cloud.settings, encoder="fake", processing_seconds=1.0, at=NOW
             )
             cloud.put(ResultKeys(upload).of(state), results.incomplete_document(upload, stored))
     jobs = view(cloud)

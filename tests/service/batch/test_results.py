@@ -39,7 +39,9 @@ def heard() -> Transcript:
 
 def transcribed(transcript: Transcript) -> bytes:
     """The document of a transcript, as a worker stores it."""
-    return results.transcript_document(UPLOAD, transcript, settings=SETTINGS, processing_seconds=1.5, at=AT)
+    return results.transcript_document(
+        UPLOAD, transcript, settings=SETTINGS, encoder="openvino 1", processing_seconds=1.5, at=AT
+    )
 
 
 def documents() -> dict[str, bytes]:

@@ -115,6 +115,8 @@ class Agent:
 class Engine:
     """Runs a function of the test instead of a model."""
 
+    encoder = "fake"
+
     def __init__(self, hear: Callable[[Progress], None] = lambda progress: progress(1.0)) -> None:
         self._hear = hear
 

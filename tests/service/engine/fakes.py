@@ -62,27 +62,30 @@ class FakeDecoder(Decoder):
         self._audios: list[Audio] = []
         self._lock = threading.Lock()
 
+    encoder = "fake"
     multilingual = True
     languages = ["de", "en", "fr"]  # noqa: RUF012 -- a property of the real one
 
-    def encode(self, audios: Sequence[Audio]) -> Audio:
-        """The number of each audio, in the shape (windows, 1, 1)."""
+    def encode(self, audio: Audio) -> Audio:
+        """The number of the audio, in the shape (1, 1)."""
         with self._lock:
-            self.batches.append(len(audios))
-            first = len(self._audios)
-            self._audios += audios
-        return np.arange(first, first + len(audios), dtype=np.float32).reshape(-1, 1, 1)
+            self._audios.append(audio)
+            return np.array([[len(self._audios) - 1]], np.float32)
 
-    def detect_languages(self, encoded: Audio) -> list[dict[str, float]]:
+    def detect_languages(self, encodings: Sequence[Audio]) -> list[dict[str, float]]:
         """German or English, by the values of the pulses."""
-        return [{"de": 0.97, "en": 0.02} if self._loudest(row) >= GERMAN else {"en": 0.95} for row in encoded]
+        return [{"de": 0.97, "en": 0.02} if self._loudest(row) >= GERMAN else {"en": 0.95} for row in encodings]
 
-    def generate(self, encoded: Audio, language: str, durations: Sequence[float], **options: Any) -> list[Hypothesis]:
+    def generate(
+        self, encodings: Audio, languages: Sequence[str], seconds: Sequence[float], **options: Any
+    ) -> list[Hypothesis]:
         """The words' values as tokens."""
-        assert language in self.languages
-        assert len(encoded) == len(durations)
+        assert set(languages) <= set(self.languages)
+        assert len(encodings) == len(languages) == len(seconds)
+        with self._lock:
+            self.batches.append(len(encodings))
         found = []
-        for row in encoded:
+        for row in encodings:
             tokens = [value for value, _, _ in self._said(row)]
             judged = self.judge(options)
             found.append(
@@ -98,17 +101,16 @@ class FakeDecoder(Decoder):
         return found
 
     def align(
-        self, encoded: Audio, language: str, texts: Sequence[list[int]], durations: Sequence[float]
+        self, encodings: Audio, languages: Sequence[str], texts: Sequence[list[int]], seconds: Sequence[float]
     ) -> list[list[dict[str, Any]]]:
         """Each word at its time."""
-        assert language in self.languages
-        assert len(encoded) == len(texts) == len(durations)
+        assert len(encodings) == len(languages) == len(texts) == len(seconds)
         return [
             [
                 {"word": f" w{value}", "tokens": [value], "start": start, "end": end, "probability": 0.9}
                 for value, start, end in self._said(row)
             ]
-            for row in encoded
+            for row in encodings
         ]
 
     def _loudest(self, row: Audio) -> int:

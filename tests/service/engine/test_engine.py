@@ -24,8 +24,9 @@ CONVERSATION = call(200, TURNS, ANSWERS)
 
 
 def engine(decoder: Decoder | None = None, **settings: Any) -> Engine:
-    """An engine that hears pulses."""
-    return Engine(decoder=decoder or FakeDecoder(), detector=FakeDetector(), settings=Settings(**settings))
+    """An engine that hears pulses, with one worker unless the settings say otherwise."""
+    chosen = Settings(**{"workers": 1} | settings)
+    return Engine(decoder=decoder or FakeDecoder(), detector=FakeDetector(), settings=chosen)
 
 
 def turns(transcript: Transcript) -> list[tuple[int, str, int, int]]:

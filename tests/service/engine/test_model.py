@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from faster_whisper import available_models
 
-from service.engine import model
+from service.engine import loading, model
 from service.engine.lock import describe
 from service.errors import ModelError
 from service.settings import MODELS, Settings
@@ -48,7 +48,7 @@ def test_damaged_file_is_refused(tmp_path: Path, name: str) -> None:
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelError, match="the model cannot be loaded"):
-        model.load(Settings(model=str(folder)))
+        loading.load(Settings(model=str(folder)))
 
 
 def test_digest_agrees_with_the_shell(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_digest_agrees_with_the_shell(tmp_path: Path) -> None:
 
 def test_model_with_its_digest_is_loaded() -> None:
     """The check passes if the digest is right."""
-    assert model.load(Settings(model=str(MODEL), model_sha256=digest(MODEL)))
+    assert loading.load(Settings(model=str(MODEL), model_sha256=digest(MODEL)))
 
 
 @pytest.mark.parametrize("name", model.REQUIRED_FILES)
@@ -73,11 +73,11 @@ def test_model_with_another_digest_is_refused_before_it_is_loaded(tmp_path: Path
         file.write(b"\n")
     expected = digest(MODEL)
     with pytest.raises(ModelError) as refusal:
-        model.load(Settings(model=str(folder), model_sha256=expected))
+        loading.load(Settings(model=str(folder), model_sha256=expected))
     assert (refusal.value.code, refusal.value.field) == ("model_mismatch", "WHISPER_MODEL_SHA256")
     assert (refusal.value.value, refusal.value.expected) == (digest(folder), expected)
 
 
 def test_language_of_the_settings_is_checked_at_start() -> None:
     """A `WHISPER_LANGUAGE` that the model does not know is refused before the first call."""
-    assert model.load(Settings(model=str(MODEL), language="fr")).supported_languages
+    assert "fr" in loading.load(Settings(model=str(MODEL), language="fr")).languages
