@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self, cast
@@ -79,6 +80,9 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
+        self._answers.close()
+        with suppress(BrokenPipeError):
+            self._requests.close()
         self._process.wait()
 
     def ask(self, calls: Sequence[Path]) -> Answer:

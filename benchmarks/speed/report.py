@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from benchmarks.speed.processes import PEERS, Contestant
 from service.evaluation.measurement import Machine
 
 PAGE = corpus.ROOT / "docs" / "benchmark.md"
-BEGIN, END = "<!-- measured -->\n", "<!-- end -->\n"
+BEGIN, BEGIN_FULL, END = "<!-- measured -->\n", "<!-- measured in full -->\n", "<!-- end -->\n"
 CPUINFO = Path("/proc/cpuinfo")
 PACKAGES = ("faster-whisper", "ctranslate2", "openvino")
 PEER_PACKAGES = ("pywhispercpp", "openai_whisper", "transformers", "torch")
@@ -62,7 +63,7 @@ def most_exact(results: Results, cases: Sequence[Case], contestants: Sequence[Co
 
 def text(results: Results, cases: Sequence[Case]) -> str:
     """The whole report."""
-    parts = [_machine_line(results.facts)]
+    parts = [machine_line(results.facts)]
     if results.facts["trial"]:
         parts.append(
             "**A trial on a busy machine: few settings, few calls, one round. It shows that everything runs; its figures"
@@ -72,16 +73,16 @@ def text(results: Results, cases: Sequence[Case]) -> str:
         if rows := _rows(results, section, cases):
             parts += [f"### {section[0].upper()}{section[1:]}", _heard(results, section), tables.markdown(HEADER, rows)]
     parts += ["### Limits", _limits(results), "### Goals", _goals(results, cases)]
-    if left_out := _left_out(results):
-        parts += ["### Left out", left_out]
+    if reasons := left_out(results):
+        parts += ["### Left out", reasons]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def write(report: str) -> None:
+def write(report: str, *, begin: str = BEGIN) -> None:
     """Put a report into the page."""
     page = PAGE.read_text("utf-8")
-    before, _, rest = page.partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}{report}{END}{rest.partition(END)[2]}", "utf-8")
+    before, _, rest = page.partition(begin)
+    PAGE.write_text(f"{before}{begin}{report}{END}{rest.partition(END)[2]}", "utf-8")
 
 
 def label(contestant: str, level: str) -> str:
@@ -89,10 +90,11 @@ def label(contestant: str, level: str) -> str:
     return f"{contestant} ({level})" if level else contestant
 
 
-def _machine_line(found: Mapping[str, Any]) -> str:
+def machine_line(found: Mapping[str, Any], *, command: str = "make bench") -> str:
+    """What was measured, on what."""
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     return (
-        f"`make bench`, {found['date']}: {found['processor']}, {found['cpus']} CPUs, {found['threads']} threads, model"
+        f"`{command}`, {found['date']}: {found['processor']}, {found['cpus']} CPUs, {found['threads']} threads, model"
         f" `{found['model']}`. Flags: {' '.join(found['flags'])}. Versions: {versions}."
     )
 
@@ -216,7 +218,8 @@ def _goals(results: Results, cases: Sequence[Case]) -> str:
         compare(2, section, level, best, "fastest batched faster-whisper")
         ours, theirs = results.of(section, grid.OURS, level), results.of(section, best, level)
         if ours and theirs:
-            wrong = _wrong(theirs[-1], cases) / max(_wrong(ours[-1], cases), 1e-9)
+            own = _wrong(ours[-1], cases)
+            wrong = _wrong(theirs[-1], cases) / own if own else float("inf")
             _add(rows, label("its word errors ÷ ours", level), wrong, 1)
             memory = max(cell.peak_bytes for cell in theirs) / max(cell.peak_bytes for cell in ours)
             _add(rows, label("its peak memory ÷ ours", level), memory, 2)
@@ -235,7 +238,14 @@ def _goals(results: Results, cases: Sequence[Case]) -> str:
 
 
 def _add(rows: list[list[str]], name: str, ratio: float, goal: float) -> None:
-    rows.append([name, f"{ratio:.2f}", f"{goal:g} or more", "met" if ratio >= goal else "missed"])
+    rows.append(
+        [
+            name,
+            f"{ratio:.2f}" if isfinite(ratio) else "none by ours",
+            f"{goal:g} or more",
+            "met" if ratio >= goal else "missed",
+        ]
+    )
 
 
 def _best(results: Results, section: str, level: str, family: str) -> str:
@@ -244,7 +254,8 @@ def _best(results: Results, section: str, level: str, family: str) -> str:
     return max(names, key=lambda name: results.speed(section, name, level) or 0, default="")
 
 
-def _left_out(results: Results) -> str:
+def left_out(results: Results) -> str:
+    """The passes that failed, and why."""
     lines = {
         f"- {label(cell.contestant, cell.level)}, {cell.section}: {cell.failure}": None
         for cell in results.cells

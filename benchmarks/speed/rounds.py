@@ -27,14 +27,16 @@ class Rounds:
     deadline: float = float("inf")
     _library: Path | None = field(default=None, init=False)
 
-    def run(self, section: str, contestants: Sequence[Contestant], calls: Sequence[str], *, rounds: int) -> None:
+    def run(
+        self, section: str, contestants: Sequence[Contestant], calls: Sequence[str], *, rounds: int, first: int = 0
+    ) -> None:
         """Ask all contestants in each round, until the rounds are done or the next would pass the deadline."""
         with ExitStack() as stack:
             running = [(one, worker) for one in contestants if (worker := self._start(section, one, calls, stack))]
             longest = 0.0
-            for number in range(rounds):
+            for number in range(first, first + rounds):
                 began = time.monotonic()
-                if number and began + longest > self.deadline:
+                if number > first and began + longest > self.deadline:
                     print(f"  {section}: no time for round {number + 1}", file=sys.stderr)
                     return
                 for contestant, worker in _rotated(running, number):

@@ -1,0 +1,84 @@
+"""Engines in processes of their own, with a stand-in in the engine's place."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.speed import preparation, processes, rounds
+from benchmarks.speed.cells import Results
+from benchmarks.speed.processes import Contestant, PeerFailed, Worker
+from benchmarks.speed.rounds import Rounds
+
+ECHO = """
+def load(*, threads, fail=False, hoard=0):
+    kept = bytearray(b"1") * hoard
+    def run(calls):
+        print("libraries print, too")
+        if fail:
+            raise SystemExit("the engine broke")
+        return [{"threads": threads, "name": call.name} for call in calls]
+    return run
+"""
+
+
+@pytest.fixture(autouse=True)
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer named `echo`, and a folder of the test's own for what is kept."""
+    peers = tmp_path / "benchmarks" / "speed" / "peers"
+    peers.mkdir(parents=True)
+    (peers / "echo.py").write_text(ECHO)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(processes, "FOLDER", tmp_path)
+    monkeypatch.setattr(preparation, "AUDIO", tmp_path)
+    np.save(tmp_path / "call.npy", np.zeros((2, 32_000), np.int16))
+
+
+def echo(name: str = "echo", **options: object) -> Contestant:
+    """A contestant that returns the names of its calls."""
+    return Contestant(name=name, module="echo", options=options, python=sys.executable)
+
+
+def test_a_worker_answers_and_prints_elsewhere() -> None:
+    """Output of libraries goes to the log and never into an answer."""
+    with Worker(echo(), threads=2) as worker:
+        answers = [worker.ask([Path("a"), Path("b")]), worker.ask([Path("c")])]
+    assert answers[0].found == [{"threads": 2, "name": "a"}, {"threads": 2, "name": "b"}]
+    assert answers[1].found == [{"threads": 2, "name": "c"}]
+
+
+def test_memory_is_the_highest_so_far() -> None:
+    """What an engine keeps counts, at least."""
+    with Worker(echo(), threads=1) as lean, Worker(echo("hoarder", hoard=300_000_000), threads=1) as hoarder:
+        assert hoarder.ask([]).peak_bytes - lean.ask([]).peak_bytes > 250_000_000
+
+
+def test_a_broken_engine_is_named_with_its_reason() -> None:
+    """Its last line says why there is no figure."""
+    with Worker(echo(fail=True), threads=1) as worker, pytest.raises(PeerFailed, match="the engine broke"):
+        worker.ask([])
+
+
+def test_an_engine_that_is_not_installed_is_named() -> None:
+    """Without PyTorch, say, its peers are left out."""
+    with pytest.raises(PeerFailed, match="No module named"), Worker(Contestant(name="x", module="x"), threads=1):
+        pass
+
+
+def test_rounds_begin_with_another_engine_each_time(tmp_path: Path) -> None:
+    """A machine that slows down slows all engines down; a failing one is left out."""
+    results = Results(facts={}, file=tmp_path / "results.json")
+    engines = [echo("a"), echo("b"), echo("broken", fail=True)]
+    Rounds(results=results, threads=1).run("calls", engines, ["call"], rounds=2)
+    assert [cell.contestant for cell in results.cells] == ["broken", "a", "b", "b", "a"]
+    assert results.cells[0].failure.endswith("the engine broke")
+    assert results.cells[1].call_seconds == 2.0
+    assert Results.read(tmp_path / "results.json").cells == results.cells
+
+
+def test_no_round_begins_that_would_pass_the_deadline() -> None:
+    """The first round is always measured, a further one only if it fits."""
+    results = Results(facts={})
+    Rounds(results=results, threads=1, deadline=rounds.time.monotonic()).run("calls", [echo()], ["call"], rounds=3)
+    assert len(results.cells) == 1
