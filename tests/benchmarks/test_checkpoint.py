@@ -62,7 +62,10 @@ def _model() -> dict[str, NDArray[np.generic]]:
         "decoder/position_encodings/encodings": (5, WIDTH),
         "decoder/embeddings/weight": (VOCABULARY, WIDTH),
     }
-    attentions = {"encoder": {"self_attention": (3, 1)}, "decoder": {"self_attention": (3, 1), "attention": (1, 2, 1)}}
+    attentions: dict[str, dict[str, tuple[int, ...]]] = {
+        "encoder": {"self_attention": (3, 1)},
+        "decoder": {"self_attention": (3, 1), "attention": (1, 2, 1)},
+    }
     for side, parts in attentions.items():
         norms = [f"{side}/layer_norm", f"{side}/layer_0/ffn/layer_norm"]
         for part, merged in parts.items():

@@ -54,9 +54,13 @@ def _read(form: str, raw: bytes) -> NDArray[np.float32]:
     """The values of blocks, as whisper.cpp restores them."""
     if form == "q8_0":
         blocks = np.frombuffer(raw, dtype=[("scale", "<f2"), ("numbers", "i1", 32)])
-        return np.float32(blocks["scale"])[:, None] * blocks["numbers"]
+        return _scaled(blocks["scale"], blocks["numbers"])
     blocks = np.frombuffer(raw, dtype=[("scale", "<f2"), ("high", "<u4"), ("low", "u1", 16)])
     low = np.concatenate([blocks["low"] & 15, blocks["low"] >> 4], axis=1)
     high = (blocks["high"][:, None] >> np.arange(32, dtype=np.uint32)) & 1
     numbers = low.astype(np.int32) + (high.astype(np.int32) << 4) - 16
-    return np.float32(blocks["scale"])[:, None] * numbers
+    return _scaled(blocks["scale"], numbers)
+
+
+def _scaled(scales: NDArray[np.float16], numbers: NDArray[np.integer]) -> NDArray[np.float32]:
+    return scales.astype(np.float32)[:, None] * numbers.astype(np.float32)

@@ -1,12 +1,13 @@
 """Engines in processes of their own, with a stand-in in the engine's place."""
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.speed import preparation, processes, rounds
+from benchmarks.speed import preparation, processes
 from benchmarks.speed.cells import Results
 from benchmarks.speed.processes import Contestant, PeerFailed, Worker
 from benchmarks.speed.rounds import Rounds
@@ -80,5 +81,5 @@ def test_rounds_begin_with_another_engine_each_time(tmp_path: Path) -> None:
 def test_no_round_begins_that_would_pass_the_deadline() -> None:
     """The first round is always measured, a further one only if it fits."""
     results = Results(facts={})
-    Rounds(results=results, threads=1, deadline=rounds.time.monotonic()).run("calls", [echo()], ["call"], rounds=3)
+    Rounds(results=results, threads=1, deadline=time.monotonic()).run("calls", [echo()], ["call"], rounds=3)
     assert len(results.cells) == 1
