@@ -132,6 +132,27 @@ matrix: install  ## Stacks | long | Synthesize, lint and check every combination
 accuracy: install  ## Measure | long | Measure words, turns and speed on real voices beside faster-whisper (ARGS=--quick: 3 minutes)
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)
 
+# The peers have an environment of their own. whisper.cpp is compiled for this machine, since its wheel lacks AVX-512;
+# without a compiler the wheel runs. PyPI has PyTorch for x86 with CUDA only, several GB: the CPU build comes from another
+# place that pip knows, or TORCH= names another build; without any, the peers that need PyTorch are left out.
+BENCH := build/bench-venv
+BENCH_INSTALL := $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
+TORCH := torch==2.13.0+cpu
+
+$(BENCH)/.installed: benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCH)
+	@echo 'Compiling whisper.cpp for this machine, which takes minutes …'
+	CMAKE_ARGS=-DGGML_NATIVE=ON NO_REPAIR=1 $(BENCH_INSTALL) --no-cache-dir --no-binary pywhispercpp --require-hashes -r $< \
+		|| $(BENCH_INSTALL) --require-hashes -r $<
+	$(BENCH_INSTALL) '$(TORCH)' || echo 'There is no $(TORCH): openai/whisper and transformers are left out.'
+	@touch $@
+
+bench: install $(BENCH)/.installed  ## Measure | long | Compare speed, memory and errors with other implementations of Whisper (ARGS=--write: docs)
+	$(BIN)/python -m benchmarks.speed $(ARGS)
+
+bench-full: install $(BENCH)/.installed  ## Measure | long | Measure lengths from 1 to 90 minutes, 50 calls at once and small; an interrupted run goes on
+	$(BIN)/python -m benchmarks.speed.full $(ARGS)
+
 bench-synth: install  ## Measure | minutes | Compare the time of a synth with an empty application's
 	$(BIN)/python benchmarks/synth.py
 
@@ -165,6 +186,7 @@ lock: install  ## Work on it | minutes | Resolve the dependencies of pyproject.t
 	$(UV_COMPILE) --group service -c requirements-dev.txt -o service/requirements.txt
 	$(UV_COMPILE) --group recording -c requirements-dev.txt -o demo/recording/requirements.txt
 	$(UV_COMPILE) --group policy -o tests/policy/requirements.txt
+	$(UV_COMPILE) --group bench -o benchmarks/requirements.txt
 	$(NPM) install --package-lock-only
 
 clean:  ## Work on it | seconds | Remove everything the targets made
