@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stacks.environments import Environment
+from stacks.environments import Environment, Strategy
 from tests.stacks.synthesis import Template
 
 
@@ -111,4 +111,5 @@ def test_services_state_whether_they_rebalance_zones(
         name: templates[f"{environment.name}/{name}"].only("AWS::ECS::Service")["AvailabilityZoneRebalancing"]
         for name in ("Api", "Batch")
     }
-    assert found == {"Api": "ENABLED", "Batch": "DISABLED"}
+    rolling = environment.api.strategy is Strategy.ROLLING
+    assert found == {"Api": "ENABLED" if rolling else "DISABLED", "Batch": "DISABLED"}

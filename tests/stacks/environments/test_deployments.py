@@ -42,7 +42,9 @@ def test_person_may_deploy_for_longer() -> None:
 
 def test_limit_is_that_of_the_pipelines(templates: Mapping[str, Template], environment: Environment) -> None:
     """The build that deploys commits, and the session of the role that deploys releases, end then."""
-    template = templates[f"{environment.name}/Delivery"]
+    template = templates.get(f"{environment.name}/Delivery")
+    if template is None:  # a person deploys it
+        return
     deploying = [
         project["TimeoutInMinutes"] * 60
         for project in template.properties("AWS::CodeBuild::Project")
