@@ -4,25 +4,14 @@ The weights of the released models are stored in half precision, as OpenAI publi
 """
 
 import json
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-# The number of a type in the file; bfloat16 and quantized models have no exact source form and are refused.
-_TYPES: dict[int, np.dtype[Any]] = {
-    0: np.dtype("<f4"),
-    1: np.dtype("<i1"),
-    2: np.dtype("<i2"),
-    3: np.dtype("<i4"),
-    4: np.dtype("<f2"),
-}
+from service.engine.encoders.parameters import Array, read_variables
 
-Array = NDArray[Any]
 Weights = dict[str, Array]
 
 
@@ -61,9 +50,10 @@ def read(folder: Path) -> tuple[Dimensions, Weights]:
     """The shape and the weights of the model in a CTranslate2 folder.
 
     Raises:
-        ValueError: the file is not an unquantized Whisper model.
+        EncoderUnavailable: the file is no Whisper model.
+        ValueError: the model is quantized, and so has no exact source form.
     """
-    variables = dict(_variables((folder / "model.bin").read_bytes()))
+    variables = dict(read_variables(folder / "model.bin"))
     layers = {
         side: len({name.split("/")[1] for name in variables if f"{side}/layer_" in name and "/ffn/" in name})
         for side in ("encoder", "decoder")
@@ -83,7 +73,7 @@ def read(folder: Path) -> tuple[Dimensions, Weights]:
         n_text_layer=layers["decoder"],
     )
     weights = dict(_renamed(variables, dimensions))
-    if wrong := sorted(name for name, values in weights.items() if values.dtype not in {_TYPES[0], _TYPES[4]}):
+    if wrong := sorted(name for name, values in weights.items() if values.dtype.kind != "f"):
         raise ValueError(f"{folder}: got the quantized weights {wrong[0]} …, expected float16 or float32")
     return dimensions, weights
 
@@ -102,34 +92,6 @@ def _byte_letters() -> list[str]:
     printable = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
     substitutes = iter(range(256, 512))
     return [chr(value) if value in printable else chr(next(substitutes)) for value in range(256)]
-
-
-def _variables(content: bytes) -> Iterator[tuple[str, Array]]:
-    position = 0
-
-    def number(form: str) -> int:
-        nonlocal position
-        (value,) = struct.unpack_from(f"<{form}", content, position)
-        position += struct.calcsize(form)
-        return int(value)
-
-    def text() -> str:
-        nonlocal position
-        length = number("H")
-        position += length
-        return content[position - length : position - 1].decode()
-
-    number("I")
-    if (spec := text()) != "WhisperSpec":
-        raise ValueError(f"got a model of the kind {spec}, expected WhisperSpec")
-    number("I")
-    for _ in range(number("I")):
-        name = text()
-        shape = [number("I") for _ in range(number("B"))]
-        kind = _TYPES[number("B")]
-        size = number("I")
-        yield name, np.frombuffer(content, kind, size // kind.itemsize, position).reshape(shape)
-        position += size
 
 
 def _renamed(variables: dict[str, Array], shape: Dimensions) -> Iterator[tuple[str, Array]]:

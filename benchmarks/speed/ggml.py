@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.speed.checkpoint import Array, Dimensions, Weights
+from benchmarks.speed.checkpoint import Dimensions, Weights
+from service.engine.encoders.parameters import Array
 
 MAGIC = 0x67676D6C
 BLOCK = 32

@@ -1,8 +1,10 @@
 """The files that workers need: the calls' samples, and the model in every peer's form."""
 
 import hashlib
+import json
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +83,9 @@ def torch_forms(model: Model) -> None:
     """
     if (model.forms / "transformers" / "generation_config.json").exists():
         return
+    shape, weights = checkpoint.read(model.folder)
+    (model.forms / "shape.json").write_text(json.dumps(asdict(shape)), "utf-8")
+    np.savez(model.forms / "weights.npz", allow_pickle=False, **weights)
     command = [PEERS, "-m", "benchmarks.speed.torch_forms", str(model.folder), str(model.forms)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if ran.returncode:

@@ -1,13 +1,14 @@
 """Writes the weights as openai/whisper's checkpoint and as a folder of transformers; runs in the peers' environment.
 
-`python -m benchmarks.speed.torch_forms MODEL FOLDER` takes a CTranslate2 folder and writes `openai.pt` and `transformers/`.
+`python -m benchmarks.speed.torch_forms MODEL FOLDER` takes tokens from a CTranslate2 folder, shape and weights from
+`weights.npz` and `shape.json` in the other one, and writes `openai.pt` and `transformers/` there.
 """
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from transformers import (
     GenerationConfig,
@@ -16,9 +17,6 @@ from transformers import (
     WhisperForConditionalGeneration,
     WhisperTokenizer,
 )
-
-from benchmarks.speed import checkpoint
-from benchmarks.speed.checkpoint import Dimensions
 
 # OpenAI's names of a layer's parts, and those of transformers; the longer ones come first.
 NAMES = {
@@ -43,9 +41,10 @@ NAMES = {
 
 def main(model: Path, folder: Path) -> None:
     """Write both."""
-    shape, weights = checkpoint.read(model)
-    tensors = {name: torch.from_numpy(values.copy()) for name, values in weights.items()}
-    torch.save({"dims": asdict(shape), "model_state_dict": tensors}, folder / "openai.pt")
+    shape: dict[str, int] = json.loads((folder / "shape.json").read_text("utf-8"))
+    with np.load(folder / "weights.npz") as weights:
+        tensors = {name: torch.from_numpy(values) for name, values in weights.items()}
+    torch.save({"dims": shape, "model_state_dict": tensors}, folder / "openai.pt")
     facts = json.loads((model / "config.json").read_text("utf-8"))
     tokenizer = WhisperTokenizer.from_pretrained(model)
     # Batches need one.
@@ -60,7 +59,7 @@ def main(model: Path, folder: Path) -> None:
     target = folder / "transformers"
     whisper.save_pretrained(target)
     tokenizer.save_pretrained(target)
-    WhisperFeatureExtractor(feature_size=shape.n_mels).save_pretrained(target)
+    WhisperFeatureExtractor(feature_size=shape["n_mels"]).save_pretrained(target)
 
 
 def _renamed(name: str) -> str:
@@ -69,20 +68,20 @@ def _renamed(name: str) -> str:
     return name
 
 
-def _config(shape: Dimensions, tokenizer: WhisperTokenizer) -> WhisperConfig:
+def _config(shape: dict[str, int], tokenizer: WhisperTokenizer) -> WhisperConfig:
     end, start = tokenizer.convert_tokens_to_ids(["<|endoftext|>", "<|startoftranscript|>"])
     return WhisperConfig(
-        vocab_size=shape.n_vocab,
-        num_mel_bins=shape.n_mels,
-        d_model=shape.n_audio_state,
-        encoder_layers=shape.n_audio_layer,
-        encoder_attention_heads=shape.n_audio_head,
-        encoder_ffn_dim=4 * shape.n_audio_state,
-        decoder_layers=shape.n_text_layer,
-        decoder_attention_heads=shape.n_text_head,
-        decoder_ffn_dim=4 * shape.n_text_state,
-        max_source_positions=shape.n_audio_ctx,
-        max_target_positions=shape.n_text_ctx,
+        vocab_size=shape["n_vocab"],
+        num_mel_bins=shape["n_mels"],
+        d_model=shape["n_audio_state"],
+        encoder_layers=shape["n_audio_layer"],
+        encoder_attention_heads=shape["n_audio_head"],
+        encoder_ffn_dim=4 * shape["n_audio_state"],
+        decoder_layers=shape["n_text_layer"],
+        decoder_attention_heads=shape["n_text_head"],
+        decoder_ffn_dim=4 * shape["n_text_state"],
+        max_source_positions=shape["n_audio_ctx"],
+        max_target_positions=shape["n_text_ctx"],
         bos_token_id=end,
         eos_token_id=end,
         pad_token_id=end,

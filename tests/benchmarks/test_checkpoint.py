@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.speed import checkpoint
+from service.engine.encoders.base import EncoderUnavailable
 from tests.standin import MODEL
 
 WIDTH, VOCABULARY, MELS = 4, 10, 2
@@ -39,8 +40,8 @@ def test_a_quantized_model_is_refused() -> None:
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     """The names of a translation model mean something else."""
-    (tmp_path / "model.bin").write_bytes(struct.pack("<I", 6) + _text("TransformerSpec"))
-    with pytest.raises(ValueError, match="TransformerSpec"):
+    (tmp_path / "model.bin").write_bytes(struct.pack("<I", 6) + _text("TransformerSpec") + struct.pack("<2I", 3, 0))
+    with pytest.raises(EncoderUnavailable, match="TransformerSpec"):
         checkpoint.read(tmp_path)
 
 

@@ -34,7 +34,7 @@ class Parameters:
             EncoderUnavailable: the file has another format or is damaged.
         """
         try:
-            return cls(arrays=dict(_arrays(file)))
+            return cls(arrays=dict(read_variables(file, prefix=ENCODER)))
         except (struct.error, ValueError, KeyError) as error:
             raise EncoderUnavailable(f"{file.name} is damaged: {error}") from error
 
@@ -75,7 +75,12 @@ class Parameters:
         return array.astype(np.float32) / scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1))
 
 
-def _arrays(file: Path) -> list[tuple[str, Array]]:
+def read_variables(file: Path, *, prefix: str = "") -> list[tuple[str, Array]]:
+    """The variables of a `model.bin` whose names begin with a prefix, without it; the arrays are views of the file.
+
+    Raises:
+        EncoderUnavailable: the file has another format.
+    """
     with file.open("rb") as opened:
         data = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
     position = 0
@@ -102,8 +107,8 @@ def _arrays(file: Path) -> list[tuple[str, Array]]:
         name = text()
         shape = [number("I") for _ in range(number("B"))]
         kind, size = number("B"), number("I")
-        if name.startswith(ENCODER):
+        if name.startswith(prefix):
             array = np.frombuffer(data[position : position + size], dtype=TYPES[kind]).reshape(shape)
-            found.append((name.removeprefix(ENCODER), array))
+            found.append((name.removeprefix(prefix), array))
         position += size
     return found
