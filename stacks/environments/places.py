@@ -40,7 +40,7 @@ class Place:
             within = call.lineno <= self.line <= (call.end_lineno or call.lineno)
             for keyword in call.keywords if within and ast.unparse(call.func) == "Environment" else ():
                 if keyword.arg == "name" and isinstance(keyword.value, ast.Constant):
-                    return str(keyword.value.value or "")
+                    return keyword.value.value if isinstance(keyword.value.value, str) else ""
         return ""
 
     def at(self, field: str = "") -> str:

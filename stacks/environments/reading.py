@@ -25,7 +25,7 @@ def environments() -> tuple[Environment, ...]:
         # Imported here, so that a file with a slip is reported by the calling program, as a wrong value is.
         from stacks.environments.values import environments as written  # noqa: PLC0415
 
-        return _complete(written())
+        found = written()
     except WrongValue as error:
         raise _wrong(error, place_of(error)) from None
     except SyntaxError as error:
@@ -36,15 +36,17 @@ def environments() -> tuple[Environment, ...]:
         if (place := place_of(error)) is None:
             raise
         raise _slip(error, place) from None
+    return _complete(found)
 
 
 def _complete(found: object) -> tuple[Environment, ...]:
     """What the function of the values has returned, if it is environments."""
+    name = f"{VALUES}.environments()"
     if not isinstance(found, tuple) or not all(isinstance(entry, Environment) for entry in found):
         kind = type(found).__name__
-        raise InvalidEnvironment("environments()", kind, "environments in brackets, a comma after each")
+        raise InvalidEnvironment(name, kind, "environments in brackets, with a comma after each")
     if not found:
-        raise InvalidEnvironment("environments()", "none", "one environment or more")
+        raise InvalidEnvironment(name, "none", "one environment or more")
     return found
 
 

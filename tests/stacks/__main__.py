@@ -1,4 +1,4 @@
-"""`make snapshots` writes everything that is printed from the values of the environments, and says what it wrote.
+"""`make snapshots` writes everything that is printed from the values of the environments, and lists the files.
 
 Run it after every change of the values or the stacks, and review the difference with `git diff`.
 """
@@ -14,7 +14,7 @@ from tests.stacks.synthesis import ROOT, Template, synthesize
 
 
 def write(templates: Mapping[str, Template]) -> list[str]:
-    """Write what has changed or is missing, remove what nothing prints any more; a line for each file."""
+    """Write all that has changed or is missing, remove leftovers; a line for each file."""
     said = []
     wanted = {path: text(path, snapshot) for path, snapshot in snapshots(templates).items()}
     for path in sorted(set(SNAPSHOTS.glob("*.json")) - set(wanted)):

@@ -14,14 +14,18 @@ import pytest
 
 from stacks.environments import Environment, emulated, environments
 
-# A test that takes one of these is about the values, and has the mark of that name: the tests of forks run them all.
+# A test that takes one of these, and nothing of the factory's, has the mark `values`: the tests of forks run them all.
 ABOUT_VALUES = {"environment", "templates"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that a fork's values change."""
     for item in items:
-        if isinstance(item, pytest.Function) and ABOUT_VALUES & set(item.fixturenames):
+        if (
+            isinstance(item, pytest.Function)
+            and "line" not in item.fixturenames
+            and ABOUT_VALUES & {*item.fixturenames}
+        ):
             item.add_marker(pytest.mark.values)
 
 

@@ -37,7 +37,7 @@ def compared() -> dict[str, str]:
 
 
 def snapshots(templates: Mapping[str, Template]) -> dict[Path, Any]:
-    """What each snapshot holds: one environment's templates, and of each other the differences from another.
+    """The content of each snapshot: one environment's templates, and of each other the differences from another.
 
     A change of every environment is seen in the first, any other in its environment's own.
     """

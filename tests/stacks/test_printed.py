@@ -28,7 +28,7 @@ VALUES = st.recursive(
 
 @pytest.fixture(scope="module")
 def present(templates: Mapping[str, Template]) -> Mapping[Path, Any]:
-    """What each snapshot has to hold."""
+    """The content that each snapshot must have."""
     return snapshots(templates)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stacks.capacity import Prices
-from stacks.environments import Environment
+from stacks.environments import Environment, Weights
 from stacks.environments.costs import month
 from tests.stacks.factory import LIVE
 from tests.stacks.synthesis import Template, listed, statements, synthesize
@@ -66,15 +66,26 @@ def test_fleet_scales_from_zero_to_the_limit_of_the_plan(template: Template, env
     assert "DesiredCount" not in template.only("AWS::ECS::Service")
 
 
-def test_worker_may_protect_itself_and_reach_its_queue_and_buckets_only(template: Template) -> None:
+# What a task may do to reach a model beside its image.
+TO_MODELS = {
+    Weights.IMAGE: set[str](),
+    Weights.S3: {"s3:GetObject", "s3:ListBucket"},
+    Weights.EFS: {"elasticfilesystem:ClientMount"},
+}
+
+
+def test_worker_may_protect_itself_and_reach_its_queue_and_buckets_only(
+    template: Template, environment: Environment
+) -> None:
     """The complete list of its permissions, none of them on all resources."""
     (role,) = [
         p["PolicyDocument"]["Statement"]
         for p in template.properties("AWS::IAM::Policy")
         if "TaskRole" in p["Roles"][0]["Ref"]
     ]
-    actions = sorted({action for statement in role for action in listed(statement["Action"])})
-    assert actions == [
+    actions = {action for statement in role for action in listed(statement["Action"])}
+    assert TO_MODELS[environment.weights] <= actions
+    assert sorted(actions - TO_MODELS[environment.weights]) == [
         "ecs:UpdateTaskProtection",
         "s3:Abort*",
         "s3:DeleteObject*",

@@ -92,9 +92,12 @@ def test_image_is_named_by_digest_at_deploy_time(container: dict[str, Any], temp
     assert container["Image"]["Fn::Join"][1][-2:] == ["@", {"Ref": "ImageDigest"}]
 
 
-def test_running_tasks_allow_a_shell_only_if_the_environment_does(template: Template, environment: Environment) -> None:
-    """A shell in a task could read recordings; production refuses the choice."""
-    assert bool(template.only("AWS::ECS::Service").get("EnableExecuteCommand")) == environment.ecs_exec
+def test_running_tasks_allow_a_shell_only_if_the_environment_does(
+    container: dict[str, Any], template: Template, environment: Environment
+) -> None:
+    """A shell in a task could read recordings: production refuses the choice, and workers have none in any case."""
+    allowed = environment.ecs_exec and container["Command"] == ["api"]
+    assert bool(template.only("AWS::ECS::Service").get("EnableExecuteCommand")) == allowed
 
 
 def test_tasks_let_nothing_in_and_only_https_out(template: Template) -> None:
