@@ -39,6 +39,8 @@ MODELS = frozenset(
 ANY_EXACT = "auto"
 COMPUTE_TYPES = (ANY_EXACT, "int8", "int8_float32", "float32")
 ANY_PROVEN = "auto"
+# The text of a setting that is on or off.
+SWITCH = {"true": True, "false": False}
 ENCODERS = (ANY_PROVEN, "ctranslate2", "openvino")
 
 
@@ -85,6 +87,11 @@ def _between(default: float, low: float, high: float, doc: str) -> Any:
     return setting(default, doc, expected=f"{kind} from {low} to {high}", check=lambda v: low <= v <= high)
 
 
+def _switch(doc: str) -> Any:
+    """A setting that is off by default."""
+    return setting(default=False, doc=doc, expected="true or false", check=lambda _: True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The service's settings. Each field `name` is read from `WHISPER_NAME`.
@@ -121,6 +128,9 @@ class Settings:
         "Runtime of the model's encoder; `auto` is the fastest one that is proven on this kind of processor.",
         expected=f"one of {', '.join(ENCODERS)}",
         check=lambda v: v in ENCODERS,
+    )
+    exact: bool = _switch(
+        "Whether transcripts are those of faster-whisper's batched pipeline, token for token: for comparisons, and slower."
     )
     threads: int = _between(0, 0, 256, "CPU threads for inference; 0 follows the container's CPU quota.")
     workers: int = _between(0, 0, 256, "Batches that run at once, each on its share of the threads; 0: one per thread.")
@@ -190,6 +200,10 @@ class Settings:
             if not _is(value, type(f.default)) or not f.metadata["check"](value):
                 shown = "a secret" if "secret" in f.metadata else value
                 raise SettingError(variable(f.name), shown, f.metadata["expected"])
+        if self.exact and self.encoder == "openvino":
+            raise SettingError(
+                variable("encoder"), self.encoder, f"ctranslate2 or auto, because {variable('exact')} is true"
+            )
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -214,7 +228,7 @@ class Settings:
 
     def to_environ(self) -> dict[str, str]:
         """The environment that `from_environ` reads back: a variable for every setting except the secrets."""
-        return {variable(f.name): str(getattr(self, f.name)) for f in fields(self) if "secret" not in f.metadata}
+        return {variable(f.name): _written(getattr(self, f.name)) for f in fields(self) if "secret" not in f.metadata}
 
     @property
     def accepted_keys(self) -> tuple[str, ...]:
@@ -277,6 +291,10 @@ def _is(value: object, kind: type) -> bool:
     return type(value) is kind or (kind is float and type(value) is int)
 
 
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _keys(text: str) -> tuple[str, ...]:
     if text.lstrip().startswith("["):
         try:
@@ -292,6 +310,6 @@ def _are_keys(keys: tuple[str, ...]) -> bool:
 
 def _parse(name: str, text: str, kind: type, expected: str) -> Any:
     try:
-        return kind(text.strip())
-    except ValueError:
+        return SWITCH[text.strip().lower()] if kind is bool else kind(text.strip())
+    except (KeyError, ValueError):
         raise SettingError(name, text, expected) from None

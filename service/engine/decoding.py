@@ -18,9 +18,6 @@ MAX_COMPRESSION_RATIO = 2.4
 MIN_AVERAGE_LOG_PROBABILITY = -1.0
 NO_SPEECH_PROBABILITY = 0.6
 FRAMES_PER_SECOND = 100
-# Whisper learned from windows of 30 s: with much less, or without silence at the end, it loses its way. One length for
-# all, so that windows of different calls fit into one batch and the encoder is compiled once.
-ENCODED_FRAMES = 2900
 # More tokens than a person can say are a loop, which is not worth decoding to its end.
 TOKENS_PER_SECOND, SPARE_TOKENS = 12, 24
 
@@ -57,6 +54,11 @@ class Hypothesis:
 
 class Decoder:
     """A loaded model. Safe to use from several threads."""
+
+    # Of the encoder's windows: one length for all, so that windows of different calls fit into one batch and the
+    # encoder is compiled once. Whisper learned from windows of 30 s: with much less, or without silence at the end, it
+    # loses its way.
+    FRAMES = 2900
 
     def __init__(self, model: WhisperModel, *, encoder: Encoder, beam_size: int) -> None:
         self._model = model
@@ -104,7 +106,7 @@ class Decoder:
         """
         tokenizers = [self._tokenizer(language) for language in languages]
         prompts = [self._model.get_prompt(tokenizer, [], without_timestamps=True) for tokenizer in tokenizers]
-        rooms = [SPARE_TOKENS + round(TOKENS_PER_SECOND * duration) for duration in seconds]
+        rooms = [self._room(duration) for duration in seconds]
         longest = max(map(len, prompts))
         results = self._model.model.generate(
             _view(encodings),
@@ -149,11 +151,15 @@ class Decoder:
 
     def _features(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log-mel features, shape (mels, frames)."""
-        features = self._model.feature_extractor(audio)[:, :ENCODED_FRAMES]
+        features = self._model.feature_extractor(audio)[:, : self.FRAMES]
         # Silence is the floor of the features, as it was after the audio in Whisper's training.
-        room = ((0, 0), (0, ENCODED_FRAMES - features.shape[1]))
+        room = ((0, 0), (0, self.FRAMES - features.shape[1]))
         padded: NDArray[np.float32] = np.pad(features, room, constant_values=features.min())
         return padded
+
+    def _room(self, seconds: float) -> int:
+        """The most tokens of a window's text."""
+        return SPARE_TOKENS + round(TOKENS_PER_SECOND * seconds)
 
     def _tokenizer(self, language: str) -> Tokenizer:
         """The tokenizer of a language; kept, because it computes its list of non-speech tokens."""

@@ -13,8 +13,9 @@ from service.engine import loading, sources
 from service.engine.account import outside, repetition, unheard
 from service.engine.decoding import Decoder, Encoding, Hypothesis
 from service.engine.detector import Detector
-from service.engine.gates import MAX_TRIES, fallbacks, parts_to_repeat, passes
+from service.engine.gates import MAX_TRIES, parts_to_repeat
 from service.engine.languages import DOUBTFUL_SECONDS, Languages
+from service.engine.method import EXACT, GATED
 from service.engine.segments import Passage, make_segments
 from service.engine.sound import Channel, Span, Speech, listen
 from service.engine.windows import Window, pack
@@ -51,6 +52,7 @@ class Engine:
         self._decoder = decoder
         self._detector = detector
         self._settings = settings
+        self._method = EXACT if settings.exact else GATED
         self._workers = Workers(decoder, count=processor.workers(settings), batch_size=settings.batch_size)
 
     @classmethod
@@ -110,13 +112,16 @@ class Engine:
             samples = call.recording.samples[channel]
             found = listen(samples, self._detector)
             call.heard[channel] = found
-            for speech, doubtful in ((found.speech, False), (found.doubtful, True)):
+            doubtful_sounds = found.doubtful if self._method.doubtful else ()
+            for speech, doubtful in ((found.speech, False), (doubtful_sounds, True)):
                 windows += pack(
                     speech,
                     channel=channel,
                     length=len(samples),
                     longest_seconds=self._settings.window_seconds,
+                    contiguous=self._method.contiguous,
                     doubtful=doubtful,
+                    tries=self._method.tries,
                 )
         return sorted(windows, key=lambda window: (window.doubtful, window.spans[0].start))
 
@@ -145,17 +150,17 @@ class Engine:
         accepted: list[tuple[Hypothesis, list[HeardWord]]] = []
         failed: list[int] = []
         for index, (hypothesis, words) in enumerate(self._hear(hearings, windows)):
-            passed = not hypothesis.silent and passes(windows[index], hypothesis, words)
+            passed = self._method.passes(windows[index], hypothesis, words)
             accepted.append((hypothesis, words if passed else []))
             if not passed and not hypothesis.silent:
                 failed.append(index)
-        alternatives = {index: deque(fallbacks(windows[index])) for index in failed}
+        alternatives = {index: deque(self._method.fallbacks(windows[index])) for index in failed}
         while failed := [index for index in failed if alternatives[index]]:
             again = [replace(hearings[index], options=alternatives[index].popleft()) for index in failed]
             found = dict(zip(failed, self._hear(again, [windows[index] for index in failed]), strict=True))
             for index, (hypothesis, words) in found.items():
                 window = windows[index]
-                if not hypothesis.silent and passes(window, hypothesis, words) and not unheard(window, words):
+                if self._method.passes(window, hypothesis, words) and not unheard(window, words):
                     accepted[index] = hypothesis, words
                     failed.remove(index)
         return accepted

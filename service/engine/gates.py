@@ -33,7 +33,7 @@ SPLIT_SHARE = 0.8
 
 def passes(window: Window, hypothesis: Hypothesis, words: Sequence[HeardWord]) -> bool:
     """Whether a hypothesis may be kept."""
-    if hypothesis.guessed or hypothesis.cut_off or too_fast(window, words):
+    if hypothesis.silent or hypothesis.guessed or hypothesis.cut_off or too_fast(window, words):
         return False
     # People repeat themselves, too, but each repetition takes its time.
     if hypothesis.repetitive and _piled(words):

@@ -5,7 +5,8 @@ from faster_whisper.feature_extractor import FeatureExtractor
 
 from service import processor
 from service.engine import encoders
-from service.engine.decoding import ENCODED_FRAMES, Decoder
+from service.engine.decoding import Decoder
+from service.engine.exact import ExactDecoder
 from service.engine.lock import describe
 from service.engine.model import find
 from service.engine.sources import Download
@@ -41,6 +42,7 @@ def load(settings: Settings, *, download: Download | None = None) -> Decoder:
         raise ModelDamaged(model=settings.model) from error
     if settings.language and settings.language not in model.supported_languages:
         raise ModelLacksLanguage(language=settings.language, known=model.supported_languages)
-    encoder = encoders.choose(model, folder, settings=settings, frames=ENCODED_FRAMES, streams=workers, threads=threads)
+    kind = ExactDecoder if settings.exact else Decoder
+    encoder = encoders.choose(model, folder, settings=settings, frames=kind.FRAMES, streams=workers, threads=threads)
     processor.reuse_memory()
-    return Decoder(model, encoder=encoder, beam_size=settings.beam_size)
+    return kind(model, encoder=encoder, beam_size=settings.beam_size)

@@ -3,7 +3,7 @@
 A window holds the speech of one channel only: two speakers or two customers never share one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,6 +19,10 @@ PADDING_SAMPLES = round(0.3 * SAMPLE_RATE)
 WIDE_PAUSE_SAMPLES = 2 * SAMPLE_RATE
 # A silence that always ends a window: a word beside it must not be taken for one on its other side.
 HOLD_SAMPLES = 120 * SAMPLE_RATE
+
+# A piece of speech with its padded span.
+Padded = tuple[Speech, Span]
+Group = Sequence[Padded]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,23 +81,26 @@ def pack(
     channel: int,
     length: int,
     longest_seconds: float,
+    contiguous: bool = False,
     doubtful: bool = False,
     tries: int = 0,
 ) -> list[Window]:
     """Fill windows of at most `longest_seconds` with the speech of one channel of `length` samples, in order.
 
-    A window ends at a silence of two minutes. A full one ends at the widest pause of its second half, so that a sentence is
-    rarely cut.
+    Longer silences are cut out, unless the windows shall be contiguous: each one stretch of the recording.
+    A window ends at a silence of two minutes. A full one ends at the widest pause of its second half, so that a
+    sentence is rarely cut.
     """
     room = round(longest_seconds * SAMPLE_RATE)
-    groups: list[list[tuple[Speech, Span]]] = []
-    group: list[tuple[Speech, Span]] = []
+    extent, join = (_reach, _whole) if contiguous else (_extent, _merge)
+    groups: list[list[Padded]] = []
+    group: list[Padded] = []
     for piece, span in _pad(speech, length):
         if group and piece.start - group[-1][0].end >= HOLD_SAMPLES:
             groups.append(group)
             group = []
-        while group and _extent([*group, (piece, span)]) > room:
-            border = _best_border(group, piece, room)
+        while group and extent([*group, (piece, span)]) > room:
+            border = _best_border(group, piece, room, extent)
             groups.append(group[:border])
             group = group[border:]
         group.append((piece, span))
@@ -102,7 +109,7 @@ def pack(
     return [
         Window(
             channel=channel,
-            spans=_merge([span for _, span in group]),
+            spans=join([span for _, span in group]),
             speech=tuple(piece for piece, _ in group),
             doubtful=doubtful,
             tries=tries,
@@ -111,7 +118,7 @@ def pack(
     ]
 
 
-def _pad(speech: Sequence[Speech], length: int) -> list[tuple[Speech, Span]]:
+def _pad(speech: Sequence[Speech], length: int) -> list[Padded]:
     """Each piece of speech with its padded span; neighbours share the pause between them."""
     middles = [(a.end + b.start) // 2 for a, b in pairwise(speech)]
     lows, highs = [0, *middles], [*middles, length]
@@ -121,17 +128,26 @@ def _pad(speech: Sequence[Speech], length: int) -> list[tuple[Speech, Span]]:
     ]
 
 
-def _extent(group: Sequence[tuple[Speech, Span]]) -> int:
+def _extent(group: Group) -> int:
     """Samples of the window that would hold these pieces."""
     return sum(span.length for _, span in group)
 
 
-def _best_border(group: Sequence[tuple[Speech, Span]], following: Speech, room: int) -> int:
+def _reach(group: Group) -> int:
+    """Samples of the contiguous window that would hold these pieces."""
+    return group[-1][1].end - group[0][1].start
+
+
+def _best_border(group: Group, following: Speech, room: int, extent: Callable[[Group], int]) -> int:
     """How many of its pieces a full window keeps."""
     after = [*(piece for piece, _ in group[1:]), following]
-    enough = [n for n in range(1, len(group) + 1) if _extent(group[:n]) >= room / 2] or [len(group)]
+    enough = [n for n in range(1, len(group) + 1) if extent(group[:n]) >= room / 2] or [len(group)]
     # Of equal pauses the last one: it leaves the fuller window.
     return max(enough, key=lambda n: (min(after[n - 1].start - group[n - 1][0].end, WIDE_PAUSE_SAMPLES), n))
+
+
+def _whole(spans: Sequence[Span]) -> tuple[Span, ...]:
+    return (Span(start=spans[0].start, end=spans[-1].end),)
 
 
 def _merge(spans: Sequence[Span]) -> tuple[Span, ...]:

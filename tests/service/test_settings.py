@@ -13,7 +13,7 @@ DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "settings.md"
 
 def test_settings_survive_the_environment() -> None:
     """The service reads back the environment that infrastructure writes."""
-    settings = Settings(model="small", language="fr", window_seconds=24.5, port=9000)
+    settings = Settings(model="small", language="fr", window_seconds=24.5, port=9000, exact=True)
     assert Settings.from_environ(settings.to_environ()) == settings
 
 
@@ -32,6 +32,7 @@ def test_settings_ignore_foreign_variables() -> None:
         ("WHISPER_LANGUAGE", "klingon", "an ISO 639 code"),
         ("WHISPER_COMPUTE_TYPE", "int9", "one of auto, int8, int8_float32, float32"),
         ("WHISPER_MODEL", "", "a non-empty text"),
+        ("WHISPER_EXACT", "yes", "true or false"),
         ("WHISPER_MODEL_SHA256", "ABC", "64 lower-case hex digits, or nothing"),
         ("WHISPER_MODLE", "base", "one of the known settings: WHISPER_API_DEADLINE_SECONDS, WHISPER_API_KEYS, "),
     ],
@@ -41,6 +42,18 @@ def test_refusal_names_variable_value_and_expectation(name: str, value: str, exp
     with pytest.raises(SettingError) as refusal:
         Settings.from_environ({name: value})
     assert str(refusal.value).startswith(f"{name}: got {value!r}, expected {expected}")
+
+
+@pytest.mark.parametrize(("text", "on"), [("true", True), ("True", True), (" false ", False), ("FALSE", False)])
+def test_switch_is_true_or_false_in_any_case(text: str, on: bool) -> None:  # noqa: FBT001
+    """No other text is guessed at: `0` or `no` would be on as Python reads them."""
+    assert Settings.from_environ({"WHISPER_EXACT": text}).exact is on
+
+
+def test_settings_that_contradict_each_other_are_refused() -> None:
+    """The exact mode is CTranslate2's."""
+    with pytest.raises(SettingError, match=r"^WHISPER_ENCODER: got 'openvino', expected .* WHISPER_EXACT is true$"):
+        Settings(exact=True, encoder="openvino")
 
 
 @pytest.mark.parametrize("deadline", [60, 600, 3600, 14_400])
@@ -71,8 +84,10 @@ def test_every_setting_is_documented_with_its_default() -> None:
     """The table in docs/settings.md agrees with the code."""
     rows = re.findall(r"^\| `(WHISPER_\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", DOCUMENT.read_text(), re.MULTILINE)
     documented = {name: (default.strip("`"), expected, text) for name, default, expected, text in rows}
+    written = Settings().to_environ()
     assert documented == {
-        variable(f.name): (str(f.default), f.metadata["expected"], f.metadata["doc"]) for f in fields(Settings)
+        variable(f.name): (written.get(variable(f.name), ""), f.metadata["expected"], f.metadata["doc"])
+        for f in fields(Settings)
     }
 
 

@@ -29,7 +29,7 @@ def choose(
     number_format = processor.number_format(settings.compute_type)
     instructions = processor.instructions()
     # On Arm nothing better is measured.
-    if settings.encoder == "ctranslate2" or (settings.encoder == ANY_PROVEN and not instructions):
+    if settings.exact or settings.encoder == "ctranslate2" or (settings.encoder == ANY_PROVEN and not instructions):
         return native
     try:
         encoder = _accelerated(folder, number_format, instructions, frames=frames, streams=streams, threads=threads)

@@ -284,3 +284,11 @@ def test_windows_are_no_longer_than_the_setting(seconds: float) -> None:
     decoder = FakeDecoder()
     engine(decoder, window_seconds=seconds).transcribe(CONVERSATION)
     assert max(map(len, decoder._audios)) <= seconds * SAMPLE_RATE
+
+
+def test_exact_mode_hears_each_window_once() -> None:
+    """Neither gates nor further tries: what the model gives is kept."""
+    decoder = FakeDecoder(hear=lambda said: said[:1], judge=lambda _: hypothesis(log_probability=-1.5, compression=3.0))
+    transcript = engine(decoder, exact=True).transcribe(call(60, TURNS[:6]))
+    assert sum(decoder.batches) == len(transcript.segments) == 2
+    assert transcript.unheard

@@ -121,3 +121,12 @@ def test_speech_of_each_span_is_in_window_time() -> None:
 def test_no_speech_gives_no_windows() -> None:
     """A silent channel costs nothing."""
     assert pack([], channel=0, length=samples(5), longest_seconds=LONGEST) == []
+
+
+@given(speech_lists)
+def test_contiguous_windows_are_stretches_of_the_recording(found: list[Speech]) -> None:
+    """In exact mode nothing is cut out of a window; still no speech is lost, and no window is too long."""
+    windows = pack(found, channel=1, length=found[-1].end, longest_seconds=LONGEST, contiguous=True)
+    assert [piece for each in windows for piece in each.speech] == found
+    assert all(len(each.spans) == 1 and each.duration <= LONGEST for each in windows)
+    assert all(a.spans[0].end <= b.spans[0].start for a, b in pairwise(windows))
