@@ -14,7 +14,7 @@ from tests.delivery.cloud import NEW, OLD, Cloud
 TABLE = "language  errors before  errors now"
 
 
-class Stage(DeployedEnvironment):
+class Measured(DeployedEnvironment):
     """The environment with the gate, in which a task of the gate ends with a code and leaves a table in its log."""
 
     def __init__(self, environ: Mapping[str, str], *, code: int | None) -> None:
@@ -85,12 +85,12 @@ def test_image_that_is_no_worse_passes_and_its_table_is_in_the_log(
     environ: Mapping[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The first release has nothing to be compared with."""
-    stage = Stage(environ, code=0)
-    gate.measure(stage, NEW, poll_s=0.01)
-    outputs = stage.outputs("Gate")
+    trial = Measured(environ, code=0)
+    gate.measure(trial, NEW, poll_s=0.01)
+    outputs = trial.outputs("Gate")
     latest, report = (f"{outputs['Reports']}/{name}.json" for name in ("latest", NEW.removeprefix("sha256:")))
     compared = ["evaluate", outputs["Manifest"], "--against", latest, "--report", report]
-    assert stage.commands == [[*compared, "--first-release"]]
+    assert trial.commands == [[*compared, "--first-release"]]
     assert TABLE in capsys.readouterr().err
 
 
@@ -98,9 +98,9 @@ def test_later_release_is_compared_with_the_last(cloud: Cloud, environ: Mapping[
     """If there is a latest report, it counts: the command does not allow it to be missing."""
     bucket, prefix = reports(cloud)
     cloud.client("s3").put_object(Bucket=bucket, Key=f"{prefix}/latest.json", Body=b"{}")
-    stage = Stage(environ, code=0)
-    gate.measure(stage, NEW, poll_s=0.01)
-    (command,) = stage.commands
+    trial = Measured(environ, code=0)
+    gate.measure(trial, NEW, poll_s=0.01)
+    (command,) = trial.commands
     assert command[command.index("--against") + 1] == f"s3://{bucket}/{prefix}/latest.json"
     assert "--first-release" not in command
 
@@ -118,7 +118,7 @@ def test_other_end_stops_the_release_after_the_table(
 ) -> None:
     """Worse, unusable or killed: none of them is a pass, and each message follows the task's own log."""
     with pytest.raises(Refused) as failure:
-        gate.measure(Stage(environ, code=code), NEW, poll_s=0.01)
+        gate.measure(Measured(environ, code=code), NEW, poll_s=0.01)
     assert str(failure.value) == says
     assert TABLE in capsys.readouterr().err
 
@@ -126,15 +126,15 @@ def test_other_end_stops_the_release_after_the_table(
 def test_task_that_never_ran_is_no_pass(environ: Mapping[str, str]) -> None:
     """ECS gives its reason instead of an exit code."""
     with pytest.raises(Refused, match=r"the task did not run \(CannotPullContainerError\)"):
-        gate.measure(Stage(environ, code=None), NEW, poll_s=0.01)
+        gate.measure(Measured(environ, code=None), NEW, poll_s=0.01)
 
 
 def test_gate_of_another_image_is_not_started(environ: Mapping[str, str]) -> None:
     """The release's own image is measured, no other."""
-    stage = Stage(environ, code=0)
+    trial = Measured(environ, code=0)
     with pytest.raises(Refused, match=f"gate: got a task of {NEW}, expected {OLD}"):
-        gate.measure(stage, OLD, poll_s=0.01)
-    assert not stage.commands
+        gate.measure(trial, OLD, poll_s=0.01)
+    assert not trial.commands
 
 
 def test_report_becomes_the_latest_once_its_release_serves(cloud: Cloud, environ: Mapping[str, str]) -> None:

@@ -47,7 +47,7 @@ class Template:
 
 
 def synthesize(environments: Iterable[Environment], outdir: Path) -> dict[str, Template]:
-    """Templates by name, such as `dev/Network`, synthesized with the feature flags of cdk.json."""
+    """Templates by name, such as `live/Network`, synthesized with the feature flags of cdk.json."""
     app = App(context=json.loads((ROOT / "cdk.json").read_text())["context"], outdir=str(outdir))
     for environment in environments:
         Whisper(app, environment=environment)
