@@ -57,7 +57,7 @@ class Plan:
     """The limits and targets that the stacks set, and the numbers behind them.
 
     Attributes:
-        speed: of a task, from which the rest is derived.
+        speed: of a task: on the usual hosts for estimates, on the slowest ones for limits, targets and thresholds.
         audio_hours: hours of recording in a batch.
         task_hours: hours of task life that a batch takes.
         processing_seconds_per_call: time an average call takes on one task.
@@ -109,13 +109,14 @@ def plan(*, workload: Workload, speed: Speed, limits: Limits) -> Plan:
     if workload.talk_minutes_per_call > longest_minutes:
         expected = f"at most {longest_minutes:g}, the longest recording accepted"
         raise InvalidEnvironment("workload.talk_minutes_per_call", workload.talk_minutes_per_call, expected)
-    longest_seconds = math.ceil(limits.max_audio_seconds / speed.audio_seconds_per_second)
+    slowest = speed.limiting
+    longest_seconds = math.ceil(limits.max_audio_seconds / slowest.audio_seconds_per_second)
     if longest_seconds > limits.job_deadline_seconds:
-        call = f"a call of {limits.max_audio_seconds} s at {speed.audio_seconds_per_second:g} times real time"
+        call = f"a call of {limits.max_audio_seconds} s at {slowest.audio_seconds_per_second:g} times real time"
         expected = f"{longest_seconds} or more, for {call}"
         raise UnreachableDeadline("limits.job_deadline_seconds", limits.job_deadline_seconds, expected)
-    batch_max_tasks, backlog_per_task, hours_to_finish = _batch_fleet(workload, speed, limits)
-    api_max_tasks, api_requests = _api_fleet(workload, speed, limits)
+    batch_max_tasks, backlog_per_task, hours_to_finish = _batch_fleet(workload, slowest, limits)
+    api_max_tasks, api_requests = _api_fleet(workload, slowest, limits)
     return Plan(
         speed=speed,
         audio_hours=workload.audio_hours,

@@ -126,7 +126,7 @@ def request_limits(settings: Settings, *, speed: Speed) -> Settings:
     The API refuses a recording that it could not answer before its own deadline, or could not store.
     """
     deadline = min(settings.job_deadline_seconds, settings.api_deadline_seconds)
-    longest = min(settings.max_audio_seconds, int(deadline * speed.audio_seconds_per_second))
+    longest = min(settings.max_audio_seconds, int(deadline * speed.limiting.audio_seconds_per_second))
     return replace(
         settings,
         job_deadline_seconds=deadline,

@@ -60,7 +60,7 @@ class Environment:
         api: how it is reached, scaled and deployed.
         size: of every task.
         processor: of every task.
-        speed: of one task; None for the assumed one, until it is measured.
+        speed: of one task; None takes the measured one of the model, or an assumption.
         spot_vcpus: the account's quota of Fargate Spot, in vCPU.
         on_demand_vcpus: its quota of Fargate on demand, in vCPU.
         on_demand_workers: how many batch tasks run on demand, so that they go on when Spot has no capacity; the first
@@ -145,7 +145,7 @@ class Environment:
         """Fleet limits, scaling targets and alarm thresholds."""
         return plan(
             workload=self.workload,
-            speed=self.speed or Speed.assumed(cpu=self.size.cpu),
+            speed=self.speed or Speed.of(self.settings.model, cpu=self.size.cpu, processor=self.processor),
             limits=Limits(
                 spot_vcpus=self.spot_vcpus,
                 on_demand_vcpus=self.on_demand_vcpus,

@@ -34,6 +34,9 @@ WEEK = Workload(
     api_audio_hours_in_busy_hour=4,
 )
 
+# Not measured, and so assumed to be slow: its fleets have many tasks.
+MODEL = "small"
+
 FORGE = Environment(
     name="forge",
     region=REGION,
@@ -41,7 +44,7 @@ FORGE = Environment(
     network=NetworkPlan(cidr="10.1.0.0/20", egress=Egress.PUBLIC),
     workload=TEAM,
     tls=False,
-    settings=Settings(max_audio_seconds=1800, api_deadline_seconds=900),
+    settings=Settings(model=MODEL, max_audio_seconds=1800, api_deadline_seconds=900),
     api=ApiPlan(hours=OfficeHours(time_zone="Asia/Tokyo", start=time(8, 30), end=time(17), days=("TUE", "THU"))),
     size=TaskSize(cpu=2048, memory_mib=4096),
     spot_vcpus=256,
@@ -56,7 +59,7 @@ TRIAL = Environment(
     region=REGION,
     network=NetworkPlan(cidr="10.1.16.0/20", egress=Egress.PUBLIC),
     workload=TEAM,
-    settings=Settings(job_deadline_seconds=5400),
+    settings=Settings(model=MODEL, job_deadline_seconds=5400),
     size=TaskSize(cpu=4096, memory_mib=8192),
     spot_vcpus=256,
     on_demand_vcpus=64,
@@ -68,7 +71,7 @@ LIVE = Environment(
     network=NetworkPlan(cidr="10.1.32.0/20", egress=Egress.PUBLIC),
     workload=WEEK,
     production=True,
-    settings=Settings(job_deadline_seconds=5400),
+    settings=Settings(model=MODEL, job_deadline_seconds=5400),
     size=TaskSize(cpu=4096, memory_mib=8192),
     spot_vcpus=1024,
     on_demand_vcpus=128,

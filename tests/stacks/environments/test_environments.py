@@ -248,7 +248,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: select(None, (FORGE, TRIAL, replace(LIVE, settings=replace(LIVE.settings, model="medium")))),
-        "live.settings.model: got 'medium', expected base, which is in the image of forge",
+        "live.settings.model: got 'medium', expected small, which is in the image of forge",
     ),
     (
         lambda: select(None, (FORGE, replace(TRIAL, name="forge"))),
