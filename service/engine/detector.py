@@ -7,6 +7,8 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from service.recording import blocks
+
 # The package is never imported: it would ask for PyTorch, and only its model file is needed.
 PACKAGE, MODEL = "silero-vad", "silero_vad/data/silero_vad_16k_sequence.onnx"
 # Samples per frame at 16 kHz, and those of the frame before that the model hears in front of each.
@@ -44,8 +46,8 @@ class Detector:
         context = np.zeros(CONTEXT, np.float32)
         found = [np.zeros(0, np.float32)]
         request = self._network.create_infer_request()
-        for start in range(0, len(samples), BLOCK_FRAMES * FRAME):
-            block = samples[start : start + BLOCK_FRAMES * FRAME].astype(np.float32) / np.float32(32768)
+        for part in blocks(samples, BLOCK_FRAMES * FRAME):
+            block = part.astype(np.float32) / np.float32(32768)
             frames = np.pad(block, (0, -len(block) % FRAME)).reshape(-1, FRAME)
             before = np.concatenate([context[None], frames[:-1, -CONTEXT:]])
             context = frames[-1, -CONTEXT:]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.detector import BLOCK_FRAMES, FRAME, Detector, Probabilities, find_speech
-from service.recording import SAMPLE_RATE
+from service.recording import SAMPLE_RATE, blocks
 
 # How far a sound may extend beyond the frames that the detector accepts: 1 s.
 REACH_FRAMES = 32
@@ -96,8 +96,8 @@ def listen(samples: NDArray[np.int16], detector: Detector) -> Channel:
 def _levels(samples: NDArray[np.int16]) -> Levels:
     """The level of each frame in decibels below full scale, smoothed over 0.16 s."""
     found = [np.zeros(0)]
-    for start in range(0, len(samples), BLOCK_FRAMES * FRAME):
-        block = samples[start : start + BLOCK_FRAMES * FRAME].astype(np.float64) / 32768
+    for part in blocks(samples, BLOCK_FRAMES * FRAME):
+        block = part.astype(np.float64) / 32768
         frames = np.pad(block, (0, -len(block) % FRAME)).reshape(-1, FRAME)
         found.append(10 * np.log10(np.square(frames).mean(axis=1) + 1e-9))
     level = np.concatenate(found)

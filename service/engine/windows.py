@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.sound import Span, Speech
-from service.recording import SAMPLE_RATE
+from service.recording import SAMPLE_RATE, forget
 
 # Whisper needs some context around a word; silences longer than twice this are cut out.
 PADDING_SAMPLES = round(0.3 * SAMPLE_RATE)
@@ -56,6 +56,7 @@ class Window:
     def audio(self, channel_samples: NDArray[np.int16]) -> NDArray[np.float32]:
         """The window's samples from its channel's, shape (frames,), scaled to -1…1."""
         samples = np.concatenate([channel_samples[span.start : span.end] for span in self.spans])
+        forget(channel_samples)
         return samples.astype(np.float32) / np.float32(32768)
 
     def to_call_time(self, seconds: float, *, span: int) -> float:

@@ -6,12 +6,15 @@ speaks is louder on the own channel, so that the ratio of the levels changes wit
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.recording.blocks import Samples, blocks
+
 SAMPLE_RATE = 16_000
-# Bounds the memory that a long recording takes.
+# What is compared at once.
 CHUNK = 60 * SAMPLE_RATE
 # The shortest word fills one.
 BLOCK = SAMPLE_RATE // 4
@@ -31,7 +34,6 @@ MAX_DEVIATION, MIN_CORRELATION, SPOILT_SHARE = 2.0, 0.8, 0.05
 MAX_GAIN = 6.0
 QUIET = 1e-3
 
-Samples = NDArray[np.int16]
 Levels = NDArray[np.float64]
 
 
@@ -47,7 +49,7 @@ def duplicates(samples: Samples) -> dict[int, int]:
 
 
 def _same(one: Samples, other: Samples) -> bool:
-    if all(np.array_equal(one[at : at + CHUNK], other[at : at + CHUNK]) for at in range(0, len(one), CHUNK)):
+    if all(np.array_equal(a, b) for a, b in zip(blocks(one, CHUNK), blocks(other, CHUNK), strict=True)):
         return True
     lag, correlation = _lag(one, other)
     return correlation >= MIN_CORRELATION and _alike(one[max(0, -lag) :], other[max(0, lag) :])
@@ -57,7 +59,7 @@ def _lag(one: Samples, other: Samples) -> tuple[int, float]:
     """The delay of `other` in samples, and the mean correlation at it, over the loudest seconds of `one`."""
     count = len(one) // PROBE
     # Every eighth sample is enough to tell a loud second.
-    levels = np.array([_power(one[index * PROBE : (index + 1) * PROBE : 8]) for index in range(count)])
+    levels = np.array([_power(second[::8]) for second in islice(blocks(one, PROBE), count)])
     products = np.zeros(2 * MAX_LAG + 1)
     probes = np.argsort(levels)[-PROBES:]
     for index in probes:
@@ -93,19 +95,19 @@ def _alike(one: Samples, other: Samples) -> bool:
 def _measured(one: Samples, other: Samples) -> Iterator[tuple[Levels, Levels, Levels]]:
     """The power of each block of both channels, and the mean of their product."""
     length = min(len(one), len(other)) // BLOCK * BLOCK
-    for start in range(0, length, CHUNK):
-        a, b = (_blocks(channel[start : min(start + CHUNK, length)]) for channel in (one, other))
+    for pair in zip(blocks(one[:length], CHUNK), blocks(other[:length], CHUNK), strict=True):
+        a, b = map(_centred, pair)
         yield np.mean(a * a, axis=1), np.mean(b * b, axis=1), np.mean(a * b, axis=1)
 
 
-def _blocks(samples: Samples) -> NDArray[np.float32]:
+def _centred(samples: Samples) -> NDArray[np.float32]:
     """Low frequencies in blocks, without their mean."""
     # As a sum of strides, because numpy is slow at many means of four.
     low = (
         sum((samples[phase::DECIMATION].astype(np.float32) for phase in range(DECIMATION)), np.float32(0)) / DECIMATION
     )
-    blocks = low.reshape(-1, BLOCK // DECIMATION)
-    return np.asarray(blocks - blocks.mean(axis=1, keepdims=True))
+    shaped = low.reshape(-1, BLOCK // DECIMATION)
+    return np.asarray(shaped - shaped.mean(axis=1, keepdims=True))
 
 
 def _within(level: Levels, range_: float) -> NDArray[np.bool_]:
