@@ -45,6 +45,16 @@ def available_cpus(cgroup: Path = CGROUP) -> int:
     return cpus if quota is None else max(1, min(cpus, int(quota)))
 
 
+def kind(cpuinfo: Path = CPUINFO) -> str:
+    """The kind of processor, by what makes it fast or slow: `AMX`, `VNNI`, `float32` for older x86, or its architecture."""
+    if platform.machine() not in X86:
+        return platform.machine()
+    found = instructions(cpuinfo)
+    if "amx_bf16" in found:
+        return "AMX"
+    return "VNNI" if DOT_PRODUCTS & found else "float32"
+
+
 def name(cpuinfo: Path = CPUINFO) -> str:
     """The processor's model, or its architecture if Linux does not name it."""
     named = re.search(r"^model name\s*:\s*(.*)$", cpuinfo.read_text(), re.MULTILINE)

@@ -53,6 +53,7 @@ def run(
             measure(recording, digest=digest, storage=storage, engine=engine, decode=decode)
             for recording, digest in zip(golden, digests, strict=True)
         ),
+        earlier=last.speeds if last else {},
     )
     verdict = judge(this, last, allowance=request.allowance)
     print(table(verdict), flush=True)  # noqa: T201 - the table is the verb's output

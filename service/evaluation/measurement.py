@@ -44,15 +44,20 @@ class MeasuredRecording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """The hardware that processing times depend on."""
+    """The hardware that processing times depend on; reports before version 0.1.0 do not name its kind."""
 
     processor: str
     cpus: int
+    kind: str = ""
+
+    def __str__(self) -> str:
+        """The kind of processor and the number of CPUs, whose times can be compared."""
+        return f"{self.kind or self.processor}, {self.cpus} CPUs"
 
     @classmethod
     def this(cls) -> "Machine":
         """The machine that runs this process."""
-        return cls(processor=processor.name(), cpus=len(os.sched_getaffinity(0)))
+        return cls(processor=processor.name(), cpus=len(os.sched_getaffinity(0)), kind=processor.kind())
 
 
 def measure(

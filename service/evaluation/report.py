@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from service import processor
@@ -39,11 +39,20 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The measured recordings of one run, with the model, settings and machine that it ran on."""
+    """The measured recordings of one run, with the model, settings and machine that it ran on.
+
+    `earlier` are the real-time factors of earlier releases on other kinds of machines.
+    """
 
     provenance: Provenance
     machine: Machine
     recordings: tuple[MeasuredRecording, ...]
+    earlier: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def speeds(self) -> dict[str, float]:
+        """The real-time factor of the last release that ran on each kind of machine, this one included."""
+        return {**self.earlier, str(self.machine): round(real_time_factor(self.recordings), 5)}
 
     def to_json(self) -> bytes:
         """The report as one line of JSON. Rates and speed are added for readers; `from_dict` computes them again."""
@@ -52,6 +61,7 @@ class Report:
             "provenance": asdict(self.provenance),
             "machine": asdict(self.machine),
             "real_time_factor": round(real_time_factor(self.recordings), 5),
+            "speeds": self.speeds,
             "rates": [_rate_dict(rate) for rate in error_rates(self.recordings)],
             "recordings": [asdict(recording) for recording in self.recordings],
         }
@@ -68,10 +78,12 @@ class Report:
             raise WrongValue("schema", plain["schema"], str(SCHEMA))
         if not plain["recordings"]:
             raise WrongValue("recordings", "[]", "at least one")
+        machine = Machine(**_known(Machine, plain["machine"]))
         return cls(
             provenance=Provenance(**_known(Provenance, plain["provenance"])),
-            machine=Machine(**_known(Machine, plain["machine"])),
+            machine=machine,
             recordings=tuple(_measured_recording(recording) for recording in plain["recordings"]),
+            earlier={kind: float(speed) for kind, speed in plain.get("speeds", {}).items() if kind != str(machine)},
         )
 
 
@@ -93,7 +105,7 @@ def read_report(location: str, *, first_release: bool, storage: Storage) -> Repo
 
 
 def _known(cls: type[Provenance | Machine], plain: Mapping[str, Any]) -> dict[str, Any]:
-    return {field.name: plain[field.name] for field in fields(cls)}
+    return {field.name: plain[field.name] for field in fields(cls) if field.name in plain}
 
 
 def _measured_recording(plain: Mapping[str, Any]) -> MeasuredRecording:

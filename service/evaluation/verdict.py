@@ -72,13 +72,22 @@ def judge(this: Report, last: Report | None, *, allowance: Allowance) -> Verdict
     measured = {recording.digest: recording for recording in this.recordings}
     shared = [measured[recording.digest] for recording in last.recordings]
     rates = tuple(compare(shared, last.recordings, allowed=allowance.error))
-    speed = SpeedChange(
-        ratio=real_time_factor(shared) / real_time_factor(last.recordings),
-        # Times on two kinds of machine say nothing about the release.
-        allowed=allowance.slowdown if allowance.slowdown > 0 and last.machine == this.machine else None,
-    )
     now = tuple(change.now for change in rates)
-    return _verdict(this, shared, rates=now, changes=Changes(rates=rates, speed=speed))
+    return _verdict(
+        this, shared, rates=now, changes=Changes(rates=rates, speed=_speed_change(this, last, shared, allowance))
+    )
+
+
+def _speed_change(this: Report, last: Report, shared: Sequence[MeasuredRecording], allowance: Allowance) -> SpeedChange:
+    """The change since the last release on the same kind of machine: times on another say nothing about the release."""
+    kind, before = str(this.machine), real_time_factor(last.recordings)
+    comparable = kind == str(last.machine)
+    if not comparable and kind in last.speeds and len(shared) == len(this.recordings):
+        before, comparable = last.speeds[kind], True
+    return SpeedChange(
+        ratio=real_time_factor(shared) / before,
+        allowed=allowance.slowdown if allowance.slowdown > 0 and comparable else None,
+    )
 
 
 def _verdict(

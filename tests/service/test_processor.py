@@ -28,6 +28,25 @@ def test_auto_is_int8_only_if_it_does_not_overflow(
     assert processor.number_format("auto", cpuinfo) == expected
 
 
+@pytest.mark.parametrize(
+    ("machine", "flags", "expected"),
+    [
+        ("x86_64", "fpu avx2 avx512_vnni amx_bf16 amx_int8", "AMX"),
+        ("x86_64", "fpu avx2 avx512_vnni", "VNNI"),
+        ("x86_64", "fpu avx2 avx512f", "float32"),
+        ("aarch64", "", "aarch64"),
+    ],
+)
+def test_kind_of_processor_follows_its_instructions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, flags: str, expected: str
+) -> None:
+    """Measurements of one kind hold for another machine of that kind."""
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    assert processor.kind(cpuinfo) == expected
+
+
 def test_named_format_overrides_the_processor() -> None:
     """Benchmarks measure a format on any processor."""
     assert [processor.number_format(name) for name in ("int8", "float32")] == ["int8", "float32"]

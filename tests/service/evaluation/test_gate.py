@@ -19,6 +19,7 @@ from mypy_boto3_s3 import S3Client
 from demo.server import ROOT
 from demo.truth import DEMO, load_calls
 from local import emulator
+from service import processor
 from service.errors import InvalidField, UnsupportedCodec
 from service.evaluation import gate as release_gate
 from service.evaluation.gate import Request
@@ -135,10 +136,25 @@ def test_speed_is_compared_on_one_kind_of_machine_only(tmp_path: Path, capsys: p
     assert run(tmp_path, ["one two three"], **how, slowdown=100) == 0
     assert run(tmp_path, ["one two three"], **how) == 0
     other = json.loads(report.read_text())
-    other["machine"]["processor"] = "another"
+    other |= {"machine": other["machine"] | {"kind": "another"}, "speeds": {}}
     report.write_text(json.dumps(other))
     assert run(tmp_path, ["one two three"], **how, slowdown=2) == 0
     assert capsys.readouterr().out.count("not compared") == 2
+
+
+def test_speed_is_held_to_the_last_release_on_each_kind_of_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release that ran on another kind carries its predecessor's speed on."""
+    put(tmp_path)
+    reports = [str(tmp_path / f"{number}.json") for number in range(3)]
+    assert run(tmp_path, ["one two three"], seconds=0.05, report=reports[0]) == 0
+    how: dict[str, Any] = {"seconds": 0.5, "slowdown": 2}
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(processor, "kind", lambda: "another")
+        assert run(tmp_path, ["one two three"], **how, against=reports[0], report=reports[1]) == 0
+        assert run(tmp_path, ["one two three"], **how, against=reports[1], report=reports[2]) == 0
+    assert run(tmp_path, ["one two three"], **how, against=reports[2]) == 1
 
 
 def test_words_on_a_silent_channel_are_errors(tmp_path: Path) -> None:
