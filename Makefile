@@ -142,7 +142,7 @@ TORCH := torch==2.13.0+cpu
 $(BENCH)/.installed: benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)
 	@echo 'Compiling whisper.cpp for this machine, which takes minutes …'
-	CMAKE_ARGS=-DGGML_NATIVE=ON NO_REPAIR=1 $(BENCH_INSTALL) --no-cache-dir --no-binary pywhispercpp --require-hashes -r $< \
+	CMAKE_ARGS='-DGGML_NATIVE=ON -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON -DCMAKE_INSTALL_RPATH=$$ORIGIN' NO_REPAIR=1 $(BENCH_INSTALL) --no-cache-dir --no-binary pywhispercpp --require-hashes -r $< \
 		|| $(BENCH_INSTALL) --require-hashes -r $<
 	$(BENCH_INSTALL) '$(TORCH)' || echo 'There is no $(TORCH): openai/whisper and transformers are left out.'
 	@touch $@

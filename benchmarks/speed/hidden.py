@@ -34,6 +34,9 @@ _BITS = {
     "avx512_vbmi2": (7, 0, 2, 6),
     "avx512_bitalg": (7, 0, 2, 12),
     "avx512_vpopcntdq": (7, 0, 2, 14),
+    "gfni": (7, 0, 2, 8),
+    "vaes": (7, 0, 2, 9),
+    "vpclmulqdq": (7, 0, 2, 10),
     "avx512ifma": (7, 0, 1, 21),
     "avx512f": (7, 0, 1, 16),
     "avx512dq": (7, 0, 1, 17),
@@ -46,7 +49,7 @@ _VNNI = ("avx_vnni", "avx512_vnni", "avx512vbmi", "avx512_vbmi2", "avx512_bitalg
 # What a process still sees, and the hidden flags.
 LEVELS: dict[str, tuple[str, ...]] = {
     "VNNI": (*_NEWEST, "avx_vnni"),
-    "AVX-512": (*_NEWEST, *_VNNI, "avx512ifma"),
+    "AVX-512": (*_NEWEST, *_VNNI, "avx512ifma", "gfni", "vaes", "vpclmulqdq"),
     "AVX2": tuple(_BITS),
 }
 

@@ -158,7 +158,7 @@ def _useful_operations(results: Results, cell: Cell, cases: Sequence[Case]) -> f
 def _limit(results: Results, form: str, level: str) -> float | None:
     """The measured limit in operations per second."""
     passes = results.of(grid.LIMITS, grid.roofline().name, level)
-    return middle(float(cell.found[0][form]) for cell in passes)
+    return middle(float(cell.found[0][form]) for cell in passes if form in cell.found[0])
 
 
 def _encoder(results: Results, engine: str, level: str) -> tuple[str, float] | None:
@@ -185,16 +185,16 @@ def _limits(results: Results) -> str:
         limits = {form: _limit(results, form, level) for form in ("float32", "bfloat16", "int8")}
         for engine in ("ours", "faster-whisper"):
             found = _encoder(results, engine, level)
-            if not found or not all(limits.values()):
+            if not found:
                 continue
             name, operations = found
             own = _own_limit(name)
             rows.append([
                 level or "this machine's",
-                *(f"{(limit or 0) / 1e9:.0f}" for limit in limits.values()),
+                *(f"{limit / 1e9:.0f}" if limit else "emulated" for limit in limits.values()),
                 f"{engine}: {name}",
                 f"{operations / 1e9:.0f}",
-                f"{operations / (limits[own] or 1):.0%} of {own}",
+                f"{operations / limit:.0%} of {own}" if (limit := limits[own]) else "",
             ])  # fmt: skip
     header = ("processor", "float32", "bfloat16", "int8", "encoder", "its speed", "share of its limit")
     return "In 10⁹ operations per second.\n\n" + tables.markdown(header, rows) if rows else ""

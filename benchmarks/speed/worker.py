@@ -4,17 +4,23 @@ Requests and answers are JSON, one a line. Runs in the project's environment or 
 but the engine that it is asked for.
 """
 
+import ctypes
 import json
 import os
+import signal
 import sys
 import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+PR_SET_PDEATHSIG = 1
+
 
 def main(text: str) -> None:
     """Load the engine, then answer requests until the input ends."""
+    # A parent that is killed must not leave it behind.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     # Libraries print to the standard output, too.
     os.dup2(2, 1)
