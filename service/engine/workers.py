@@ -60,6 +60,7 @@ class Workers:
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="inference")
         # One line of tasks for each request of a call; the first line's turn is next.
         self._lines: deque[deque[_Task]] = deque()
+        self._busy = 0
         self._lock = Lock()
 
     @property
@@ -90,6 +91,13 @@ class Workers:
 
     def _serve(self) -> None:
         tasks = self._take()
+        try:
+            self._complete(tasks)
+        finally:
+            with self._lock:
+                self._busy -= 1
+
+    def _complete(self, tasks: Sequence[_Task]) -> None:
         error = self._finish(tasks)
         if error and len(tasks) == 1:
             tasks[0].result.set_exception(error)
@@ -102,13 +110,15 @@ class Workers:
     def _take(self) -> list[_Task]:
         """The next task and, if it is to be heard, more of its kind up to this thread's share of them."""
         with self._lock:
+            idle = self._count - self._busy
+            self._busy += 1
             first = self._next(lambda _: True)
             if first is None:
                 return []
             tasks = [first]
             if isinstance(first.work, Hearing):
                 waiting = 1 + sum(map(len, self._lines))
-                share = min(self._batch_size, -(-waiting // self._count))
+                share = min(self._batch_size, -(-waiting // idle))
                 while len(tasks) < share and (more := self._next(first.work.fits)):
                     tasks.append(more)
             return tasks

@@ -38,10 +38,10 @@ class OpenVinoEncoder:
         }
         if arithmetic is Arithmetic.INT8:
             options["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = QUANTIZATION_GROUP
-        graph = encoder_graph(parameters, frames=frames, arithmetic=arithmetic)
         try:
+            graph = encoder_graph(parameters, frames=frames, arithmetic=arithmetic)
             self._compiled = openvino.Core().compile_model(graph, "CPU", options)
-        # OpenVINO raises plain RuntimeErrors for all that goes wrong.
+        # OpenVINO raises plain RuntimeErrors for all that goes wrong, such as shapes that do not fit.
         except RuntimeError as error:
             raise EncoderUnavailable(str(error).partition("\n")[0]) from error
         self.name = f"openvino {openvino.get_version().partition('-')[0]} {arithmetic}"

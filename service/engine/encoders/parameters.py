@@ -35,6 +35,8 @@ class Parameters:
         """
         try:
             return cls(arrays=dict(read_variables(file, prefix=ENCODER)))
+        except OSError as error:
+            raise EncoderUnavailable(f"{file.name} cannot be read: {error.strerror}") from error
         except (struct.error, ValueError, KeyError) as error:
             raise EncoderUnavailable(f"{file.name} is damaged: {error}") from error
 
@@ -46,17 +48,17 @@ class Parameters:
     @property
     def heads(self) -> int:
         """The number of attention heads."""
-        return int(self.arrays["num_heads"])
+        return int(self._array("num_heads"))
 
     @property
     def width(self) -> int:
         """The size of the vector at each position."""
-        return int(self.arrays["conv1/weight"].shape[0])
+        return int(self._array("conv1/weight").shape[0])
 
     @property
     def mels(self) -> int:
         """The number of mel bands of the features."""
-        return int(self.arrays["conv1/weight"].shape[1])
+        return int(self._array("conv1/weight").shape[1])
 
     def floats(self, name: str) -> NDArray[np.float32]:
         """A parameter in float32; if it is stored in 8 bits, it is scaled back.
@@ -64,15 +66,18 @@ class Parameters:
         Raises:
             EncoderUnavailable: the model has no such parameter, or stores it in a format that this code does not know.
         """
-        if name not in self.arrays:
-            raise EncoderUnavailable(f"the model has no parameter {name}")
-        array = self.arrays[name]
+        array = self._array(name)
         if array.dtype in (np.float32, np.float16):
             return array.astype(np.float32)
         scale = self.arrays.get(f"{name}_scale")
         if array.dtype != np.int8 or scale is None:
             raise EncoderUnavailable(f"the model stores {name} as {array.dtype}")
         return array.astype(np.float32) / scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1))
+
+    def _array(self, name: str) -> Array:
+        if name not in self.arrays:
+            raise EncoderUnavailable(f"the model has no parameter {name}")
+        return self.arrays[name]
 
 
 def read_variables(file: Path, *, prefix: str = "") -> list[tuple[str, Array]]:
