@@ -8,12 +8,14 @@ from stacks.environments.environment import Environment
 from stacks.environments.names import name_prefix, parameter_name
 from stacks.environments.network import INTERFACE_ENDPOINTS, Egress, NetworkPlan
 from stacks.environments.reading import environments
+from stacks.environments.retention import LEAST_DAYS, Retention
 from stacks.environments.selection import select
 from stacks.environments.tasks import Processor, TaskSize, Weights
 
 __all__ = [
     "EMULATED",
     "INTERFACE_ENDPOINTS",
+    "LEAST_DAYS",
     "ApiPlan",
     "CommitPlan",
     "Egress",
@@ -23,6 +25,7 @@ __all__ = [
     "OfficeHours",
     "Processor",
     "ReleasePlan",
+    "Retention",
     "Routing",
     "Source",
     "Strategy",

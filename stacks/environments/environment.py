@@ -28,6 +28,7 @@ from stacks.environments.deployments import check_deployment
 from stacks.environments.names import name_prefix, parameter_name
 from stacks.environments.network import Egress, NetworkPlan
 from stacks.environments.regions import regions
+from stacks.environments.retention import LEAST_DAYS
 from stacks.environments.tasks import Processor, TaskSize, Weights
 
 # SQS accepts no more.
@@ -69,9 +70,9 @@ class Environment:
         enhanced_insights: CloudWatch's metrics of each task and container, too, which are billed by their number.
         ecs_exec: people with the permission may open a shell in a running task.
         max_receives: attempts at a recording before its message moves to the dead-letter queue.
-        recording_days: how long recordings are kept.
-        transcript_days: how long transcripts are kept.
-        access_log_days: how long the logs of who read them and who called the API are kept.
+        recording_days: the last day after its upload on which any version of a recording can be read.
+        transcript_days: likewise of a transcript.
+        access_log_days: likewise of the logs of who read them and who called the API.
         images_kept: newest images kept in the registry.
         log_retention: how long logs are kept.
         commits: the pipeline of commits; None if no image is built here.
@@ -119,8 +120,9 @@ class Environment:
             raise self._invalid("account", "12 digits, or None for the account deployed to")
         self._check_access()
         whole(f"{self.name}.max_receives", self.max_receives, least=1, most=MAX_RECEIVES)
-        for name in ("recording_days", "transcript_days", "access_log_days", "images_kept"):
-            whole(f"{self.name}.{name}", getattr(self, name), least=1)
+        for name in ("recording_days", "transcript_days", "access_log_days"):
+            whole(f"{self.name}.{name}", getattr(self, name), least=LEAST_DAYS)
+        whole(f"{self.name}.images_kept", self.images_kept, least=1)
         self._check_speed()
         if not re.fullmatch(r"[\w.:/=+@-][\w .:/=+@-]{0,254}", self.cost_centre, re.ASCII):
             raise self._invalid(

@@ -2,13 +2,15 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.environments import Retention
+
 
 class PrivateBucket(s3.Bucket):
     """A bucket that is private, encrypted, versioned and TLS-only, whose objects age out.
 
     Args:
-        expire_days: age at which objects expire; None keeps them.
-        old_version_days: age at which overwritten and deleted versions expire; `expire_days` by default.
+        expire_days: the last day after its upload on which any version of an object can be read; None keeps objects.
+        old_version_days: how many days overwritten and deleted versions can be read if objects are kept.
         retain: keep the bucket when its stack is deleted; otherwise it is deleted too, provided that it is empty.
         access_logs: bucket for its access logs, under the construct id as prefix.
     """
@@ -19,10 +21,11 @@ class PrivateBucket(s3.Bucket):
         construct_id: str,
         *,
         expire_days: int | None,
-        old_version_days: int | None = None,
+        old_version_days: int = 1,
         retain: bool,
         access_logs: s3.IBucket | None = None,
     ) -> None:
+        periods = Retention.within(expire_days) if expire_days else None
         super().__init__(
             scope,
             construct_id,
@@ -36,8 +39,8 @@ class PrivateBucket(s3.Bucket):
             server_access_logs_prefix=f"{construct_id.lower()}/" if access_logs else None,
             lifecycle_rules=[
                 s3.LifecycleRule(
-                    expiration=Duration.days(expire_days) if expire_days else None,
-                    noncurrent_version_expiration=Duration.days(old_version_days or expire_days or 1),
+                    expiration=Duration.days(periods.current) if periods else None,
+                    noncurrent_version_expiration=Duration.days(periods.old if periods else old_version_days),
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
             ],

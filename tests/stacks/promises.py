@@ -119,6 +119,19 @@ def data_is_kept_private(environment: Environment, stacks: Stacks) -> None:
             assert queue["SqsManagedSseEnabled"]
 
 
+def no_version_outlives_its_days(environment: Environment, stacks: Stacks) -> None:
+    """Expiration starts the period of old versions, so both periods together keep the promise for each kind of data."""
+    promised = Counter((environment.recording_days, environment.transcript_days, environment.access_log_days))
+    rules = [
+        rule
+        for bucket in stacks["Recordings"].properties("AWS::S3::Bucket")
+        for rule in bucket["LifecycleConfiguration"]["Rules"]
+    ]
+    periods = [(rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]["NoncurrentDays"]) for rule in rules]
+    # Up to a day is lost by S3's rounding to midnight.
+    assert Counter(current + old + 1 for current, old in periods) == promised
+
+
 def failed_recordings_are_kept_aside(environment: Environment, stacks: Stacks) -> None:
     """A message moves to the dead-letter queue after the chosen attempts, and is kept longer there."""
     queues = stacks["Recordings"].properties("AWS::SQS::Queue")
@@ -152,6 +165,7 @@ PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (
     tasks_are_confined,
     fleets_follow_the_workload,
     data_is_kept_private,
+    no_version_outlives_its_days,
     failed_recordings_are_kept_aside,
     no_role_may_do_everything,
 )

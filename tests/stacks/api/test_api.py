@@ -10,7 +10,7 @@ import pytest
 from service.contract import READY_PATH
 from service.http.health import TIMEOUT_SECONDS
 from service.settings import Settings
-from stacks.environments import Environment, Strategy
+from stacks.environments import Environment, Retention, Strategy
 from tests.stacks.api.resources import attributes, targets
 from tests.stacks.factory import FORGE
 from tests.stacks.synthesis import Template, synthesize
@@ -77,7 +77,8 @@ def test_every_request_is_logged_in_a_private_bucket(template: Template, environ
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == environment.access_log_days
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] == Retention.within(environment.access_log_days).current
 
 
 def test_production_alone_keeps_its_load_balancer_and_its_keys(template: Template, environment: Environment) -> None:

@@ -100,4 +100,4 @@ def test_value_that_does_not_fit_ends_the_report_in_one_line(monkeypatch: pytest
     monkeypatch.setattr(stacks.environments.selection, "environments", lambda: (replace(FORGE, recording_days=0),))
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(ROOT / "stacks" / "__main__.py"), run_name="__main__")
-    assert end.value.code == "forge.recording_days: got '0', expected a whole number, 1 or more"
+    assert end.value.code == "forge.recording_days: got '0', expected a whole number, 3 or more"

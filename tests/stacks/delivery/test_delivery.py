@@ -312,12 +312,12 @@ def test_failed_run_is_mailed_with_its_runbook(template: Template) -> None:
 
 
 def test_artifacts_are_private_encrypted_and_short_lived(template: Template) -> None:
-    """Copies of the source expire after a week."""
+    """Copies of the source can be read for a week, in any version."""
     bucket = template.only("AWS::S3::Bucket")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["BucketEncryption"]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
-    assert (rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]["NoncurrentDays"]) == (7, 7)
+    assert (rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]["NoncurrentDays"]) == (5, 1)
 
 
 def test_builds_are_limited_cached_and_logged(template: Template) -> None:

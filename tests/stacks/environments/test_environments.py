@@ -116,7 +116,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (lambda: ApiPlan(min_tasks=1.5), "api.min_tasks: got '1.5', expected a whole number"),  # type: ignore[arg-type]
     (lambda: ApiPlan(headroom=-0.1), "api.headroom: got '-0.1', expected a share from 0 to 9"),
     (lambda: ApiPlan(headroom=math.nan), "api.headroom: got 'nan', expected a share from 0 to 9"),
-    (lambda: replace(FORGE, recording_days=0), "forge.recording_days: got '0', expected a whole number, 1 or more"),
+    (lambda: replace(FORGE, recording_days=2), "forge.recording_days: got '2', expected a whole number, 3 or more"),
     (
         lambda: replace(FORGE, on_demand_workers=-1),
         f"forge.on_demand_workers: got '-1', expected 0 to {FORGE.plan.batch_max_tasks}, the whole batch fleet",
@@ -155,7 +155,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         lambda: replace(FORGE, speed=replace(SPEED, cpu=4096)),
         "forge.speed.cpu: got '4096', expected 2048, which a task has",
     ),
-    (lambda: replace(FORGE, access_log_days=0), "forge.access_log_days: got '0', expected a whole number, 1 or more"),
+    (lambda: replace(FORGE, access_log_days=0), "forge.access_log_days: got '0', expected a whole number, 3 or more"),
     (
         lambda: replace(FORGE, cost_centre=""),
         "forge.cost_centre: got '', expected 1 to 255 letters, digits, spaces and ",

@@ -1,11 +1,12 @@
 """Promises of the Recordings stack."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from stacks.environments import Environment
+from stacks.environments import LEAST_DAYS, Environment, Retention
 from tests.stacks.synthesis import Template, statements
 
 
@@ -24,6 +25,18 @@ def named(template: Template, bucket: str) -> dict[str, Any]:
     ]
     assert isinstance(properties, dict)
     return properties
+
+
+def last_day(current: int, old: int) -> int:
+    """The last day on which a version can be read, if it was uploaded at noon of day 0, by the rules of S3.
+
+    S3 adds each period to the time at which it began and rounds the sum up to midnight: there the object expires, which
+    makes it an old version, and there the old version is deleted.
+    """
+    expired = math.ceil(0.5 + current)
+    # S3 writes the delete marker a moment after midnight.
+    deleted = math.ceil(expired + 1e-6 + old)
+    return deleted - 1
 
 
 def test_recording_that_fails_too_often_moves_to_the_dead_letter_queue(
@@ -113,12 +126,21 @@ def test_buckets_and_queues_refuse_plain_http(template: Template) -> None:
     [("AccessLogs", "access_log_days"), ("Recordings", "recording_days"), ("Transcripts", "transcript_days")],
 )
 def test_objects_expire(template: Template, environment: Environment, bucket: str, days: str) -> None:
-    """Calls are personal data: objects and old versions expire after the environment's days, partial uploads after one."""
+    """Calls are personal data: no version outlives the environment's days, a deleted one only three, partial uploads one."""
     (rule,) = named(template, bucket)["LifecycleConfiguration"]["Rules"]
     assert rule["Status"] == "Enabled"
-    assert rule["ExpirationInDays"] == rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
-    assert rule["ExpirationInDays"] == getattr(environment, days)
+    old = rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+    assert last_day(rule["ExpirationInDays"], old) == getattr(environment, days)
+    assert 1 <= old <= 3
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+
+
+def test_any_retention_keeps_its_promise_and_wastes_no_day() -> None:
+    """From the shortest retention on, the last readable day is the promised one, and expiry never comes earlier for longer ones."""
+    periods = [Retention.within(days) for days in range(LEAST_DAYS, 400)]
+    assert [last_day(period.current, period.old) for period in periods] == list(range(LEAST_DAYS, 400))
+    assert [period.current for period in periods] == sorted(period.current for period in periods)
+    assert min(min(period.current, period.old) for period in periods) == 1
 
 
 def test_recordings_need_no_function(template: Template) -> None:
