@@ -94,6 +94,8 @@ class Calls:
         work = self._threads.submit(self._work, source, call, measures, gone=gone, accepted=time.monotonic())
         work.add_done_callback(lambda _: source.close())
         done = asyncio.wrap_future(work)
+        # If this coroutine is cancelled, no one asks for the outcome, and asyncio would log it as forgotten.
+        done.add_done_callback(lambda future: future.cancelled() or future.exception())
         try:
             while not (await asyncio.wait([done], timeout=DISCONNECT_POLL_SECONDS))[0]:
                 late = late or (not gone.is_set() and time.monotonic() - began > self._deadline)

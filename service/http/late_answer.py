@@ -44,4 +44,6 @@ async def _body(task: asyncio.Future[Response], silence_seconds: float) -> Async
             raise CutOff from error
         yield bytes(task.result().body)
     finally:
+        # The caller may have left: nothing of the call outlives its response.
         task.cancel()
+        await asyncio.wait([task])
