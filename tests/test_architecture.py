@@ -25,7 +25,7 @@ def imports(path: Path) -> Iterator[str]:
 
 def test_rooms_import_lower_rooms_only() -> None:
     """Every room has a layer, imports point downwards, and the stacks and the service meet in two modules only."""
-    # In a process of its own: it configures logging anew, which would silence the service's log in later tests.
+    # In a process of its own: it configures logging, which would silence the service's log in later tests.
     done = subprocess.run(["lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
