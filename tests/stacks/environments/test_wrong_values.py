@@ -194,7 +194,7 @@ def test_misspelt_field_suggests_the_nearest(file: Path, part: str) -> None:
         ("spot_vcpus=4096", "spot_vcpus=1", "qa.spot_vcpus: got '1', expected "),
         (
             "job_deadline_seconds=5400",
-            "job_deadline_seconds=60",
+            "job_deadline_seconds=60, max_audio_seconds=86_400",
             "qa.settings.job_deadline_seconds: got '60', expected ",
         ),
         ("job_deadline_seconds=5400", "job_deadline_seconds=5", "qa.settings.job_deadline_seconds: got '5', expected "),

@@ -69,10 +69,11 @@ def _text(value: Any) -> str:
 def test_service_emits_every_metric_that_stacks_read(templates: Mapping[str, Template]) -> None:
     """Each metric in the service's namespace has a name, dimensions and values that the service emits."""
     found = [metric for template in templates.values() for metric in read(template) if metric[0] == METRIC_NAMESPACE]
+    known = {environment.name for environment in (*environments(), emulated())}
     for _, name, dimensions in found:
         assert name in {*Metric}
         assert set(dimensions) == {*METRIC_DIMENSIONS, *([OUTCOME_DIMENSION] if name == Metric.CALLS else [])}
-        assert dimensions["Environment"] in {environment.name for environment in (*environments(), emulated())}
+        assert dimensions["Environment"] in known
         assert dimensions["Service"] in {"api", "worker"}
     assert {name for _, name, _ in found} == {*Metric}
 
