@@ -27,7 +27,7 @@ class Cell:
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """What distinguishes it from the other cells of a run."""
+        """Its identity among the cells of a run."""
         return (self.section, self.contestant, self.level, self.round)
 
     @property

@@ -40,7 +40,7 @@ class Part:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure what is not measured yet, and print all."""
+    """Measure the parts that are missing, and print all."""
     options = _options(arguments)
     cases = preparation.calls()
     results = Results.read(FILE) if FILE.exists() and not options.afresh else None

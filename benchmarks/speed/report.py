@@ -29,7 +29,7 @@ HEADER = (
 
 
 def facts(model: Model, *, threads: int, trial: bool) -> dict[str, Any]:
-    """What a run depends on: machine, date, versions, model."""
+    """Machine, date, versions and model of a run."""
     machine = Machine.this()
     found = re.search(r"^flags\s*: (.*)$", CPUINFO.read_text(), re.MULTILINE)
     flags = [flag for flag in (found[1].split() if found else []) if re.match(r"avx|amx|fma$", flag)]
@@ -91,7 +91,7 @@ def label(contestant: str, level: str) -> str:
 
 
 def machine_line(found: Mapping[str, Any], *, command: str = "make bench") -> str:
-    """What was measured, on what."""
+    """The command, the machine and the versions."""
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     return (
         f"`{command}`, {found['date']}: {found['processor']}, {found['cpus']} CPUs, {found['threads']} threads, model"
