@@ -94,6 +94,18 @@ def _set_allocator(parameter: int, value: int) -> None:
         mallopt(parameter, value)
 
 
+def memory_limit(cgroup: Path = CGROUP) -> int:
+    """Bytes of memory that this process may use: the machine's, or less by cgroup v2's `memory.max` or v1's limit."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for file in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            limit = (cgroup / file).read_text().strip()
+        except OSError:
+            continue
+        return machine if limit == "max" else min(machine, int(limit))
+    return machine
+
+
 def cpu_quota(cgroup: Path) -> float | None:
     """The quota in CPUs, from cgroup v2's `cpu.max` or v1's `cpu.cfs_quota_us`; None if there is no quota."""
     try:

@@ -4,7 +4,7 @@ from faster_whisper import WhisperModel
 from faster_whisper.feature_extractor import FeatureExtractor
 
 from service import processor
-from service.engine import encoders
+from service.engine import encoders, memory
 from service.engine.decoding import Decoder
 from service.engine.exact import ExactDecoder
 from service.engine.lock import describe
@@ -23,6 +23,8 @@ def load(settings: Settings, *, download: Download | None = None) -> Decoder:
     folder = find(settings.model, mirror=settings.model_mirror, download=download).folder
     if settings.model_sha256 and (actual := describe(folder).digest) != settings.model_sha256:
         raise ModelMismatch(actual=actual, digest=settings.model_sha256)
+    kind = ExactDecoder if settings.exact else Decoder
+    memory.check(folder, settings, frames=kind.FRAMES)
     processor.share_memory()
     workers = processor.workers(settings)
     threads = processor.threads(settings)
@@ -42,7 +44,6 @@ def load(settings: Settings, *, download: Download | None = None) -> Decoder:
         raise ModelDamaged(model=settings.model) from error
     if settings.language and settings.language not in model.supported_languages:
         raise ModelLacksLanguage(language=settings.language, known=model.supported_languages)
-    kind = ExactDecoder if settings.exact else Decoder
     encoder = encoders.choose(model, folder, settings=settings, frames=kind.FRAMES, streams=workers, threads=threads)
     processor.reuse_memory()
     return kind(model, encoder=encoder, beam_size=settings.beam_size)

@@ -1,6 +1,7 @@
 """CPUs and number format of the processor."""
 
 import platform
+import re
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,25 @@ def test_half_a_cpu_still_gives_one_thread(tmp_path: Path) -> None:
     """A quota is rounded down to whole CPUs, but not to zero."""
     (tmp_path / "cpu.max").write_text("50000 100000\n")
     assert processor.available_cpus(tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"memory.max": "1073741824\n"}, 1 << 30),
+        ({"memory/memory.limit_in_bytes": "1073741824\n"}, 1 << 30),
+        ({"memory.max": "max\n"}, None),
+        ({"memory/memory.limit_in_bytes": "9223372036854771712\n"}, None),
+        ({}, None),
+    ],
+)
+def test_memory_limit_is_that_of_the_control_group_or_the_machine(
+    tmp_path: Path, files: dict[str, str], limit: int | None
+) -> None:
+    """Without a limit, cgroup v1 writes a number beyond any machine."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    total = re.search(r"^MemTotal: +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    assert total
+    assert processor.memory_limit(tmp_path) == (limit or int(total[1]) * 1024)

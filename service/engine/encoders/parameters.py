@@ -22,19 +22,19 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """An encoder's parameters, by CTranslate2's names without `encoder/`."""
+    """A model's parameters by CTranslate2's names, or an encoder's by their names without `encoder/`."""
 
     arrays: Mapping[str, Array]
 
     @classmethod
-    def read(cls, file: Path) -> Self:
-        """Read a `model.bin`; the arrays are views of the file, which is mapped and not copied.
+    def read(cls, file: Path, *, prefix: str = ENCODER) -> Self:
+        """Read those of a `model.bin` with a prefix; the arrays are views of the file, which is mapped and not copied.
 
         Raises:
             EncoderUnavailable: the file has another format or is damaged.
         """
         try:
-            return cls(arrays=dict(read_variables(file, prefix=ENCODER)))
+            return cls(arrays=dict(read_variables(file, prefix=prefix)))
         except OSError as error:
             raise EncoderUnavailable(f"{file.name} cannot be read: {error.strerror}") from error
         except (struct.error, ValueError, KeyError) as error:

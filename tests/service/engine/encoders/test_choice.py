@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from service import processor
 from service.engine import encoders
-from service.engine.encoders import Encoder, choice
+from service.engine.encoders import Encoder
 from service.engine.encoders.accelerated import OpenVinoEncoder
+from service.engine.encoders.parameters import Parameters
 from service.settings import Settings
 from tests.standin import MODEL
 
@@ -41,7 +42,7 @@ def on(monkeypatch: pytest.MonkeyPatch) -> Any:
     return pretend
 
 
-def choose(model: WhisperModel, folder: Path = MODEL, **settings: Any) -> Encoder:
+def choose(model: WhisperModel, *, folder: Path = MODEL, **settings: Any) -> Encoder:
     """The choice for a model on one thread."""
     return encoders.choose(model, folder, settings=Settings(**settings), frames=400, streams=1, threads=1)
 
@@ -75,7 +76,7 @@ def test_arithmetic_follows_processor_and_format(
     on: Any,
     caplog: pytest.LogCaptureFixture,
     instructions: frozenset[str],
-    settings: dict[str, str],
+    settings: dict[str, Any],
     expected: str,
 ) -> None:
     """The fastest that the processor has, and never less exact than the format that was asked for."""
@@ -139,11 +140,11 @@ def test_weights_of_another_model_are_not_used(
 ) -> None:
     """The difference that is accepted lies far below that of a model with other weights."""
     on(VNNI)
-    read = choice.Parameters.read(MODEL / "model.bin")
+    read = Parameters.read(MODEL / "model.bin")
     other = {name: np.roll(array, 1, axis=0) if array.ndim else array for name, array in read.arrays.items()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choice.Parameters, "read", lambda _: choice.Parameters(arrays=other))
-        assert choose(model, tmp_path).name.startswith("ctranslate2 ")
+        patch.setattr(Parameters, "read", lambda _: Parameters(arrays=other))
+        assert choose(model, folder=tmp_path).name.startswith("ctranslate2 ")
     assert reason(caplog).startswith("its encoding differs by ")
 
 
@@ -179,5 +180,5 @@ def test_weights_that_cannot_be_read_are_not_used(
     on(VNNI)
     shutil.copytree(MODEL, tmp_path, dirs_exist_ok=True)
     (tmp_path / "model.bin").write_bytes(b"\x06\0\0\0")
-    assert choose(model, tmp_path).name.startswith("ctranslate2 ")
+    assert choose(model, folder=tmp_path).name.startswith("ctranslate2 ")
     assert reason(caplog).startswith("model.bin is damaged: ")

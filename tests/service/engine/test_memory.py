@@ -1,0 +1,140 @@
+"""Memory: settings that the container cannot hold are refused with numbers, and what is computed bounds what is used."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service import processor
+from service.engine import loading, memory
+from service.settings import SettingError, Settings
+from tests.standin import MODEL
+
+MB = memory.MB
+BASE = memory.Dimensions(encoder_parameters=20_593_665, decoder_parameters=52_009_480, layers=6, width=512)
+SMALL = memory.Dimensions(encoder_parameters=88_154_112, decoder_parameters=153_580_800, layers=12, width=768)
+
+
+def total(dimensions: memory.Dimensions = BASE, **settings: Any) -> int:
+    """The bytes that the engine needs."""
+    chosen = Settings(**{"threads": 4, "workers": 2, "compute_type": "int8"} | settings)
+    return memory.need(dimensions, chosen, frames=2900).total
+
+
+def test_dimensions_are_read_from_the_weights() -> None:
+    """Of the stand-in model: four layers, 128 wide."""
+    dimensions = memory.Dimensions.read(MODEL)
+    assert (dimensions.layers, dimensions.width) == (4, 128)
+    assert dimensions.decoder_parameters > dimensions.encoder_parameters > 1_000_000
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"batch_size": 9}, {"workers": 3}, {"compute_type": "float32"}, {"max_running": 5}, {"max_audio_seconds": 7200}],
+)
+def test_need_grows_with_each_setting(more: dict[str, Any]) -> None:
+    """Batches, workers, number format, calls at once and their length."""
+    assert total(**more) > total()
+
+
+def test_window_of_a_batch_takes_its_keys_and_values() -> None:
+    """Two copies of 36 MB for `base`, 107 MB for `small`, and one more encoding for each call at once."""
+    for dimensions, layers, width in ((BASE, 6, 512), (SMALL, 12, 768)):
+        encoding = 1450 * width * 4
+        grown = total(dimensions, workers=1, batch_size=2) - total(dimensions, workers=1, batch_size=1)
+        assert grown == 2 * 2 * layers * encoding + 4 * encoding
+
+
+def test_batch_beyond_memory_is_refused_with_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any weights are loaded: the setting, the limit, the need by purpose, and the largest batch that fits."""
+    settings = Settings(model=str(MODEL), batch_size=64, workers=2, threads=2)
+    needed = memory.need(memory.Dimensions.read(MODEL), settings, frames=2900).total
+    monkeypatch.setattr(processor, "memory_limit", lambda: needed - 1)
+    with pytest.raises(
+        SettingError,
+        match=rf"^WHISPER_BATCH_SIZE: got '64', expected at most 63 with 2 workers: the container has {(needed - 1) // MB} MB, "
+        rf"and this would need {needed // MB} MB \(process \d+, weights \d+, batches \d+, calls \d+, decoders \d+\)$",
+    ):
+        loading.load(settings)
+    monkeypatch.setattr(processor, "memory_limit", lambda: needed)
+    memory.check(MODEL, settings, frames=2900)
+
+
+def test_model_beyond_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one window fits."""
+    monkeypatch.setattr(processor, "memory_limit", lambda: 200 * MB)
+    with pytest.raises(
+        SettingError, match=r"^WHISPER_MODEL: got '.*', expected one that fits: the container has 200 MB"
+    ):
+        loading.load(Settings(model=str(MODEL)))
+
+
+def test_model_of_unknown_format_is_not_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """CTranslate2 says whether it reads it."""
+    monkeypatch.setattr(processor, "memory_limit", lambda: 0)
+    (tmp_path / "model.bin").write_bytes(b"\x07\0\0\0")
+    memory.check(tmp_path, Settings(), frames=2900)
+
+
+# In a process of its own, whose memory is the engine's: prints the resident MB after each step, and the highest.
+PROGRAM = """
+import json, re, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import numpy as np
+from service.engine.engine import Engine
+from service.recording import Recording, decode
+from service.settings import Settings
+
+def resident(name):
+    return int(re.search(rf"^{name}:\\s+(\\d+)", Path("/proc/self/status").read_text(), re.M)[1]) // 1024
+
+def call(samples):
+    return Recording(samples=samples, missing_seconds=0.0, gaps=())
+
+if __name__ == "__main__":
+    path, minutes, shorts = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    settings = Settings(model="base", language="en")
+    engine = Engine.load(settings)
+    with open(path, "rb") as file:
+        samples = decode(file, settings=settings, name=path).samples
+    rate, seen = 16000, []
+    if minutes:
+        frames = minutes * 60 * rate
+        long = np.tile(np.asarray(samples), (1, frames // samples.shape[1] + 1))[:, :frames]
+        engine.transcribe(call(long), progress=lambda _: seen.append(resident("VmRSS")))
+    with ThreadPoolExecutor(4) as pool:
+        def short(number):
+            start = number * 7919 % (samples.shape[1] - 10 * rate)
+            engine.transcribe(call(samples[:, start : start + rate * (2 + number % 8)]))
+            seen.append(resident("VmRSS"))
+        list(pool.map(short, range(shorts)))
+    audio = long.nbytes >> 20 if minutes else 0
+    print(json.dumps({"seen": seen, "highest": resident("VmHWM"), "audio": audio}))
+"""
+
+
+def measured(path: Path, *, minutes: int, shorts: int) -> dict[str, Any]:
+    """What the program prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(path), str(minutes), str(shorts)],
+        capture_output=True, text=True, check=True, timeout=3000,
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("minutes", "shorts"), [(60, 0), (0, 1000)], ids=["an hour", "a thousand calls"])
+def test_memory_is_flat_and_within_the_need(minutes: int, shorts: int) -> None:
+    """The second half of the work takes no more than the first did, and never more than was computed."""
+    found = measured(Path("demo/calls/billing.wav"), minutes=minutes, shorts=shorts)
+    seen, audio = found["seen"], found["audio"]
+    half = len(seen) // 2
+    assert max(seen[half:]) <= 1.05 * max(seen[:half])
+    limit = memory.need(memory.Dimensions.read(loading.find("base").folder), Settings(), frames=2900).total
+    assert found["highest"] - audio <= limit // MB
