@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from delivery import images, rollout
+from delivery import first_create, images, rollout
 from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused, lines, run, say
 from stacks.environments import select
@@ -60,6 +60,8 @@ def first(deployed: DeployedEnvironment, environ: Mapping[str, str]) -> None:
         expected = "a value for each; docs/deploy.md says which"
         raise Refused(f"SSM parameters: got none named {', '.join(missing)}, expected {expected}")
     _cdk(deployed, "bootstrap", f"aws://{deployed.account}/{deployed.environment.region}")
+    first_create.make_linked_role(deployed)
+    first_create.unprotect(deployed, (path.rpartition("/")[2] for path in assembly.stacks))
     before_image = [stack.path for stack in assembly.without_image()]
     _cdk(
         deployed, "deploy", *before_image, "--app", str(assembly.folder), "--exclusively", "--require-approval", "never"

@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_efs as efs
@@ -9,6 +8,7 @@ from constructs import Construct
 
 from service.settings import Settings
 from stacks.network.private_network import PrivateNetwork
+from stacks.shared.removal import removal
 from stacks.tasks.service_task import ServiceTask
 
 # The folder that holds the models, on the file system and in a task.
@@ -29,7 +29,7 @@ class ModelFileSystem(Construct):
             security_group=group,
             encrypted=True,
             throughput_mode=efs.ThroughputMode.ELASTIC,
-            removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
+            removal_policy=removal(retain=retain),
             # Any policy makes EFS ask for an IAM permission. The library's default policy would let every client that
             # reaches a mount target write.
             allow_anonymous_access=True,

@@ -1,4 +1,4 @@
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_s3 as s3
@@ -8,6 +8,7 @@ from constructs import Construct
 from stacks.environments import Environment
 from stacks.shared.handover import publish
 from stacks.shared.private_bucket import PrivateBucket
+from stacks.shared.removal import removal
 
 
 class RecordingsStore(Construct):
@@ -31,7 +32,6 @@ class RecordingsStore(Construct):
         self.transcripts = PrivateBucket(
             self, "Transcripts", expire_days=environment.transcript_days, retain=retain, access_logs=self.access_logs
         )
-        removal = RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY
         # A moved message keeps its age, so the dead-letter queue needs a longer retention than the queue.
         self.dead_letters = sqs.Queue(
             self,
@@ -39,7 +39,7 @@ class RecordingsStore(Construct):
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=Duration.days(14),
-            removal_policy=removal,
+            removal_policy=removal(retain=retain),
         )
         self.queue = sqs.Queue(
             self,
@@ -50,7 +50,7 @@ class RecordingsStore(Construct):
             retention_period=Duration.days(7),
             receive_message_wait_time=Duration.seconds(20),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=environment.max_receives),
-            removal_policy=removal,
+            removal_policy=removal(retain=retain),
         )
         self._arrivals = self._announce()
         self._publish(environment)

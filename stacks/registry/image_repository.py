@@ -1,8 +1,9 @@
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_ecr as ecr
 from constructs import Construct
 
 from stacks.shared.handover import ParameterPath, publish
+from stacks.shared.removal import removal
 
 # Tag of the build cache. Every build overwrites it; it is never deployed, because tasks name images by digest.
 CACHE_TAG = "cache"
@@ -25,7 +26,7 @@ class ImageRepository(ecr.Repository):
                 ecr.LifecycleRule(tag_status=ecr.TagStatus.UNTAGGED, max_image_age=Duration.days(7)),
                 ecr.LifecycleRule(tag_status=ecr.TagStatus.ANY, max_image_count=images_kept),
             ],
-            removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
+            removal_policy=removal(retain=retain),
             empty_on_delete=not retain,
         )
         publish(self, parameter_path=parameter_path, repository_name=self.repository_name)

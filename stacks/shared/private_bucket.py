@@ -1,8 +1,9 @@
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.environments import Retention
+from stacks.shared.removal import removal
 
 
 class PrivateBucket(s3.Bucket):
@@ -11,7 +12,7 @@ class PrivateBucket(s3.Bucket):
     Args:
         expire_days: the last day after its upload on which any version of an object can be read; None keeps objects.
         old_version_days: how many days overwritten and deleted versions can be read if objects are kept.
-        retain: keep the bucket when its stack is deleted; otherwise it is deleted too, provided that it is empty.
+        retain: keep the bucket when its stack is deleted; otherwise it is deleted, too, provided that it is empty.
         access_logs: bucket for its access logs, under the construct id as prefix.
     """
 
@@ -44,5 +45,5 @@ class PrivateBucket(s3.Bucket):
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
             ],
-            removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
+            removal_policy=removal(retain=retain),
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery import account, rollout
+from delivery import account, first_create, rollout
 from delivery.assembly import Assembly
 from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused
@@ -150,6 +150,27 @@ def test_end_deletes_what_is_in_the_buckets_and_every_stack_and_does_nothing_aga
     left = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     assert not left & {outputs["RecordingsBucket"], outputs["TranscriptsBucket"]}
     assert "local is gone." in capfd.readouterr().err
+
+
+def test_first_deploy_makes_way_for_the_stacks_before_it_creates_them(
+    environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The role of ECS is there, and creates that failed are unprotected, of the services, too, which come later."""
+    unprotected: list[str] = []
+
+    def cdk(*command: str, **_: object) -> None:
+        if command[1] == "deploy":
+            raise Refused("as far as this test goes")
+
+    deployed = DeployedEnvironment.named("live", environ)
+    monkeypatch.setattr(account, "lines", committed)
+    monkeypatch.setattr(account, "run", cdk)
+    monkeypatch.setattr(account, "_missing", lambda *_: [])
+    monkeypatch.setattr(first_create, "unprotect", lambda _, stacks: unprotected.extend(stacks))
+    with pytest.raises(Refused, match="as far as"):
+        account.first(deployed, environ)
+    assert deployed.client("iam").list_roles(PathPrefix="/aws-service-role/ecs.amazonaws.com/")["Roles"]
+    assert {"Network", "Recordings", "Api", "Batch"} <= {*unprotected}
 
 
 def test_step_of_the_cdk_that_fails_stops_the_first_deploy(

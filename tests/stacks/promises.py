@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stacks.environments import Egress, Environment, Routing, Strategy, Weights
-from tests.stacks.synthesis import STACKS, Template, listed, statements
+from tests.stacks.synthesis import KEPT, STACKS, STATEFUL, Template, listed, statements
 
 # The stacks of one environment by their own names, such as `Api`.
 Stacks = Mapping[str, Template]
@@ -114,9 +114,17 @@ def data_is_kept_private(environment: Environment, stacks: Stacks) -> None:
             assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
             assert bucket["Properties"]["BucketEncryption"]
             if environment.production and name in ("Recordings", "Models"):
-                assert bucket["DeletionPolicy"] == "Retain"
+                assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == KEPT
         for queue in template.properties("AWS::SQS::Queue"):
             assert queue["SqsManagedSseEnabled"]
+
+
+def failed_create_leaves_no_data_store(_: Environment, stacks: Stacks) -> None:
+    """What outlives its stack does not outlive a create that is rolled back: the next one would make a second one."""
+    for template in stacks.values():
+        for resource in template.body["Resources"].values():
+            if resource["Type"] in STATEFUL:
+                assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) in (KEPT, ("Delete", "Delete"))
 
 
 def no_version_outlives_its_days(environment: Environment, stacks: Stacks) -> None:
@@ -165,6 +173,7 @@ PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (
     tasks_are_confined,
     fleets_follow_the_workload,
     data_is_kept_private,
+    failed_create_leaves_no_data_store,
     no_version_outlives_its_days,
     failed_recordings_are_kept_aside,
     no_role_may_do_everything,

@@ -9,7 +9,7 @@ import pytest
 from service.settings import variable
 from stacks.environments import Egress, Environment, environments
 from tests.stacks.factory import FORGE, LIVE, TRIAL
-from tests.stacks.synthesis import STACKS, Template, synthesize
+from tests.stacks.synthesis import KEPT, STACKS, STATEFUL, Template, synthesize
 
 # What an environment saves by public tasks and plain HTTP: a NAT gateway, and the listener that redirects to TLS.
 SAVED = {
@@ -17,7 +17,6 @@ SAVED = {
     "Api": {"AWS::ElasticLoadBalancingV2::Listener": 1},
 }
 
-STATEFUL = {"AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::ECR::Repository", "AWS::EFS::FileSystem"}
 # Each environment has other pipelines; the tests of delivery check them.
 ALIKE = tuple(stack for stack in STACKS if stack != "Delivery")
 
@@ -69,7 +68,7 @@ def test_production_keeps_everything_that_holds_data(
             for resource in template.body["Resources"].values():
                 # The artifacts of a pipeline are copies of the source.
                 if resource["Type"] in STATEFUL and not name.endswith("/Delivery"):
-                    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain", name
+                    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == KEPT, name
                     kept[f"{name} {resource['Type']}"] += 1
     assert kept["live/Registry AWS::ECR::Repository"] == 1
     assert kept["live/Recordings AWS::S3::Bucket"] == 3

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.settings import Settings, variable
-from tests.stacks.synthesis import Template, listed
+from tests.stacks.synthesis import KEPT, Template, listed
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_gate_runs_only_when_a_release_starts_it(template: Template) -> None:
 def test_golden_recordings_and_reports_are_private_and_kept(template: Template) -> None:
     """People transcribed them: they do not expire, and are kept when the stack is deleted."""
     (bucket,) = template.resources("AWS::S3::Bucket")
-    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == KEPT
     properties: dict[str, Any] = bucket["Properties"]
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
     assert properties["BucketEncryption"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from stacks.environments import Environment, Weights
-from tests.stacks.factory import FORGE, LIVE
-from tests.stacks.synthesis import Template, statements, synthesize
+from tests.stacks.factory import FORGE, LIVE, MODEL
+from tests.stacks.synthesis import KEPT, Template, statements, synthesize
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +50,12 @@ def test_task_reads_its_model_from_s3_only(synthesized: Mapping[str, Template], 
     """A task may list and read the folder of its model, and nothing else in the bucket."""
     template = synthesized[f"s3/{stack}"]
     scheme, _, folder = model(template)["Fn::Join"][1]
-    assert (scheme, folder) == ("s3://", "/base")
+    assert (scheme, folder) == ("s3://", f"/{MODEL}")
     mine = [s for s in statements(template) if "whisper-s3-Models" in str(s.get("Resource"))]
     assert sorted(str(s["Action"]) for s in mine) == ["s3:GetObject", "s3:ListBucket"]
     (read,), (find,) = ([s for s in mine if s["Action"] == action] for action in ("s3:GetObject", "s3:ListBucket"))
-    assert read["Resource"]["Fn::Join"][1][-1] == "/base/*"
-    assert find["Condition"] == {"StringEquals": {"s3:prefix": "base/"}}
+    assert read["Resource"]["Fn::Join"][1][-1] == f"/{MODEL}/*"
+    assert find["Condition"] == {"StringEquals": {"s3:prefix": f"{MODEL}/"}}
 
 
 def test_model_bucket_and_its_objects_are_kept(synthesized: Mapping[str, Template]) -> None:
@@ -64,7 +64,7 @@ def test_model_bucket_and_its_objects_are_kept(synthesized: Mapping[str, Templat
     (rule,) = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
     assert "ExpirationInDays" not in rule
     assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == 90
-    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == KEPT
     assert bucket["Properties"]["BucketEncryption"]
 
 
@@ -79,7 +79,7 @@ def test_model_on_efs_is_mounted_read_only(synthesized: Mapping[str, Template], 
     template = synthesized[f"efs/{stack}"]
     (mount,) = [m for m in container(template)["MountPoints"] if m["SourceVolume"] == "models"]
     assert mount == {"ContainerPath": "/models", "ReadOnly": True, "SourceVolume": "models"}
-    assert model(template) == "/models/base"
+    assert model(template) == f"/models/{MODEL}"
     (volume,) = [v for v in template.only("AWS::ECS::TaskDefinition")["Volumes"] if v["Name"] == "models"]
     efs = volume["EFSVolumeConfiguration"]
     assert efs["TransitEncryption"] == "ENABLED"

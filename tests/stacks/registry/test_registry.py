@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from stacks.environments import Environment
-from tests.stacks.synthesis import Template
+from tests.stacks.synthesis import KEPT, Template
 
 
 def test_images_are_scanned_and_never_overwritten(templates: Mapping[str, Template], environment: Environment) -> None:
@@ -30,5 +30,6 @@ def test_old_images_are_removed(templates: Mapping[str, Template], environment: 
 def test_production_alone_keeps_its_images(templates: Mapping[str, Template], environment: Environment) -> None:
     """The images are needed to restore production after its stack was deleted."""
     (repository,) = templates[f"{environment.name}/Registry"].resources("AWS::ECR::Repository")
-    assert repository["DeletionPolicy"] == ("Retain" if environment.production else "Delete")
+    policies = (repository["DeletionPolicy"], repository["UpdateReplacePolicy"])
+    assert policies == (KEPT if environment.production else ("Delete", "Delete"))
     assert bool(repository["Properties"].get("EmptyOnDelete")) == (not environment.production)
