@@ -12,6 +12,7 @@ if __name__ == "__main__":
     end_at_once(sys.argv[1:], endless=("api", "worker"))
 
 import argparse
+import json
 import math
 import os
 import signal
@@ -79,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     transcribe = verbs.add_parser("transcribe", help="transcribe files")
     _add_transcribe_options(transcribe)
     transcribe.set_defaults(run=_transcribe)
+    tune = verbs.add_parser("tune", help="measure which settings are the fastest on this machine")
+    _add_tune_options(tune)
+    tune.set_defaults(run=_tune)
     return parser
 
 
@@ -105,6 +109,16 @@ def _add_transcribe_options(transcribe: argparse.ArgumentParser) -> None:
     transcribe.add_argument("--output", type=Path, metavar="DIR", help="write a file per recording here")
     transcribe.add_argument("--language", default="", help="ISO 639 code (default: detect it once per call)")
     transcribe.add_argument("--words", action="store_true", help="add the times of each word (json)")
+
+
+def _add_tune_options(tune: argparse.ArgumentParser) -> None:
+    tune.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="recordings of usual calls (default: a synthesized sound)"
+    )
+    tune.add_argument(
+        "--seconds", type=_amount, default=180.0, metavar="TIME", help="about how long to measure (default: 180)"
+    )
+    tune.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _amount(text: str) -> float:
@@ -251,6 +265,20 @@ def _transcribe(settings: Settings, options: argparse.Namespace) -> int:
         words=options.words,
     )
     return 0 if complete else 2
+
+
+def _tune(settings: Settings, options: argparse.Namespace) -> int:
+    telemetry.configure(sys.stderr)
+    from service import cli
+    from service.engine import tuning
+
+    recordings = cli.recordings(options.files, decode=_decoder(settings))
+    sounds = tuning.windows_of(recordings, settings) if recordings else tuning.synthesized()
+    if not sounds:
+        raise SettingError("FILE", ", ".join(map(str, options.files)), "recordings with speech")
+    tuned = tuning.tune(settings, sounds=sounds, seconds=options.seconds)
+    print(json.dumps(tuned.to_dict()) if options.json else tuned)
+    return 0
 
 
 def _health(settings: Settings, _: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from service.engine.engine import Progress
 from service.errors import DuplicateOutput, OutputNotWritable, ServiceError
 from service.recording import Decode, Recording
+from service.settings import SettingError
 from service.transcript import Transcript, render
 
 STANDARD_INPUT = Path("-")
@@ -136,6 +137,23 @@ def transcribe_files(
             _tell(file, error)
             complete = False
     return complete
+
+
+def recordings(files: Sequence[Path], *, decode: Decode) -> list[Recording]:
+    """The decoded files.
+
+    Raises:
+        SettingError: a file cannot be opened.
+        RequestError: a file cannot be decoded.
+    """
+    decoded = []
+    for file in files:
+        try:
+            with _opened(file) as source:
+                decoded.append(decode(source, name=file.name))
+        except OSError as error:
+            raise SettingError("FILE", file, f"a readable file ({error.strerror})") from None
+    return decoded
 
 
 def _faults(transcript: Transcript) -> Iterator[str]:

@@ -65,13 +65,18 @@ def _accelerated(
 
 
 def known_features(model: WhisperModel, *, frames: int) -> NDArray[np.float32]:
-    """The features of a sound that is the same on every machine: a sung note in syllables, over faint noise."""
-    time = np.arange(frames * SAMPLE_RATE // 100) / SAMPLE_RATE
+    """The features of the known sound."""
+    features: NDArray[np.float32] = model.feature_extractor(known_sound(seconds=frames / 100))
+    return features[:, :frames]
+
+
+def known_sound(*, seconds: float) -> NDArray[np.float32]:
+    """A sound that is the same on every machine, shape (samples,): a sung note in syllables, over faint noise."""
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     pitch = 120 * time + 4 * np.sin(2 * np.pi * 0.7 * time)
     voice = sum(np.sin(2 * np.pi * n * pitch) / n for n in range(1, 20)) * (0.5 + 0.5 * np.sin(2 * np.pi * 3 * time))
     noise = np.random.default_rng(0).normal(size=len(time))
-    features: NDArray[np.float32] = model.feature_extractor((0.1 * voice + 0.003 * noise).astype(np.float32))
-    return features[:, :frames]
+    return np.asarray(0.1 * voice + 0.003 * noise, np.float32)
 
 
 def relative_difference(encoding: NDArray[np.float32], expected: NDArray[np.float32]) -> float:

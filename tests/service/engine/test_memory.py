@@ -10,6 +10,7 @@ import pytest
 
 from service import processor
 from service.engine import loading, memory
+from service.engine.model import find
 from service.settings import SettingError, Settings
 from tests.standin import MODEL
 
@@ -20,8 +21,8 @@ SMALL = memory.Dimensions(encoder_parameters=88_154_112, decoder_parameters=153_
 
 def total(dimensions: memory.Dimensions = BASE, **settings: Any) -> int:
     """The bytes that the engine needs."""
-    chosen = Settings(**{"threads": 4, "workers": 2, "compute_type": "int8"} | settings)
-    return memory.need(dimensions, chosen, frames=2900).total
+    usual: dict[str, Any] = {"threads": 4, "workers": 2, "compute_type": "int8"}
+    return memory.need(dimensions, Settings(**usual | settings), frames=2900).total
 
 
 def test_dimensions_are_read_from_the_weights() -> None:
@@ -136,5 +137,5 @@ def test_memory_is_flat_and_within_the_need(minutes: int, shorts: int) -> None:
     seen, audio = found["seen"], found["audio"]
     half = len(seen) // 2
     assert max(seen[half:]) <= 1.05 * max(seen[:half])
-    limit = memory.need(memory.Dimensions.read(loading.find("base").folder), Settings(), frames=2900).total
+    limit = memory.need(memory.Dimensions.read(find("base").folder), Settings(), frames=2900).total
     assert found["highest"] - audio <= limit // MB
