@@ -17,6 +17,8 @@ from stacks.environments import select
 
 # All SSM parameters of this application, of every environment.
 PARAMETERS = "/whisper"
+# Log groups that AWS makes beside the stacks, of the functions of the CDK library and of the cluster's metrics.
+LOGS = ("/aws/lambda/", "/aws/ecs/containerinsights/")
 # Access logs of the last hours still arrive while their bucket is deleted.
 ATTEMPTS = 3
 
@@ -76,7 +78,7 @@ def first(deployed: DeployedEnvironment, environ: Mapping[str, str]) -> None:
 
 
 def destroy(deployed: DeployedEnvironment, *, confirmed: str) -> None:
-    """Delete an environment with its recordings and transcripts, and list the parameters that remain.
+    """Delete an environment with its recordings, transcripts and logs, and list the parameters that remain.
 
     Raises:
         Refused: it is production, it was not confirmed, or a stack cannot be deleted.
@@ -105,6 +107,7 @@ def destroy(deployed: DeployedEnvironment, *, confirmed: str) -> None:
     left = [stack.name for stack in stacks.values() if deployed.exists(stack.path.rpartition("/")[2])]
     if left:
         raise Refused(f"{', '.join(left)}: still there, expected no stack")
+    _delete_logs(deployed)
     say(
         f"{deployed.name} is gone. These remain and cost nothing: {', '.join(sorted(_parameters(deployed, deployed.environment.parameter('')))) or 'no SSM parameter'},"
     )
@@ -159,6 +162,18 @@ def _empty_buckets(deployed: DeployedEnvironment, stack: str) -> None:
         if errors := [error for answer in answers for error in answer.get("Errors", ())]:
             raise Refused(f"{name}: {len(errors)} objects remain ({errors[0]['Code']}), expected none")
         say(f"{name}: {sum(len(answer.get('Deleted', ())) for answer in answers)} versions deleted.")
+
+
+def _delete_logs(deployed: DeployedEnvironment) -> None:
+    """Delete the log groups that belong to no stack: they have no retention, and would be billed forever."""
+    logs = deployed.client("logs")
+    for kind in LOGS:
+        pages = logs.get_paginator("describe_log_groups").paginate(
+            logGroupNamePrefix=f"{kind}{deployed.environment.stack_name('')}"
+        )
+        for name in [group["logGroupName"] for page in pages for group in page["logGroups"]]:
+            logs.delete_log_group(logGroupName=name)
+            say(f"{name}: deleted.")
 
 
 def _cdk(deployed: DeployedEnvironment, *arguments: str) -> None:

@@ -64,7 +64,7 @@ class CommitPipeline(DeliveryPipeline):
         acknowledge_wildcards(self.build, resources=["*"], reason="AWS grants registry login on all resources only")
         step = f"python -m delivery deploy {name} $CODEBUILD_RESOLVED_SOURCE_VERSION $IMAGE_DIGEST"
         self.deploy = self.project("Deploy", step, timeout=Duration.hours(1))
-        self.deploy.add_to_role_policy(assume(*bootstrap_roles()))
+        self.deploy.add_to_role_policy(assume(*bootstrap_roles(self)))
         built = self.action("Build", self.build, namespace="Built")
         self.pipeline.add_stage(stage_name="Test", actions=[self.action("Test", self.test)])
         self.pipeline.add_stage(stage_name="Build", actions=[built])

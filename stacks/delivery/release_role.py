@@ -43,7 +43,7 @@ class ReleaseRole(iam.Role):
         if environment.images_from:
             images.repository.grant_push(self)
             self._copy(environment.images_from)
-            self.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=bootstrap_roles()))
+            self.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=bootstrap_roles(self)))
             self._check(environment)
         publish(self, parameter_path=environment.parameter, release_role_arn=self.role_arn)
 

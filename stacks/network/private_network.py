@@ -1,11 +1,23 @@
 from aws_cdk import Aws, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.environments import Egress, NetworkPlan
 from stacks.environments.network import INTERFACE_ENDPOINTS, NARROW_MASK
 from stacks.shared.lint import tolerate
+
+# Reading, writing and listing objects; the roles of the tasks say which.
+S3_ACTIONS = (
+    "s3:GetObject*",
+    "s3:PutObject*",
+    "s3:DeleteObject*",
+    "s3:ListBucket*",
+    "s3:GetBucketLocation",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+)
 
 
 class PrivateNetwork(Construct):
@@ -42,10 +54,29 @@ class PrivateNetwork(Construct):
             closed.node.find_child("Handler"), rule="W3005", reason="the library names the role as a dependency, too"
         )
         self._record(log_retention)
-        # Recordings, transcripts and image layers travel through S3: its gateway is free, a NAT gateway is not.
-        self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        self._reach_s3()
         if plan.egress is Egress.ENDPOINTS:
             self._replace_internet()
+
+    def _reach_s3(self) -> None:
+        """Let recordings, transcripts and image layers through a gateway, which is free, and to no other account.
+
+        A stolen task could otherwise copy calls to any bucket of the region.
+        """
+        gateway = self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        gateway.add_to_policy(
+            iam.PolicyStatement(
+                principals=[iam.StarPrincipal()],
+                actions=list(S3_ACTIONS),
+                resources=[f"arn:{Aws.PARTITION}:s3:::*"],
+                conditions={"StringEquals": {"aws:ResourceAccount": Aws.ACCOUNT_ID}},
+            )
+        )
+        # ECR keeps the layers of images in a bucket of its own, one for each region.
+        layers = f"arn:{Aws.PARTITION}:s3:::prod-{Aws.REGION}-starport-layer-bucket/*"
+        gateway.add_to_policy(
+            iam.PolicyStatement(principals=[iam.StarPrincipal()], actions=["s3:GetObject"], resources=[layers])
+        )
 
     def _record(self, retention: logs.RetentionDays) -> None:
         """Log accepted and rejected connections; flow logs contain no payload."""

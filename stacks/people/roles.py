@@ -22,7 +22,7 @@ class _Role(iam.Role):
             max_session_duration=Duration.hours(1),
         )
 
-    def may(self, *actions: str, on: list[str], because: str = "", **conditions: dict[str, str]) -> None:
+    def may(self, *actions: str, on: list[str], because: str = "", **conditions: dict[str, str | list[str]]) -> None:
         """Allow actions on resources under conditions; `because` is the reason for wildcards in the resources."""
         self.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=on, conditions=conditions))
         if because:
@@ -34,7 +34,7 @@ class Deployer(_Role):
 
     def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str) -> None:
         super().__init__(scope, construct_id, principal_arn=principal_arn, description="Deploys with the CDK")
-        self.may("sts:AssumeRole", on=bootstrap_roles(*ROLES, "image-publishing"))
+        self.may("sts:AssumeRole", on=bootstrap_roles(self, *ROLES, "image-publishing"))
 
 
 class Operator(_Role):
@@ -52,12 +52,13 @@ class Operator(_Role):
         principal_arn: str,
         store: PublishedStore,
         cluster_name: str,
+        fleets: list[str],
         stacks: str,
     ) -> None:
         super().__init__(scope, construct_id, principal_arn=principal_arn, description="Restarts, redrives, reads logs")
         self._redrive(store)
         self._reconcile(store)
-        self._restart(cluster_name)
+        self._restart(cluster_name, fleets)
         self._observe(stacks)
 
     def _redrive(self, store: PublishedStore) -> None:
@@ -76,7 +77,7 @@ class Operator(_Role):
         ]
         self.may("s3:GetObject", on=reasons, because="why there are no words, and the markers of workers")
 
-    def _restart(self, cluster_name: str) -> None:
+    def _restart(self, cluster_name: str, fleets: list[str]) -> None:
         stack = Stack.of(self)
         cluster = stack.format_arn(service="ecs", resource="cluster", resource_name=cluster_name)
         services, tasks = (
@@ -85,7 +86,10 @@ class Operator(_Role):
         )
         self.may("ecs:DescribeClusters", on=[cluster])
         whole = "the cluster runs only the services of this environment"
-        self.may("ecs:UpdateService", "ecs:DescribeServices", on=[services], because=whole)
+        self.may("ecs:DescribeServices", on=[services], because=whole)
+        # A restart and a number of tasks name no task definition. If one is named, then one that the CDK deployed.
+        own = [stack.format_arn(service="ecs", resource="task-definition", resource_name=f"{f}*:*") for f in fleets]
+        self.may("ecs:UpdateService", on=[services], ArnLikeIfExists={"ecs:task-definition": own})
         self.may("ecs:StopTask", "ecs:DescribeTasks", on=[tasks], because=whole)
         self.may("ecs:ListServices", "ecs:ListTasks", on=["*"], because=NO_LESS, ArnEquals={"ecs:cluster": cluster})
 

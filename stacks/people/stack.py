@@ -25,6 +25,8 @@ class People(Stack):
                 principal_arn=principals["operator"],
                 store=store,
                 cluster_name=cluster_name,
+                # The CDK names a family of task definitions after the path of its construct.
+                fleets=[f"{environment.name}{fleet}" for fleet in ("Api", "Batch")],
                 stacks=environment.stack_name("*"),
             ),
             Analyst(self, "Analyst", principal_arn=principals["analyst"], store=store),

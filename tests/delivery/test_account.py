@@ -144,11 +144,17 @@ def test_end_deletes_what_is_in_the_buckets_and_every_stack_and_does_nothing_aga
         for body in (b"1", b"2"):
             s3.put_object(Bucket=bucket, Key="call.wav", Body=body)
         s3.delete_object(Bucket=bucket, Key="call.wav")
+    logs, prefix = deployed.client("logs"), deployed.environment.stack_name("")
+    beside = (f"/aws/lambda/{prefix}Network-f", f"/aws/ecs/containerinsights/{prefix}Cluster-c/performance")
+    others = "/aws/lambda/another-application"
+    for name in (*beside, others):
+        logs.create_log_group(logGroupName=name)
     for _ in range(2):
         assert account.main(["destroy", "local", "--confirm", "local"], environ) == 0
         assert not stacks(deployed)
     left = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     assert not left & {outputs["RecordingsBucket"], outputs["TranscriptsBucket"]}
+    assert [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]] == [others]
     assert "local is gone." in capfd.readouterr().err
 
 

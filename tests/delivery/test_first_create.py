@@ -55,7 +55,7 @@ def test_failed_create_of_production_can_be_run_again(live: DeployedEnvironment,
     """It leaves no bucket and no queue; its stack is deleted after `unprotect`; one that works stays protected."""
     cloudformation, ssm, template = live.client("cloudformation"), live.client("ssm"), line["live/Recordings"]
     name = live.environment.stack_name("Recordings")
-    ssm.put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="99", Type="String")
+    ssm.put_parameter(Name=f"/cdk-bootstrap/{template.qualifier}/version", Value="99", Type="String")
     ssm.put_parameter(Name=TAKEN, Value="by another", Type="String")
     assert create(live, template) == "ROLLBACK_COMPLETE"
     assert not live.client("s3").list_buckets()["Buckets"]

@@ -44,14 +44,23 @@ class Template:
         (properties,) = self.properties(kind)
         return properties
 
+    @property
+    def qualifier(self) -> str:
+        """The qualifier of the bootstrap that the stack is deployed with, from the version that it asks for."""
+        path: str = self.body["Parameters"]["BootstrapVersion"]["Default"]
+        return path.split("/")[2]
+
     def kinds(self) -> list[str]:
         """Type of every resource, sorted."""
         return sorted(resource["Type"] for resource in self.body["Resources"].values())
 
 
-def synthesize(environments: Iterable[Environment], outdir: Path) -> dict[str, Template]:
-    """Templates by name, such as `live/Network`, synthesized with the feature flags of cdk.json."""
-    app = App(context=json.loads((ROOT / "cdk.json").read_text())["context"], outdir=str(outdir))
+def synthesize(
+    environments: Iterable[Environment], outdir: Path, context: Mapping[str, str] | None = None
+) -> dict[str, Template]:
+    """Templates by name, such as `live/Network`, synthesized with the feature flags of cdk.json and other context."""
+    flags = json.loads((ROOT / "cdk.json").read_text())["context"]
+    app = App(context={**flags, **(context or {})}, outdir=str(outdir))
     for environment in environments:
         Whisper(app, environment=environment)
     stages = app.synth().nested_assemblies

@@ -125,7 +125,7 @@ def test_deploying_project_may_only_assume_the_bootstrap_roles(committing: Templ
     """The pipeline itself has no permissions on the deployed resources."""
     taken = [resource for action, resource in rights(committing, "CiDeployRole") if action == "sts:AssumeRole"]
     assert len(taken) == 3
-    assert all("role/cdk-hnb659fds-" in resource for resource in taken)
+    assert all(f"role/cdk-{committing.qualifier}-" in resource for resource in taken)
 
 
 def test_testing_project_reaches_neither_registry_nor_roles(committing: Template) -> None:
@@ -237,7 +237,8 @@ def test_environment_that_receives_lets_a_release_deploy_by_the_bootstrap_roles(
     for name in ("trial", "live"):
         allowed = rights(line[f"{name}/Delivery"], "ReleaseRole")
         assert {"ecr:PutImage", "sts:AssumeRole", "ecs:DescribeServices"} <= {action for action, _ in allowed}
-        assert all("role/cdk-hnb659fds-" in resource for action, resource in allowed if action == "sts:AssumeRole")
+        prefix = f"role/cdk-{line[f'{name}/Delivery'].qualifier}-"
+        assert all(prefix in resource for action, resource in allowed if action == "sts:AssumeRole")
         changing = [a for a, _ in allowed if a.split(":")[0] not in ("ecr", "sts") and ":Describe" not in a]
         assert not changing
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -50,6 +51,22 @@ def test_s3_is_reached_through_a_gateway_endpoint(networks: Mapping[Egress, Temp
     (gateway,) = [endpoint for endpoint in endpoints if endpoint["VpcEndpointType"] == "Gateway"]
     assert gateway["ServiceName"]["Fn::Join"][1][-1] == ".s3"
     assert len(gateway["RouteTableIds"]) == len(networks[egress].properties("AWS::EC2::RouteTable"))
+
+
+def test_gateway_leads_to_buckets_of_the_account_and_to_image_layers_only(
+    templates: Mapping[str, Template], environment: Environment
+) -> None:
+    """A stolen task can copy no call to a bucket of another account; images still arrive."""
+    endpoints = templates[f"{environment.name}/Network"].properties("AWS::EC2::VPCEndpoint")
+    (gateway,) = [endpoint for endpoint in endpoints if endpoint["VpcEndpointType"] == "Gateway"]
+    own, layers = gateway["PolicyDocument"]["Statement"]
+    assert own["Condition"] == {"StringEquals": {"aws:ResourceAccount": {"Ref": "AWS::AccountId"}}}
+    needed = ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket")
+    assert not [action for action in needed if not [p for p in own["Action"] if fnmatchcase(action, p)]]
+    assert layers["Action"] == "s3:GetObject"
+    bucket = ["arn:", {"Ref": "AWS::Partition"}, ":s3:::prod-", {"Ref": "AWS::Region"}, "-starport-layer-bucket/*"]
+    assert layers["Resource"] == {"Fn::Join": ["", bucket]}
+    assert {statement["Principal"] for statement in (own, layers)} == {"*"}
 
 
 def test_default_security_group_is_closed(templates: Mapping[str, Template], environment: Environment) -> None:

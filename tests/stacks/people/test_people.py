@@ -79,7 +79,7 @@ def test_deployer_may_only_assume_the_bootstrap_roles(template: Template) -> Non
     rights = list(allowed(template, "Deployer"))
     assert {action for action, _ in rights} == {"sts:AssumeRole"}
     assert len(rights) == 4
-    assert all(":role/cdk-hnb659fds-" in resource for _, resource in rights)
+    assert all(f":role/cdk-{template.qualifier}-" in resource for _, resource in rights)
 
 
 def test_operator_can_read_neither_recordings_nor_transcripts(template: Template) -> None:
@@ -105,6 +105,26 @@ def test_operator_can_restart_but_not_change_what_runs(template: Template) -> No
     assert matching(template, "Operator", ("ecs:UpdateService", "ecs:StopTask"))
     forbidden = ("ecs:RegisterTaskDefinition", "ecs:RunTask", "ecs:ExecuteCommand", "iam:PassRole", "sts:AssumeRole")
     assert not matching(template, "Operator", forbidden)
+
+
+def test_operator_may_name_only_task_definitions_of_the_services(
+    templates: Mapping[str, Template], template: Template, environment: Environment
+) -> None:
+    """A restart names none; one of another family could run any image with any role that its author could pass."""
+    (statement,) = [
+        statement
+        for policy in template.properties("AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "ecs:UpdateService" in listed(statement["Action"])
+    ]
+    assert listed(statement["Action"]) == ["ecs:UpdateService"]
+    patterns = statement["Condition"]["ArnLikeIfExists"]["ecs:task-definition"]
+    names = [str(pattern["Fn::Join"][1][-1]).partition(":task-definition/")[2] for pattern in patterns]
+    for stack in ("Api", "Batch"):
+        family = templates[f"{environment.name}/{stack}"].only("AWS::ECS::TaskDefinition")["Family"]
+        assert [name for name in names if fnmatchcase(f"{family}:7", name)], family
+        assert not [name for name in names if fnmatchcase(f"other{family}:7", name)]
+    assert all(name.startswith(environment.name) for name in names)
 
 
 def test_operator_may_run_the_commands_of_the_runbooks(template: Template) -> None:
