@@ -135,7 +135,7 @@ def environments():
             tls=True,
             ecs_exec=True,
             weights=Weights.EFS,
-            settings=Settings(model="own", language="pt", job_deadline_seconds=5400, lanes=1),
+            settings=Settings(model="own", language="pt", job_deadline_seconds=14_400, lanes=1),
             api=ApiPlan(
                 certificate_arn=f"arn:aws:acm:sa-east-1:{'1' * 12}:certificate/0f0f",
                 routing=Routing.WEIGHTED_RANDOM,
