@@ -213,6 +213,15 @@ def test_weights_are_the_locked_ones(image: Image) -> None:
     assert LOCKED_MODEL.difference(image.root / "app/hub" / HUB_FOLDER / "snapshots" / LOCKED_MODEL.revision) == ""
 
 
+def test_openvino_comes_with_its_cpu_plugin_alone(api: Container, image: Image) -> None:
+    """What is left of the package still runs the voice detector, and Whisper's encoder without a fallback."""
+    (package,) = image.root.glob("opt/venv/lib/python3*/site-packages/openvino")
+    plugins = [path.name for path in package.rglob("*_plugin.so")]
+    assert [name for name in plugins if not name.endswith("_cpu_plugin.so")] == []
+    assert len(plugins) == 1
+    assert "encoder unavailable" not in api.log.read_text()
+
+
 def test_detector_comes_without_its_other_models(image: Image) -> None:
     """Of the detector's package, the image holds the one file that the service reads."""
     (package,) = image.root.glob("opt/venv/lib/python3*/site-packages/silero_vad")
