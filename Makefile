@@ -133,8 +133,11 @@ accuracy: install  ## Measure | long | Measure words, turns and speed on real vo
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)
 
 # The peers have an environment of their own. whisper.cpp is compiled for this machine, since its wheel lacks AVX-512;
-# without a compiler the wheel runs. PyPI has PyTorch for x86 with CUDA only, several GB: the CPU build comes from another
-# place that pip knows, or TORCH= names another build; without any, the peers that need PyTorch are left out.
+# without a compiler the wheel runs. GCC 12 takes the stores of its tiles' shapes for dead ones, and AMX crashes without.
+# PyPI has PyTorch for x86 with CUDA only, several GB: the CPU build comes from another place that pip knows, or TORCH=
+# names another build; without any, the peers that need PyTorch are left out.
+BENCH_FLAGS := CXXFLAGS='-fno-tree-dse -fno-dse' NO_REPAIR=1 \
+	CMAKE_ARGS='-DGGML_NATIVE=ON -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON -DCMAKE_INSTALL_RPATH=$$ORIGIN'
 BENCH := build/bench-venv
 BENCH_INSTALL := $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
 TORCH := torch==2.13.0+cpu
@@ -142,7 +145,7 @@ TORCH := torch==2.13.0+cpu
 $(BENCH)/.installed: benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)
 	@echo 'Compiling whisper.cpp for this machine, which takes minutes …'
-	CMAKE_ARGS='-DGGML_NATIVE=ON -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON -DCMAKE_INSTALL_RPATH=$$ORIGIN' NO_REPAIR=1 $(BENCH_INSTALL) --no-cache-dir --no-binary pywhispercpp --require-hashes -r $< \
+	$(BENCH_FLAGS) $(BENCH_INSTALL) --no-cache-dir --no-binary pywhispercpp --require-hashes -r $< \
 		|| $(BENCH_INSTALL) --require-hashes -r $<
 	$(BENCH_INSTALL) '$(TORCH)' || echo 'There is no $(TORCH): openai/whisper and transformers are left out.'
 	@touch $@
