@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elb
@@ -17,6 +17,7 @@ from stacks.network.private_network import PrivateNetwork
 from stacks.shared.acknowledge import acknowledge
 from stacks.shared.firewall import HttpsOutOnly
 from stacks.shared.lint import tolerate
+from stacks.shared.removal import removal
 from stacks.tasks.service_task import ServiceTask
 
 START_UP = Duration.seconds(START_SECONDS)
@@ -90,7 +91,7 @@ class InferenceApi(Construct):
             "Keys",
             description="Keys of the API's callers, separated by commas. Tasks read them when they start.",
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=40, exclude_punctuation=True),
-            removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
+            removal_policy=removal(retain=retain),
         )
         acknowledge(
             keys, rule="SMG4", reason="callers have the keys too, so rotation needs a person who hands them the new one"

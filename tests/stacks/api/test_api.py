@@ -86,7 +86,7 @@ def test_production_alone_keeps_its_load_balancer_and_its_keys(template: Templat
     balancer = attributes(template.only("AWS::ElasticLoadBalancingV2::LoadBalancer"), "LoadBalancerAttributes")
     assert balancer["deletion_protection.enabled"] == ("true" if environment.production else "false")
     for secret in template.resources("AWS::SecretsManager::Secret"):
-        assert secret["DeletionPolicy"] == ("Retain" if environment.production else "Delete")
+        assert secret["DeletionPolicy"] == ("RetainExceptOnCreate" if environment.production else "Delete")
 
 
 def test_connections_outlast_requests(template: Template, environment: Environment) -> None:
