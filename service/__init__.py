@@ -5,5 +5,5 @@ import os
 # The one place of the version; CONTRIBUTING.md says when it changes.
 __version__ = "0.1.0"
 
-# ONNX Runtime and the hub's client report their use to their makers unless this is set before their import.
-os.environ.update(ORT_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_TELEMETRY="1")
+# The model hub's client reports its use to its makers unless this is set before its import.
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"

@@ -21,10 +21,10 @@ def files_after(tmp_path: Path, *command: str) -> list[str]:
 
 
 def test_service_starts_no_telemetry_session(tmp_path: Path) -> None:
-    """ONNX Runtime opens a telemetry session, with a file for its id, unless it is disabled before the import."""
+    """Neither inference nor the model hub's client keeps a file about its use."""
     assert files_after(tmp_path, "-m", "service", "transcribe", str(VOICEMAIL)) == []
 
 
 def test_telemetry_session_would_leave_a_file(tmp_path: Path) -> None:
-    """The test above can fail: without the service, the library leaves the file."""
+    """The test above can fail: ONNX Runtime, which the service does not use, leaves a file with its session's id."""
     assert ".ses" in files_after(tmp_path, "-c", "import faster_whisper.vad as v; v.get_vad_model()")
