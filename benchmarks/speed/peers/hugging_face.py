@@ -30,7 +30,7 @@ def load(
             result = recognise(
                 {"raw": heard, "sampling_rate": SAMPLE_RATE},
                 return_timestamps=True,
-                generate_kwargs={"num_beams": beam_size},
+                generate_kwargs={"num_beams": beam_size, "task": "transcribe"},
             )
             for part in result["chunks"]:
                 start, end = part["timestamp"]
