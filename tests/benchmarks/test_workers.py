@@ -1,44 +1,14 @@
 """Engines in processes of their own, with a stand-in in the engine's place."""
 
-import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from benchmarks.speed import preparation, processes
 from benchmarks.speed.cells import Results
 from benchmarks.speed.processes import Contestant, PeerFailed, Worker
 from benchmarks.speed.rounds import Rounds
-
-ECHO = """
-def load(*, threads, fail=False, hoard=0):
-    kept = bytearray(b"1") * hoard
-    def run(calls):
-        print("libraries print, too")
-        if fail:
-            raise SystemExit("the engine broke")
-        return [{"threads": threads, "name": call.name} for call in calls]
-    return run
-"""
-
-
-@pytest.fixture(autouse=True)
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer named `echo`, and a folder of the test's own for what is kept."""
-    peers = tmp_path / "benchmarks" / "speed" / "peers"
-    peers.mkdir(parents=True)
-    (peers / "echo.py").write_text(ECHO)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(processes, "FOLDER", tmp_path)
-    monkeypatch.setattr(preparation, "AUDIO", tmp_path)
-    np.save(tmp_path / "call.npy", np.zeros((2, 32_000), np.int16))
-
-
-def echo(name: str = "echo", **options: object) -> Contestant:
-    """A contestant that returns the names of its calls."""
-    return Contestant(name=name, module="echo", options=options, python=sys.executable)
+from tests.benchmarks.echo import echo
 
 
 def test_a_worker_answers_and_prints_elsewhere() -> None:
