@@ -20,6 +20,7 @@ from benchmarks.speed.rounds import Rounds
 from service.errors import ModelError
 
 MODEL = "base"
+FILE = FOLDER / "bench.json"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -50,6 +51,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=0, metavar="N", help="only the N shortest calls")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="threads of each engine")
     parser.add_argument("--trial", action="store_true", help="few settings, one round: shows that everything runs")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="SECTION",
+        help="measure again what has this in its title, keep the rest",
+    )
     parser.add_argument("--read", type=Path, metavar="FILE", help="measure nothing, read these results")
     parser.add_argument("--write", action="store_true", help="write table and chart into docs/benchmark.md")
     return parser.parse_args(arguments)
@@ -60,8 +68,13 @@ def _measure(cases: Sequence[Case], options: argparse.Namespace) -> Results:
     model = preparation.find_model(MODEL)
     trial: bool = options.trial
     found = report.facts(model, threads=options.threads, trial=trial)
-    results = Results(facts=found, file=FOLDER / "bench.json")
-    rounds = Rounds(results=results, threads=options.threads, deadline=started + 60 * options.minutes)
+    results = Results(facts=found, file=FILE)
+    if options.only:
+        earlier = Results.read(FILE).cells
+        results.cells = [cell for cell in earlier if not any(name in cell.section for name in options.only)]
+    rounds = Rounds(
+        results=results, threads=options.threads, deadline=started + 60 * options.minutes, only=options.only
+    )
     names = [case.name for case in cases]
     repeats = 1 if trial else 2
     limits = [grid.roofline(), model.encoder("ours"), model.encoder("faster-whisper")]

@@ -20,17 +20,20 @@ WARM_UP_SECONDS = 30
 
 @dataclass(kw_only=True)
 class Rounds:
-    """Runs contestants on calls and collects the cells."""
+    """Runs contestants on calls and collects the cells; with `only`, those of sections that contain one of these names."""
 
     results: Results
     threads: int
     deadline: float = float("inf")
+    only: Sequence[str] = ()
     _library: Path | None = field(default=None, init=False)
 
     def run(
         self, section: str, contestants: Sequence[Contestant], calls: Sequence[str], *, rounds: int, first: int = 0
     ) -> None:
         """Ask all contestants in each round, until the rounds are done or the next would pass the deadline."""
+        if not self._wanted(section):
+            return
         with ExitStack() as stack:
             running = [(one, worker) for one in contestants if (worker := self._start(section, one, calls, stack))]
             longest = 0.0
@@ -88,9 +91,14 @@ class Rounds:
 
     def leave_out(self, section: str, contestant: Contestant, number: int, why: str) -> None:
         """Note why an engine has no result."""
+        if not self._wanted(section):
+            return
         print(f"  {section}: {contestant.name} {contestant.level} is left out: {why}", file=sys.stderr, flush=True)
         name, level = contestant.name, contestant.level
         self.results.add(Cell(section=section, contestant=name, level=level, round=number, failure=why))
+
+    def _wanted(self, section: str) -> bool:
+        return not self.only or any(name in section for name in self.only)
 
     def _hiding(self) -> Path:
         self._library = self._library or hidden.build(FOLDER)

@@ -53,3 +53,13 @@ def test_no_round_begins_that_would_pass_the_deadline() -> None:
     results = Results(facts={})
     Rounds(results=results, threads=1, deadline=time.monotonic()).run("calls", [echo()], ["call"], rounds=3)
     assert len(results.cells) == 1
+
+
+def test_only_the_wanted_sections_are_measured() -> None:
+    """A part of a long run can be measured again by a text of its title."""
+    results = Results(facts={})
+    rounds = Rounds(results=results, threads=1, only=["all"])
+    rounds.run("limits", [echo()], [], rounds=1)
+    rounds.leave_out("limits", echo(), 0, "not wanted")
+    rounds.run("all calls", [echo()], ["call"], rounds=1)
+    assert [cell.section for cell in results.cells] == ["all calls"]
