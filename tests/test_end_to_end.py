@@ -114,7 +114,7 @@ def test_bad_upload_is_refused_and_the_server_lives(server: Server, content: byt
     response = httpx2.post(f"{server.url}/transcribe", files={"audio_file": ("call.wav", content)}, timeout=60)
     assert response.status_code in {415, 422}
     error = response.json()["error"]
-    assert error["param"] == "file"
+    assert error["param"] == "audio_file"
     assert error["expected"]
     assert httpx2.get(f"{server.url}/readyz").status_code == 200
 

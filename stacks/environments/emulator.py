@@ -3,7 +3,7 @@
 from aws_cdk.aws_logs import RetentionDays
 
 from service.settings import Settings
-from stacks.capacity import Workload
+from stacks.capacity import Speed, Workload
 from stacks.environments.delivery import CommitPlan
 from stacks.environments.environment import Environment
 from stacks.environments.network import Egress, NetworkPlan
@@ -18,7 +18,9 @@ def emulated() -> Environment:
         name=EMULATED,
         region="eu-west-1",
         network=NetworkPlan(cidr="10.64.48.0/20", egress=Egress.PUBLIC),
-        # A fleet of three fits one machine, and the message of a killed worker returns after a minute.
+        # A fleet of three fits one machine, and the message of a killed worker returns after a minute. At the measured
+        # speed one worker would do, and nothing of scaling could be seen.
+        speed=Speed.assumed(cpu=2048),
         workload=Workload(
             agents=2, calls_per_agent_per_day=40, talk_minutes_per_call=6, days_per_batch=1, window_hours=12
         ),

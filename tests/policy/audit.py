@@ -18,6 +18,7 @@ LOCKS = (
     "requirements.txt",
     "requirements-dev.txt",
     "demo/recording/requirements.txt",
+    "benchmarks/requirements.txt",
     "tests/policy/requirements.txt",
 )
 CONTROL = "urllib3==1.26.4"
