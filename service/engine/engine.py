@@ -141,7 +141,7 @@ class Engine:
         if call.languages.given:
             return [call.languages.given] * len(windows)
         seconds = [DOUBTFUL_SECONDS if window.doubtful else window.speech_seconds for window in windows]
-        return call.languages.vote(self._workers.detect_languages(encodings), seconds)
+        return call.languages.vote(self._decoder.detect_languages(encodings), seconds)
 
     def _accepted(
         self, hearings: Sequence[Hearing], windows: Sequence[Window]

@@ -72,10 +72,6 @@ class Workers:
         """Encode windows, each shape (frames,)."""
         return self._run(audios)
 
-    def detect_languages(self, encodings: Sequence[Encoding]) -> list[dict[str, float]]:
-        """The probability of each language, by ISO 639 code, for each window."""
-        return self._decoder.detect_languages(encodings)
-
     def hear(self, hearings: Sequence[Hearing]) -> list[tuple[Hypothesis, Alignment]]:
         """The hypothesis of each window, and the alignment of its words."""
         return self._run(hearings)

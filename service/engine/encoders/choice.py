@@ -27,12 +27,15 @@ def choose(
     """
     native = NativeEncoder(model.model)
     number_format = processor.number_format(settings.compute_type)
-    instructions = processor.instructions()
     # On Arm nothing better is measured.
-    if settings.exact or settings.encoder == "ctranslate2" or (settings.encoder == ANY_PROVEN and not instructions):
+    if (
+        settings.exact
+        or settings.encoder == "ctranslate2"
+        or (settings.encoder == ANY_PROVEN and not processor.instructions())
+    ):
         return native
     try:
-        encoder = _accelerated(folder, number_format, instructions, frames=frames, streams=streams, threads=threads)
+        encoder = _accelerated(folder, number_format, frames=frames, streams=streams, threads=threads)
         _prove(encoder, native, known_features(model, frames=frames))
     except EncoderUnavailable as reason:
         log("encoder unavailable, CTranslate2's own runs", reason=str(reason), encoder=native.name)
@@ -46,9 +49,7 @@ def _prove(encoder: Encoder, native: Encoder, features: NDArray[np.float32]) -> 
         raise EncoderUnavailable(f"its encoding differs by {difference:.2f}, expected at most {MAX_DIFFERENCE}")
 
 
-def _accelerated(
-    folder: Path, number_format: str, instructions: frozenset[str], *, frames: int, streams: int, threads: int
-) -> Encoder:
+def _accelerated(folder: Path, number_format: str, *, frames: int, streams: int, threads: int) -> Encoder:
     try:
         from service.engine.encoders.accelerated import OpenVinoEncoder  # noqa: PLC0415 -- it takes a while to load
         from service.engine.encoders.graph import Arithmetic  # noqa: PLC0415 -- as above
@@ -56,7 +57,7 @@ def _accelerated(
         raise EncoderUnavailable(f"OpenVINO does not load: {error}") from error
     if number_format == "float32":
         arithmetic = Arithmetic.FLOAT32
-    elif "amx_bf16" in instructions:
+    elif processor.kind() == "AMX":
         arithmetic = Arithmetic.BFLOAT16
     else:
         arithmetic = Arithmetic.INT8
