@@ -92,7 +92,7 @@ def _measure(cases: Sequence[Case], options: argparse.Namespace) -> Results:
 
     for level in grid.LEVELS[1:]:
         seen = [model.ours(), *fastest, model.original()]
-        rounds.run(grid.OLDER, [replace(engine, level=level) for engine in seen], names[:2], rounds=repeats)
+        rounds.run(grid.OLDER, [replace(engine, level=level) for engine in seen], names[:2], rounds=1)
     engines = [model.ours(), model.original(), model.channels(), *fastest]
     engines += [engine for engine in most_exact if engine not in fastest]
     rounds.run(grid.ALL_CALLS, engines, names, rounds=1 if trial else options.rounds)
@@ -103,7 +103,7 @@ def _slow(model: Model, rounds: Rounds, *, trial: bool) -> list[Contestant]:
     """The engines that hear one call: whisper.cpp's settings, and those that need PyTorch if it is there."""
     whisper_cpp, torch = model.whisper_cpp(), [*model.openai(), *model.transformers()]
     if trial:
-        whisper_cpp, torch = whisper_cpp[:3:2], torch[::3]
+        whisper_cpp, torch = whisper_cpp[:2], torch[::3]
     try:
         preparation.torch_forms(model)
     except (PeerFailed, OSError) as error:
