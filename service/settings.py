@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+from service.key_filter import MAX_KEY_BYTES, KeyFilter, are_prefixes, are_suffixes, listed
+
 PREFIX = "WHISPER_"
 
 # Fargate sends SIGKILL at most this long after SIGTERM.
@@ -193,6 +195,18 @@ class Settings:
     queue_url: str = _anything("", "URL of the queue that announces recordings; for the worker.")
     recordings_bucket: str = _anything("", "Bucket in which recordings arrive; for the worker.")
     transcripts_bucket: str = _anything("", "Bucket for the transcripts; for the worker.")
+    recording_prefixes: str = _text(
+        "",
+        "Beginnings of the keys of recordings, separated by commas; other objects of the bucket are ignored; empty: any.",
+        expected='texts of printable ASCII without * \\ and ", separated by commas, none beginning with another, or nothing',
+        check=lambda v: are_prefixes(listed(v)),
+    )
+    recording_suffixes: str = _text(
+        "",
+        "Ends of the keys of recordings, such as `.wav,.WAV`; other objects of the bucket are ignored; empty: any.",
+        expected='texts of printable ASCII without * \\ and ", separated by commas, none ending with another, or nothing',
+        check=lambda v: are_suffixes(listed(v)),
+    )
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -203,6 +217,12 @@ class Settings:
         if self.exact and self.encoder == "openvino":
             raise SettingError(
                 variable("encoder"), self.encoder, f"ctranslate2 or auto, because {variable('exact')} is true"
+            )
+        if self.key_filter.too_long:
+            raise SettingError(
+                variable("recording_prefixes"),
+                self.recording_prefixes,
+                f"texts that have, each with any of {variable('recording_suffixes')}, at most {MAX_KEY_BYTES} bytes, as keys",
             )
 
     @classmethod
@@ -238,7 +258,12 @@ class Settings:
     @property
     def spoken_languages(self) -> tuple[str, ...]:
         """The languages that callers speak; empty for any."""
-        return tuple(self.languages.split(",")) if self.languages else ()
+        return listed(self.languages)
+
+    @property
+    def key_filter(self) -> KeyFilter:
+        """Which objects of the recordings bucket are recordings."""
+        return KeyFilter.read(prefixes=self.recording_prefixes, suffixes=self.recording_suffixes)
 
     @property
     def visibility_timeout_seconds(self) -> int:

@@ -5,7 +5,7 @@ import argparse
 from service.batch.results import State
 from service.errors import MisplacedOption
 
-LISTED = (State.RUNNING, State.DONE, State.PARTIAL, State.UNHEARD, State.FAILED)
+LISTED = (State.RUNNING, State.DONE, State.PARTIAL, State.UNHEARD, State.FAILED, State.IGNORED)
 # The options of each action, by the names of their attributes.
 OPTIONS = {
     "list": (*LISTED, "prefix", "json"),

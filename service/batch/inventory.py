@@ -1,6 +1,7 @@
 """How many recordings wait, run, are done or failed, and a list of those in one state.
 
 It reads the keys of results, and the documents of incomplete, failed and running ones; never a recording or a transcript.
+Only if the settings have a key filter, it lists the recordings bucket, too.
 """
 
 import json
@@ -10,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from heapq import merge
 from typing import Any
 
-from service.batch.ports import OperatedQueue, ResultIndex
+from service.batch.events import Upload
+from service.batch.ports import OperatedQueue, RecordingIndex, ResultIndex
 from service.batch.results import FOLDERS, INCOMPLETE, State
 from service.batch.rows import (
     DatedVersion,
@@ -20,12 +22,15 @@ from service.batch.rows import (
     RunningVersion,
     VersionRow,
 )
+from service.key_filter import KeyFilter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """The results of the recordings whose keys start with `prefix`."""
+    """The results of the recordings whose keys start with `prefix`, and the objects beside them that are no recordings."""
 
+    recordings: RecordingIndex
+    key_filter: KeyFilter
     transcripts: ResultIndex
     stale_after_seconds: int
     prefix: str = ""
@@ -44,10 +49,15 @@ class Inventory:
             partial=sum(1 for _ in self._keys(State.PARTIAL)),
             unheard=sum(1 for _ in self._keys(State.UNHEARD)),
             failed=sum(1 for _ in self._keys(State.FAILED)),
+            ignored=sum(1 for _ in self._ignored()),
         )
 
     def listed(self, state: State) -> Iterator[VersionRow]:
         """Each version in a state."""
+        if state == State.IGNORED:
+            for upload in self._ignored():
+                yield DatedVersion(state=state, recording=upload.key, version=upload.version, at=upload.time)
+            return
         for key, modified in self._keys(state):
             name, _, version = _result(key).removesuffix(".json").rpartition("/")
             if state == State.DONE:
@@ -95,6 +105,12 @@ class Inventory:
             share=document["share"],
             stale=self.stale(modified) or None,
         )
+
+    def _ignored(self) -> Iterator[Upload]:
+        """The versions of objects that are no recordings."""
+        if self.key_filter.patterns:
+            versions = self.recordings.versions(self.prefix)
+            yield from (upload for upload in versions if not self.key_filter.admits(upload.key))
 
     def _keys(self, state: State) -> Iterator[tuple[str, datetime]]:
         """The key of each document that puts a version into a state, with its time of writing."""

@@ -44,13 +44,13 @@ class Jobs:
 
     def reconcile(self, *, announce: bool = False) -> Iterator[DatedVersion | Tally]:
         """Each version that is unaccounted for, then how many there are in each state."""
-        return Reconciliation(queue=self.queue, recordings=self.recordings, inventory=self._inventory).run(
-            announce=announce
-        )
+        return Reconciliation(queue=self.queue, inventory=self._inventory).run(announce=announce)
 
     @property
     def _inventory(self) -> Inventory:
         return Inventory(
+            recordings=self.recordings,
+            key_filter=self.settings.key_filter,
             transcripts=self.transcripts,
             stale_after_seconds=self.settings.visibility_timeout_seconds,
             prefix=self.prefix,

@@ -9,7 +9,7 @@ from itertools import islice
 from service.batch import events
 from service.batch.events import Upload
 from service.batch.inventory import Inventory
-from service.batch.ports import OperatedQueue, RecordingIndex
+from service.batch.ports import OperatedQueue
 from service.batch.results import FOLDERS, ResultKeys, State
 from service.batch.rows import DatedVersion, Tally
 
@@ -22,7 +22,6 @@ class Reconciliation:
     """The recordings whose keys start with the inventory's prefix, and the queue of all recordings."""
 
     queue: OperatedQueue
-    recordings: RecordingIndex
     inventory: Inventory
 
     def run(self, *, announce: bool = False) -> Iterator[DatedVersion | Tally]:
@@ -33,7 +32,7 @@ class Reconciliation:
         """
         unfinished = sum(self.queue.counts())
         states, announced = Counter[State](), 0
-        versions = self.recordings.versions(self.inventory.prefix)
+        versions = self.inventory.recordings.versions(self.inventory.prefix)
         while page := list(islice(versions, PAGE)):
             for upload, state in self._states(page):
                 states[state] += 1
@@ -51,6 +50,7 @@ class Reconciliation:
             unheard=states[State.UNHEARD],
             failed=states[State.FAILED],
             running=states[State.RUNNING],
+            ignored=states[State.IGNORED],
             unaccounted=states[State.UNACCOUNTED],
             announced=announced,
             waiting_or_in_flight=unfinished,
@@ -60,7 +60,9 @@ class Reconciliation:
         found = {state: self._found(state, page) for state in FOLDERS}
         for upload in page:
             states = (state for state in FOLDERS if found[state] & _keys(state, upload))
-            yield upload, next(states, State.UNACCOUNTED)
+            # An object that was transcribed before the filter left it out has a result, which counts.
+            rest = State.UNACCOUNTED if self.inventory.key_filter.admits(upload.key) else State.IGNORED
+            yield upload, next(states, rest)
 
     def _found(self, state: State, page: Sequence[Upload]) -> set[str]:
         """Those keys of the uploads' results that exist."""

@@ -38,6 +38,7 @@ class State(StrEnum):
     DONE = "done"  # transcribed as a whole
     FAILED = "failed"
     RUNNING = "running"
+    IGNORED = "ignored"  # no recording, by its key
     UNACCOUNTED = "unaccounted"
 
 
@@ -68,7 +69,7 @@ class ResultKeys:
     upload: Upload
 
     def of(self, state: State) -> str:
-        """The document that puts the upload into a state other than `UNACCOUNTED`."""
+        """The document that puts the upload into one of the states of `FOLDERS`."""
         return self._key(state, f"{self.upload.version}.json")
 
     @property

@@ -34,6 +34,7 @@ class Overview(Row):
     partial: int
     unheard: int
     failed: int
+    ignored: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ class Tally(Row):
     unheard: int
     failed: int
     running: int
+    ignored: int
     unaccounted: int
     announced: int
     waiting_or_in_flight: int
@@ -89,13 +91,13 @@ class VersionRow(Row):
         return {heading: text if text.isprintable() else ascii(text) for heading, text in cells.items()}
 
     def _facts(self, now: datetime) -> dict[str, str]:
-        event = "uploaded" if self.state == State.UNACCOUNTED else "transcribed"
+        event = "uploaded" if self.state in (State.IGNORED, State.UNACCOUNTED) else "transcribed"
         return {f"{event} (UTC)": moment(self.at), "age": age(self.at, now)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatedVersion(VersionRow):
-    """A transcribed version, or one that is unaccounted for, which is dated by its upload."""
+    """A transcribed version, or one that has no result, which is dated by its upload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -154,11 +154,17 @@ class Worker:
     def _publish_all(self, uploads: Sequence[Upload], lease: Lease) -> None:
         """Try each upload of a message, so that one that has to wait does not hold up the others.
 
+        An object that is no recording by its key needs no work: S3's own notifications announce every object, and a
+        filter may be newer than a message.
+
         Raises:
             RetryLater: the fault that asks for the longest delay.
         """
         faults = []
-        for upload in uploads:
+        admitted = [upload for upload in uploads if self._settings.key_filter.admits(upload.key)]
+        if ignored := len(uploads) - len(admitted):
+            log("ignored", uploads=ignored)
+        for upload in admitted:
             try:
                 self._publication.publish(upload, lease)
             except RetryLater as fault:

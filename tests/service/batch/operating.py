@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from demo.server import ROOT
@@ -21,15 +22,15 @@ from tests.service.cloud import REGION, Cloud
 NOW = "2026-01-31T12:00:00.000+00:00"
 
 
-def view(cloud: Cloud, *, prefix: str = "") -> Jobs:
-    """All recordings of a cloud, or those under a prefix."""
+def view(cloud: Cloud, *, prefix: str = "", **settings: str) -> Jobs:
+    """All recordings of a cloud, or those under a prefix; `settings` replace the cloud's."""
     queue = Queue(cloud.queue)
     return Jobs(
         queue=queue,
         dead_letters=queue.dead_letters(),
         recordings=Bucket(cloud.recordings),
         transcripts=Bucket(cloud.transcripts),
-        settings=cloud.settings,
+        settings=replace(cloud.settings, **settings),  # type: ignore[arg-type]
         prefix=prefix,
     )
 

@@ -47,7 +47,7 @@ def test_overview_counts_each_transcript_and_message_once(cloud: Cloud) -> None:
             cloud.sqs.send_message(QueueUrl=url, MessageBody="{}")
     cloud.sqs.receive_message(QueueUrl=cloud.queue, MaxNumberOfMessages=1)
     expected = Overview(
-        waiting=2, in_flight=1, dead_letters=1, running=1, stale=0, done=2, partial=0, unheard=0, failed=1
+        waiting=2, in_flight=1, dead_letters=1, running=1, stale=0, done=2, partial=0, unheard=0, failed=1, ignored=0
     )
     assert view(cloud).overview() == expected
     assert view(cloud, prefix="b").overview() == replace(expected, running=0, done=0)

@@ -78,6 +78,31 @@ def test_nothing_is_announced_again_while_messages_wait(cloud: Cloud) -> None:
     assert len(cloud.bodies(cloud.queue)) == 1
 
 
+def test_object_that_the_filter_leaves_out_is_counted_and_never_announced(cloud: Cloud) -> None:
+    """Sidecars are neither lost nor recordings; one that was transcribed before there was a filter counts as that."""
+    lost, sidecar, former = (unannounced(cloud, key) for key in ("a.wav", "a.json", "b.txt"))
+    cloud.put(ResultKeys(former).transcript)
+    jobs = view(cloud, recording_suffixes=".wav")
+    tally, missing = reconciled(jobs, announce=True)
+    assert missing == [(lost.key, lost.version)]
+    assert (tally.ignored, tally.done, tally.unaccounted, tally.announced) == (1, 1, 1, 1)
+    assert [events.uploads(body)[0].key for body in cloud.bodies(cloud.queue)] == [lost.key]
+    assert jobs.overview().ignored == 2
+    listed = [(row.recording, row.version) for row in jobs.listed(State.IGNORED)]
+    assert listed == [(sidecar.key, sidecar.version), (former.key, former.version)]
+    assert view(cloud).overview().ignored == 0
+
+
+def test_bucket_with_nothing_but_sidecars_is_in_order(cloud: Cloud) -> None:
+    """They are listed by name only on request, with the time of their upload."""
+    unannounced(cloud, "+33612345678.json")
+    done = run(cloud, "reconcile", "--names", WHISPER_RECORDING_SUFFIXES=".wav")
+    assert (done.returncode, "+336" in done.stdout) == (0, False)
+    listed = run(cloud, "--ignored", WHISPER_RECORDING_SUFFIXES=".wav").stdout
+    assert "uploaded (UTC)" in listed
+    assert "+33612345678.json" in listed
+
+
 def test_more_than_a_page_of_versions_is_reconciled(cloud: Cloud) -> None:
     """Versions on either side of a page boundary are found."""
     keys = [f"{number:05}.wav" for number in range(PAGE + 50)]

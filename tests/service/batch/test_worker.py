@@ -207,6 +207,19 @@ def test_message_is_deleted_only_after_its_transcript_is_saved(monkeypatch: pyte
     assert order[-1] == "deleted"
 
 
+@pytest.mark.parametrize(("key", "transcribed"), [("calls/a.wav", True), ("calls/a.json", False), ("a.wav", False)])
+def test_object_that_the_filter_leaves_out_is_not_transcribed(key: str, log: StringIO, *, transcribed: bool) -> None:
+    """S3's own notifications announce sidecars, too: their messages are deleted, and no result says that they failed."""
+    upload = replace(UPLOAD, key=key)
+    settings = Settings(lanes=1, recording_prefixes="calls/", recording_suffixes=".wav")
+    bench = Bench(queue=Queue(body=announcement(upload)), settings=settings)
+    bench.run_until(lambda: bench.queue.deleted)
+    assert (ResultKeys(upload).transcript in bench.transcripts) is transcribed
+    assert bool(bench.transcripts) is transcribed
+    assert [line["uploads"] for line in lines(log, "ignored")] == ([] if transcribed else [1])
+    assert key not in log.getvalue()
+
+
 @pytest.mark.parametrize("receives", [1, 3, 8])
 def test_message_that_has_to_wait_waits_longer_each_time(receives: int, log: StringIO) -> None:
     """From seconds to a quarter of an hour, spread at random."""
