@@ -36,11 +36,14 @@ class TaskDefinition:
     stop_timeout_seconds: int
 
     @classmethod
-    def read(cls, template: Mapping[str, Any], *, resolve: Resolver, secret: Secret) -> "TaskDefinition":
-        """The one task definition of a template.
+    def read(
+        cls, template: Mapping[str, Any], *, verb: str = "", resolve: Resolver, secret: Secret
+    ) -> "TaskDefinition":
+        """The one task definition of a template, or the one that runs a verb of the service.
 
         Args:
             template: as synthesized.
+            verb: empty for any.
             resolve: resolves the template's values.
             secret: returns the value of a secret, given its properties in the template.
 
@@ -51,12 +54,18 @@ class TaskDefinition:
             container
             for task in resources(template, "AWS::ECS::TaskDefinition").values()
             for container in task["ContainerDefinitions"]
+            if verb in ("", container["Command"][0])
         ]
         if len(found) != 1:
             raise LocalError(f"template: got {len(found)} containers, expected one")
         (container,) = found
         secrets = resources(template, "AWS::SecretsManager::Secret")
-        environ = {each["Name"]: str(resolve(each["Value"])) for each in container["Environment"]}
+        # Secrets have no place here from which a process could read them again.
+        arns = [{"Ref": name} for name in secrets]
+        environ = {
+            each["Name"]: "" if each["Value"] in arns else str(resolve(each["Value"]))
+            for each in container["Environment"]
+        }
         for each in container.get("Secrets", ()):
             match each["ValueFrom"]:
                 case {"Ref": str(name)} if name in secrets:

@@ -4,10 +4,40 @@ from service.errors.tree import RetryLater
 
 
 class Busy(RetryLater):
-    """Every slot is taken."""
+    """The queue is full: a call would have to wait for too long, or too many requests are under way."""
 
     code = "busy"
-    message = "every slot is taken"
+    message = "the queue is full"
+    retry_after_seconds: int
+
+
+class TooManyRequests(RetryLater):
+    """One address has more requests under way than it may have."""
+
+    status = 429
+    code = "too_many_requests"
+    message = "more than {limit} requests at once from one address"
+    retry_after_seconds = 1
+    limit: int
+
+
+class RateExceeded(RetryLater):
+    """A caller sends more requests a minute than it may."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    message = "more than {limit} requests a minute"
+    limit: int
+    retry_after_seconds: int
+
+
+class ShareExceeded(RetryLater):
+    """A caller has as much audio in the queue as its key may have."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    message = "more than {limit} s of audio in the queue for one key"
+    limit: int
     retry_after_seconds: int
 
 

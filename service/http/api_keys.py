@@ -1,14 +1,57 @@
-"""The API-key check."""
+"""The API-key check, and keys that change while the service runs."""
 
-import hmac
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.contract import LIVE_PATH, READY_PATH
-from service.errors import InvalidApiKey
+from service import access
+from service.access import AccessKey
+from service.contract import LIVE_PATH, METRICS_PATH, READY_PATH
+from service.errors import InsufficientScope, InvalidApiKey, ServiceError
+from service.http import description
 from service.http.responses import service_error_response
+from service.telemetry import caller, log
+
+# Load balancers and browsers have no key.
+OPEN_PATHS = {LIVE_PATH, READY_PATH, *description.PATHS}
+REFRESH_SECONDS = 60.0
+
+
+class KeyRing:
+    """The keys that are valid now.
+
+    Args:
+        keys: at the start.
+        read: reads the secret with the keys again; blocks. None if they never change.
+    """
+
+    def __init__(self, keys: Sequence[AccessKey], *, read: Callable[[], str] | None = None) -> None:
+        self.keys = tuple(keys)
+        self._read = read
+
+    def find(self, shown: bytes) -> AccessKey | None:
+        """The key that a caller has shown. Compares with every key, so that the duration reveals nothing about one."""
+        opened = [key for key in self.keys if key.opens(shown)]
+        return opened[0] if opened else None
+
+    async def stay_fresh(self) -> None:
+        """Read the keys again every minute, without end. A secret that cannot be read or is wrong changes nothing."""
+        while self._read:
+            try:
+                self._replace(access.read_keys(await asyncio.to_thread(self._read)))
+            except (ServiceError, ValueError) as error:
+                log("keys not read again", error=type(error).__name__)
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    def _replace(self, keys: tuple[AccessKey, ...]) -> None:
+        if not keys:
+            # It must not disable authentication.
+            raise ValueError("an empty secret")
+        if keys != self.keys:
+            self.keys = keys
+            log("keys changed", keys=[key.name for key in keys])
 
 
 class ApiKeyCheck:
@@ -17,19 +60,32 @@ class ApiKeyCheck:
     The health checks need no key: load balancers have none.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, *, ring: KeyRing) -> None:
         self.app = app
-        self._keys = [key.encode() for key in keys]
+        self._ring = ring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or respond with 401."""
-        if not self._keys or scope["type"] != "http" or scope["path"] in {LIVE_PATH, READY_PATH}:
+        """Serve one request, or respond with 401 or 403."""
+        if not self._ring.keys or scope["type"] != "http" or scope["path"] in OPEN_PATHS:
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         shown = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-        # Compares with every key in constant time, so that the duration reveals nothing about a key.
-        if sum(hmac.compare_digest(shown.encode(), key) for key in self._keys):
-            return await self.app(scope, receive, send)
-        refusal = service_error_response(InvalidApiKey(), headers={"www-authenticate": "Bearer"})
-        return await refusal(scope, receive, send)
+        key = self._ring.find(shown.encode())
+        if key is None:
+            refusal = service_error_response(InvalidApiKey(), headers={"www-authenticate": "Bearer"})
+            return await refusal(scope, receive, send)
+        caller.set(key.caller)
+        needed = scope_of(scope["path"], scope["method"])
+        if needed not in key.caller.scopes:
+            return await service_error_response(InsufficientScope(scope=needed))(scope, receive, send)
+        return await self.app(scope, receive, send)
+
+
+def scope_of(path: str, method: str) -> access.Scope:
+    """The scope that a request needs."""
+    if path == METRICS_PATH:
+        return access.Scope.METRICS
+    if path.startswith("/jobs") and method in {"GET", "HEAD"}:
+        return access.Scope.JOBS
+    return access.Scope.TRANSCRIBE

@@ -3,22 +3,33 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 from service.engine.engine import Cancelled, Progress
-from service.errors import AnswerTooLate, AudioTooLong, Busy, Draining, TooLongToAnswer
-from service.recording import Decode, Recording
+from service.engine.final import Listener
+from service.engine.guidance import UNGUIDED, Guidance
+from service.errors import AnswerTooLate, AudioTooLong, Draining, TooLongToAnswer
+from service.http.admission import Place, Queue
+from service.http.turns import Turns
+from service.recording import BYTES_PER_SAMPLE, MAX_CHANNELS, SAMPLE_RATE, Decode, Recording
 from service.settings import Settings
-from service.telemetry import Measures, Meter, SharedClock
+from service.telemetry import Measures, Meter, SharedClock, caller
 from service.transcript import Transcript
 
 # How often a running call checks whether its caller is still connected.
 DISCONNECT_POLL_SECONDS = 1.0
+# A short call never waits for a long one to end.
+SHORT_SECONDS = 60.0
+# As an hour of MP3 takes a few seconds; it only decides who decodes first.
+DECODED_BYTES_PER_SECOND = 10_000_000
+
+T = TypeVar("T")
 
 
 class Transcriber(Protocol):
@@ -27,102 +38,187 @@ class Transcriber(Protocol):
     def check_language(self, language: str) -> None:
         """Raise `UnknownLanguage` if the model does not know the language."""
 
-    def transcribe(self, recording: Recording, *, language: str, words: bool, progress: Progress) -> Transcript:
-        """Transcribe every channel of a recording."""
+    def check_guidance(self, guidance: Guidance) -> None:
+        """Raise an `InvalidField` or a `RequestError` if the model cannot follow it."""
+
+    def transcribe(
+        self,
+        recording: Recording,
+        *,
+        language: str,
+        words: bool,
+        guidance: Guidance,
+        progress: Progress,
+        listener: Listener | None,
+    ) -> Transcript:
+        """Transcribe every channel of a recording; the listener is told of each segment as soon as it is final."""
+
+    def busy_seconds(self) -> float:
+        """How long the batch of windows that is the longest in work has been so; 0 if there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request for a transcript: an open file with the recording, the name that it came with, and how to transcribe it."""
+    """One request for a transcript.
+
+    Attributes:
+        file: open, with the recording.
+        name: that the file came with.
+        language: ISO 639 code; empty to detect it.
+        words: whether the transcript shows its words.
+        guidance: of the model.
+        accept: raises an error if the decoded recording cannot be answered as the request asks.
+        listener: told of each segment as soon as it is final.
+    """
 
     file: BinaryIO
     name: str
     language: str
-    words: bool
+    words: bool = False
+    guidance: Guidance = UNGUIDED
+    accept: Callable[[Recording], None] = lambda _: None
+    listener: Listener | None = None
 
 
 class Calls:
-    """Runs calls in a bounded number of slots: `max_running` at once, and `max_waiting` behind them."""
+    """Runs calls: decodes each, gives it a place in the queue by its length, and transcribes it when its turn comes."""
 
     def __init__(self, *, engine: Transcriber, decode: Decode, meter: Meter, settings: Settings) -> None:
         self.engine = engine
         self.meter = meter
         self.draining = False
+        self.queue = Queue(max_wait_seconds=settings.max_wait_seconds)
         self._decode = decode
         self._deadline = settings.api_deadline_seconds
-        self._running = settings.max_running
-        self._slots = settings.max_running + settings.max_waiting
-        self._accepted = 0
-        self._mean_seconds = 1.0
+        self._stuck_seconds = settings.stuck_seconds
+        self._longest_bytes = (settings.max_audio_seconds + 1) * SAMPLE_RATE * BYTES_PER_SAMPLE * MAX_CHANNELS
+        self._disk_bytes = settings.max_running * self._longest_bytes
+        self._decoded_bytes = 0
+        self._decodes = Turns(settings.max_running, room=self._has_room)
+        self._runs = Turns(settings.max_running)
         self._clock = SharedClock()
-        self._threads = ThreadPoolExecutor(settings.max_running, thread_name_prefix="call")
+        self._threads = ThreadPoolExecutor(2 * settings.max_running, thread_name_prefix="call")
 
-    @contextmanager
-    def slot(self) -> Iterator[float]:
-        """Hold a slot from the first byte of the request until its work has ended; yields the time on the monotonic clock.
+    @property
+    def running(self) -> int:
+        """How many calls the engine works on."""
+        return self._runs.taken
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a batch of windows has been in the engine for so long that it will not end."""
+        return self.engine.busy_seconds() > self._stuck_seconds
+
+    def check_room(self) -> None:
+        """Refuse a call before its body is read, if even a short one would have to wait for too long.
 
         Raises:
             Draining: the service is stopping.
-            Busy: every slot is taken.
+            Busy: the queue is full.
         """
         if self.draining:
             raise Draining
-        if self._accepted >= self._slots:
-            wait = self._mean_seconds * self._accepted / self._running
-            raise Busy(retry_after_seconds=max(1, round(wait)))
-        self._accepted += 1
-        started = time.monotonic()
-        try:
-            yield started
-            self._mean_seconds += 0.2 * (time.monotonic() - started - self._mean_seconds)
-        finally:
-            self._accepted -= 1
+        self.queue.check_room()
 
-    async def run(
-        self, call: Call, measures: Measures, *, began: float, abandoned: Callable[[], Awaitable[bool]]
-    ) -> Transcript:
-        """Decode and transcribe on a thread; stop after the current decode or batch if nobody can wait for the answer.
+    async def run(self, call: Call, measures: Measures, *, abandoned: Callable[[], Awaitable[bool]]) -> Transcript:
+        """Decode and transcribe on threads; stop after the current decode or batch if no caller waits for the answer any more.
 
         Raises:
             Cancelled: the caller disconnected.
-            AnswerTooLate: the call, which began at `began`, takes longer than its deadline.
+            AnswerTooLate: the call takes longer than its deadline, from the time at which it began to be measured.
+            Busy, ShareExceeded: there is no place in the queue for a call of its length.
         """
         gone, late = Event(), False
         # The form may close its file at any moment, and the next caller's file then gets the same number. So the work
-        # reads a descriptor of its own, which closes when the work ends or turns out never to begin, and not before.
+        # reads a descriptor of its own.
         source = os.fdopen(os.dup(call.file.fileno()), "rb")
-        work = self._threads.submit(self._work, source, call, measures, gone=gone, accepted=time.monotonic())
+        work = asyncio.ensure_future(self._work(source, call, measures, gone=gone))
         work.add_done_callback(lambda _: source.close())
-        done = asyncio.wrap_future(work)
         # If this coroutine is cancelled, no one asks for the outcome, and asyncio would log it as forgotten.
-        done.add_done_callback(lambda future: future.cancelled() or future.exception())
+        work.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
-            while not (await asyncio.wait([done], timeout=DISCONNECT_POLL_SECONDS))[0]:
-                late = late or (not gone.is_set() and time.monotonic() - began > self._deadline)
+            while not (await asyncio.wait([work], timeout=DISCONNECT_POLL_SECONDS))[0]:
+                late = late or (not gone.is_set() and time.monotonic() - measures.began > self._deadline)
                 if late or await abandoned():
                     gone.set()
-                    # Work that has begun keeps its slot until it ends: until then it occupies a thread and the disk.
-                    if work.cancel():
-                        raise AnswerTooLate(limit=self._deadline) if late else Cancelled
-            if late and isinstance(done.exception(), Cancelled):
-                raise AnswerTooLate(limit=self._deadline)
-            return done.result()
+                    work.cancel()
+            if work.cancelled() or isinstance(work.exception(), Cancelled):
+                raise AnswerTooLate(limit=self._deadline) if late else Cancelled
+            return work.result()
         finally:
             gone.set()
             work.cancel()
 
-    def _work(self, source: BinaryIO, call: Call, measures: Measures, *, gone: Event, accepted: float) -> Transcript:
-        def progress(_: float) -> None:
-            if gone.is_set():
-                raise Cancelled
+    async def _work(self, source: BinaryIO, call: Call, measures: Measures, *, gone: Event) -> Transcript:
+        waiting = time.monotonic()
+        # A larger file takes longer to decode, so that a smaller one goes first, with aging as in the queue.
+        rank = waiting + os.fstat(source.fileno()).st_size / DECODED_BYTES_PER_SECOND
+        async with self._decodes.turn(rank=rank):
+            measures.queue_wait = time.monotonic() - waiting
+            recording = await self._on_thread(partial(self._recording, source, call, measures))
+            self._decoded_bytes += recording.samples.nbytes
+        try:
+            measures.audio = recording.duration
+            with self.queue.place(recording.duration, caller=caller.get()) as place:
+                waiting = time.monotonic()
+                async with self._runs.turn(rank=place.rank, long=recording.duration > SHORT_SECONDS):
+                    place.running = True
+                    measures.queue_wait += time.monotonic() - waiting
+                    transcript = await self._on_thread(
+                        partial(self._transcript, recording, call, measures, place=place, gone=gone)
+                    )
+            self.queue.pace.measure(processing=measures.processing or 0.0, audio=recording.duration)
+            return transcript
+        finally:
+            self._decoded_bytes -= recording.samples.nbytes
+            self._decodes.wake()
 
-        measures.queue_wait = time.monotonic() - accepted
-        progress(0)
+    def _has_room(self) -> bool:
+        """Whether the disk has room for one more recording of the greatest length, decoded."""
+        return self._decoded_bytes + (self._decodes.taken + 1) * self._longest_bytes <= self._disk_bytes
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        """Do work on a thread. If it is cancelled, it ends when the thread does: until then it holds CPU and disk."""
+        ended = asyncio.wrap_future(self._threads.submit(copy_context().run, work))
+        cancelled = False
+        while not ended.done():
+            try:
+                await asyncio.wait([ended])
+            except asyncio.CancelledError:
+                cancelled = True
+        if cancelled:
+            ended.exception()
+            raise asyncio.CancelledError
+        return ended.result()
+
+    def _recording(self, source: BinaryIO, call: Call, measures: Measures) -> Recording:
         with self._clock.running(measures):
             try:
                 recording = self._decode(source, name=call.name)
             except AudioTooLong as error:
                 raise TooLongToAnswer(**error.arguments) from error
-            measures.audio = recording.duration
-            progress(0)
-            return self.engine.transcribe(recording, language=call.language, words=call.words, progress=progress)
+            finally:
+                # Decoded, a recording no longer needs its upload's space on the disk.
+                source.close()
+                call.file.close()
+            call.accept(recording)
+            return recording
+
+    def _transcript(
+        self, recording: Recording, call: Call, measures: Measures, *, place: Place, gone: Event
+    ) -> Transcript:
+        def progress(share: float) -> None:
+            place.done = share
+            if gone.is_set():
+                raise Cancelled
+
+        progress(0)
+        with self._clock.running(measures):
+            return self.engine.transcribe(
+                recording,
+                language=call.language,
+                words=call.words,
+                guidance=call.guidance,
+                progress=progress,
+                listener=call.listener,
+            )

@@ -60,7 +60,7 @@ def test_api_gets_its_keys_from_the_secret(templates: Mapping[str, Template]) ->
 
     task = read(templates["local/Api"].body, secret=secret)
     assert task.command == ("api",)
-    assert Settings.from_environ(task.environ).accepted_keys == (KEY,)
+    assert [key.secrets for key in Settings.from_environ(task.environ).access_keys] == [(KEY,)]
     assert asked == [{"PasswordLength": 40, "ExcludePunctuation": True}]
 
 

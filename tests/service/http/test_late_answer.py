@@ -4,18 +4,14 @@ import asyncio
 import itertools
 import json
 import logging
-import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
 from typing import BinaryIO
 
 import httpx2
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -23,26 +19,13 @@ from service.errors import AudioTooLong
 from service.http import calls
 from service.recording import Recording
 from tests.service.http.fakes import AUDIO, RECORDING, SETTINGS, FakeEngine, application, error
-from tests.service.http.test_calls import ONE_SLOT, Caller, run
+from tests.service.http.real_server import served
+from tests.service.http.test_calls import ONE_TURN, Caller, run
 
 
 @pytest.fixture(autouse=True)
 def _poll_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "DISCONNECT_POLL_SECONDS", 0.005)
-
-
-@contextmanager
-def served(app: Starlette) -> Iterator[str]:
-    """The address of a real server of the application: a cut connection shows on a socket only."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 def quiet_for(engine: FakeEngine, seconds: float, *, deadline: int = 60) -> Starlette:
@@ -97,12 +80,12 @@ def test_failure_after_the_answer_has_begun_cuts_it_off(
     ]
 
 
-def test_call_beyond_its_deadline_is_refused_and_frees_its_slot(
+def test_call_beyond_its_deadline_is_refused_and_frees_its_turn(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The work stops, the metric says deadline, and the error says where long recordings go."""
     metrics = StringIO()
-    app = application(engine, settings=ONE_SLOT, metrics=metrics)
+    app = application(engine, settings=ONE_TURN, metrics=metrics)
     monkeypatch.setattr(app.state.calls, "_deadline", 0.1)
     engine.free.clear()
     client = TestClient(app)
@@ -126,7 +109,7 @@ def test_call_that_waits_beyond_its_deadline_never_begins(engine: FakeEngine, mo
         assert go_on.wait(10)
         return RECORDING
 
-    app = application(engine, decode=decode, settings=replace(SETTINGS, max_running=1, max_waiting=1))
+    app = application(engine, decode=decode, settings=ONE_TURN)
     monkeypatch.setattr(app.state.calls, "_deadline", 0.2)
 
     async def scenario() -> None:

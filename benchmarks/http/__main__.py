@@ -1,0 +1,103 @@
+"""The service under load, beside the engine alone and a public server with the same model: `make bench-http`.
+
+Locust, a load generator, sends the sample calls with OpenAI's form: in a closed loop (a caller sends the next call after the
+last answer) and in an open one (calls arrive at a rate, whatever becomes of the others). Load and server share the machine.
+"""
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from benchmarks.http import samples
+from benchmarks.http.report import Figures, printed, write
+from benchmarks.http.scenarios import AUDIO, SATURATING, first_call, run
+from benchmarks.http.servers import BUILD, Server, peer, service
+from service import processor
+from service.engine import weights
+from service.engine.engine import Engine
+from service.recording import Recording
+from service.settings import Settings
+
+SLOW_UPLOADS = 100
+LONG_CALLS = 3
+OVERLOAD = 2.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.http", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=60, help="of each scenario (default: 60)")
+    parser.add_argument("--no-peer", action="store_true", help="measure the service only")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/benchmark-http.md, too")
+    options = parser.parse_args(arguments)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    clips = samples.write(AUDIO)
+    # All load comes from one address, which one caller's limits would refuse.
+    settings = replace(Settings(), threads=processor.available_cpus(), requests_per_minute=0, max_client_requests=1_000)
+    settings = replace(settings, max_requests=1_000)
+    columns = {"engine alone": Figures(throughput=engine_alone(settings, clips, seconds=options.seconds))}
+    with service(settings) as server:
+        columns[server.name] = measure(server, seconds=options.seconds)
+    if not options.no_peer:
+        with peer(settings, folder=weights.fetch(settings.model, release=False).folder) as server:
+            columns[server.name] = measure(server, seconds=options.seconds)
+    table = printed(columns)
+    print(table)
+    if options.write:
+        write(table)
+    return 0
+
+
+def engine_alone(settings: Settings, clips: Sequence[Recording], *, seconds: int) -> float:
+    """Seconds of audio a second of the engine without HTTP, with as many calls at once as the service runs."""
+    engine = Engine.load(settings)
+    engine.transcribe(clips[0])
+    end, done = time.monotonic() + seconds, []
+
+    def work(number: int) -> None:
+        while time.monotonic() < end:
+            clip = clips[number % len(clips)]
+            engine.transcribe(clip)
+            if time.monotonic() < end:
+                done.append(clip.duration)
+            number += 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(settings.max_running)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(done) / seconds
+
+
+def measure(server: Server, *, seconds: int) -> Figures:
+    """Every scenario on one server."""
+    first_call(server)
+    saturated = run(server, seconds=seconds, clips=SATURATING, probes=1)
+    mixed = run(server, seconds=seconds, clips=1, long_calls=LONG_CALLS, probes=1)
+    slow = run(server, seconds=seconds, clips=1, slow_uploads=SLOW_UPLOADS, probes=1)
+    rate = OVERLOAD * saturated.audio_per_second / samples.CLIP_SECONDS
+    overload = run(server, seconds=seconds, rate=rate, probes=1)
+    return Figures(
+        throughput=saturated.audio_per_second,
+        saturated_clip=saturated.seconds("clip"),
+        saturated_health=saturated.seconds("health"),
+        mixed_clip=mixed.seconds("clip"),
+        slow_clip=slow.seconds("clip"),
+        slow_health=slow.seconds("health"),
+        slow_statuses=slow.statuses("slow upload"),
+        overload_rate=rate,
+        overload_clip=overload.seconds("arrival"),
+        overload_statuses=overload.statuses("arrival"),
+        overload_health=overload.seconds("health"),
+        retry_after=sorted(each.retry_after for each in overload.requests if each.retry_after is not None),
+        drained=overload.drained("arrival"),
+        peak_mib=server.peak_mib,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,107 @@
+"""Scenarios of load, each run by Locust against one server, and their figures."""
+
+import json
+import math
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from benchmarks.http.samples import CLIP_SECONDS, LONG_SECONDS
+from benchmarks.http.servers import BUILD, PEER_PYTHON, ROOT, Server
+
+LOAD = Path(__file__).parent / "load.py"
+AUDIO = BUILD / "audio"
+# Beyond its end, a scenario's callers have this long to get their answers.
+STOP_SECONDS = 120
+# Callers at once that keep the service's turns and a queue behind them busy.
+SATURATING = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request as Locust saw it; `retry_after` is None without the header, and status 0 is no answer."""
+
+    kind: str
+    status: int
+    began: float
+    seconds: float
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """The requests of a scenario."""
+
+    requests: tuple[Request, ...]
+    began: float
+    ended: float
+
+    def seconds(self, kind: str, *, status: int = 200) -> list[float]:
+        """The times of the requests of a kind that were answered so, in order."""
+        return sorted(each.seconds for each in self.requests if each.kind == kind and each.status == status)
+
+    def statuses(self, kind: str) -> Counter[int]:
+        """How many requests of a kind were answered with each status."""
+        return Counter(each.status for each in self.requests if each.kind == kind)
+
+    @property
+    def audio_per_second(self) -> float:
+        """Seconds of audio that were transcribed in a second, by the answers that came within the load's time."""
+        lengths = {"clip": CLIP_SECONDS, "arrival": CLIP_SECONDS, "long call": LONG_SECONDS}
+        answered = [each for each in self.requests if each.status == 200 and each.began + each.seconds <= self.ended]
+        return sum(lengths.get(each.kind, 0) for each in answered) / (self.ended - self.began)
+
+    def drained(self, kind: str) -> float:
+        """How long after the end of the load the last request of a kind was answered, in seconds."""
+        ends = [each.began + each.seconds for each in self.requests if each.kind == kind]
+        return max(0.0, max(ends, default=self.ended) - self.ended)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value that so large a share of them does not exceed; not a number if there are none."""
+    return values[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
+
+
+def run(server: Server, *, seconds: int, rate: float = 0.0, **users: int) -> Load:
+    """Put a load on a server.
+
+    Args:
+        server: the server.
+        seconds: how long.
+        rate: arrivals a second (open loop); otherwise a fixed number of users, each with its next request after the last.
+        users: how many, by the variable that `load.py` reads.
+    """
+    results = BUILD / "results.jsonl"
+    kinds = {"clips": "Clips", "long_calls": "LongCalls", "probes": "Probes", "slow_uploads": "SlowUploads"}
+    classes = [kinds[name] for name in users] + (["Arrivals"] if rate else [])
+    arrivals = round(rate * seconds)
+    total = sum(users.values()) + arrivals
+    command = [str(PEER_PYTHON), "-m", "locust", "-f", str(LOAD), *classes, "--headless", "--only-summary"]
+    command += ["--host", server.url, "--users", str(total), "--spawn-rate", str(rate or total)]
+    command += ["--run-time", f"{seconds}s", "--stop-timeout", str(STOP_SECONDS), "--loglevel", "WARNING"]
+    environ = {name.upper(): str(count) for name, count in users.items()}
+    environ |= {"AUDIO": str(AUDIO), "RESULTS": str(results), "HEALTH": server.health}
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, check=False)
+    requests = tuple(Request(**json.loads(line)) for line in results.read_text().splitlines())
+    if not requests:
+        raise RuntimeError(f"Locust made no request:\n{done.stdout}{done.stderr}")
+    # Locust itself takes seconds to start.
+    first = min(each.began for each in requests)
+    return Load(requests=requests, began=first, ended=first + seconds)
+
+
+def first_call(server: Server) -> None:
+    """Let a server load all that it loads at its first call."""
+    content = (AUDIO / "clip-00.wav").read_bytes()
+    answer = httpx2.post(
+        f"{server.url}/v1/audio/transcriptions",
+        files={"file": ("call.wav", content)},
+        data={"model": "whisper-1"},
+        timeout=STOP_SECONDS,
+    )
+    answer.raise_for_status()

@@ -1,0 +1,121 @@
+"""Admission: which calls get a place in the queue, in what order they run, and when a refused caller should come again."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from service.access import Caller
+from service.errors import Busy, ShareExceeded
+
+# Until a call has been measured: five seconds of audio in a second. It weighs no more than a short call.
+PRIOR_PROCESSING, PRIOR_AUDIO = 2.0, 10.0
+# The weight of a measurement falls by this factor with each further one: the last ten calls or so decide.
+KEPT = 0.9
+
+
+class Pace:
+    """Seconds of processing for a second of audio, as the last calls took."""
+
+    def __init__(self) -> None:
+        self._processing, self._audio = PRIOR_PROCESSING, PRIOR_AUDIO
+
+    def measure(self, *, processing: float, audio: float) -> None:
+        """Take a finished call into account, by its share of the process's time."""
+        self._processing = KEPT * self._processing + processing
+        self._audio = KEPT * self._audio + audio
+
+    def seconds(self, audio: float) -> float:
+        """How long so many seconds of audio take, if the whole process works on them."""
+        return audio * self._processing / self._audio
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Place:
+    """A call in the queue, counted by its audio.
+
+    Attributes:
+        audio: its length, in seconds.
+        rank: the lowest one runs next.
+        caller: whose it is.
+        running: whether it has left the queue for the engine.
+        done: the share that is transcribed.
+    """
+
+    audio: float
+    rank: float
+    caller: Caller
+    running: bool = False
+    done: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """Seconds of audio that are still to be transcribed."""
+        return self.audio * (1 - self.done)
+
+
+class Queue:
+    """The places of accepted calls.
+
+    The shortest call is next, with aging: a call's rank is the time at which it would end if it ran alone from its
+    arrival on. So a clip overtakes an hour that arrived just before it, and the hour is overtaken only for as long as it
+    takes itself: each call waits in proportion to its own length, and none for ever. A fair queue of callers would make
+    a caller's clip wait for the same caller's hour.
+    """
+
+    def __init__(self, *, max_wait_seconds: float) -> None:
+        self.pace = Pace()
+        self._max_wait = max_wait_seconds
+        self._places: list[Place] = []
+
+    @property
+    def audio(self) -> float:
+        """Seconds of audio that are still to be transcribed."""
+        return sum(place.left for place in self._places)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for the engine."""
+        return sum(not place.running for place in self._places)
+
+    def wait(self, audio: float = 0.0) -> float:
+        """The expected wait of a call that arrived now with so many seconds of audio; without any, of the shortest.
+
+        Calls that run share the engine with it, so each delays it by no more than its own length.
+        """
+        rank = self._rank(audio)
+        ahead = sum(place.left for place in self._places if not place.running and place.rank <= rank)
+        beside = sum(min(place.left, audio) for place in self._places if place.running)
+        return self.pace.seconds(ahead + beside)
+
+    def check_room(self, audio: float = 0.0) -> None:
+        """Raise `Busy` if the wait would be too long; the caller shall come again once the calls ahead are done."""
+        # Behind calls that run, at least one may wait, however long they are.
+        if self.waiting and (wait := self.wait(audio)) > self._max_wait:
+            raise Busy(retry_after_seconds=math.ceil(wait))
+
+    @contextmanager
+    def place(self, audio: float, *, caller: Caller) -> Iterator[Place]:
+        """Hold a place during the block.
+
+        Raises:
+            Busy: the wait would be too long.
+            ShareExceeded: the caller has as much audio in the queue as its key may have.
+        """
+        self.check_room(audio)
+        if limit := caller.audio_seconds:
+            own = sum(place.left for place in self._places if place.caller.name == caller.name)
+            # A single call is never refused for its own length.
+            if own and own + audio > limit:
+                wait = math.ceil(self.pace.seconds(own + audio - limit))
+                raise ShareExceeded(limit=limit, retry_after_seconds=max(1, wait))
+        place = Place(audio=audio, rank=self._rank(audio), caller=caller)
+        self._places.append(place)
+        try:
+            yield place
+        finally:
+            self._places.remove(place)
+
+    def _rank(self, audio: float) -> float:
+        return time.monotonic() + self.pace.seconds(audio)
