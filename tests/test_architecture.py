@@ -36,7 +36,7 @@ def test_bridge_imports_the_standard_library_only(name: str) -> None:
     assert {module.split(".")[0] for module in imports(SERVICE / name)} <= sys.stdlib_module_names
 
 
-@pytest.mark.parametrize("path", sorted((SERVICE / "http").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((SERVICE / "http").rglob("*.py")), ids=lambda path: path.stem)
 def test_event_loop_never_decodes_or_infers(path: Path) -> None:
     """No coroutine calls blocking work: a call's own thread does it."""
     coroutines = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.AsyncFunctionDef)]

@@ -20,6 +20,8 @@ NO_SPEECH_PROBABILITY = 0.6
 FRAMES_PER_SECOND = 100
 # More tokens than a person can say are a loop, which is not worth decoding to its end.
 TOKENS_PER_SECOND, SPARE_TOKENS = 12, 24
+# The most tokens that the model takes of a text before a window; Whisper learned from no more.
+CONTEXT_TOKENS = 223
 
 # Shape (positions, width).
 Encoding = NDArray[np.float32]
@@ -27,7 +29,10 @@ Encoding = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hypothesis:
-    """The model's text for one window, and its own measures of it; `cut_off` if the text ran into its limit."""
+    """The model's text for one window, and its own measures of it; `cut_off` if the text ran into its limit.
+
+    The `temperature` is 0 unless the text was sampled.
+    """
 
     tokens: list[int]
     text: str
@@ -35,6 +40,7 @@ class Hypothesis:
     no_speech_probability: float
     compression_ratio: float
     cut_off: bool
+    temperature: float = 0.0
 
     @property
     def repetitive(self) -> bool:
@@ -64,7 +70,7 @@ class Decoder:
         self._model = model
         self._encoder = encoder
         self._beam_size = beam_size
-        self._tokenizers: dict[str, Tokenizer] = {}
+        self._tokenizers: dict[tuple[str, bool], Tokenizer] = {}
 
     @property
     def encoder(self) -> str:
@@ -91,7 +97,14 @@ class Decoder:
         return [{token.strip("<|>"): share for token, share in vote} for vote in votes]
 
     def generate(
-        self, encodings: NDArray[np.float32], languages: Sequence[str], seconds: Sequence[float], **options: Any
+        self,
+        encodings: NDArray[np.float32],
+        languages: Sequence[str],
+        seconds: Sequence[float],
+        *,
+        translate: bool = False,
+        context: str = "",
+        **options: Any,
     ) -> list[Hypothesis]:
         """The most probable text of each window of so many seconds, in its language.
 
@@ -102,10 +115,13 @@ class Decoder:
             encodings: shape (windows, positions, width).
             languages: ISO 639 code of each window.
             seconds: of audio in each window.
+            translate: whether the text is English instead.
+            context: that the model takes for the text before each window; only its end if it is too long.
             options: of CTranslate2's `generate`.
         """
-        tokenizers = [self._tokenizer(language) for language in languages]
-        prompts = [self._model.get_prompt(tokenizer, [], without_timestamps=True) for tokenizer in tokenizers]
+        tokenizers = [self._tokenizer(language, translate=translate) for language in languages]
+        before = _context(tokenizers[0], context) if context else []
+        prompts = [self._model.get_prompt(tokenizer, before, without_timestamps=True) for tokenizer in tokenizers]
         rooms = [self._room(duration) for duration in seconds]
         longest = max(map(len, prompts))
         results = self._model.model.generate(
@@ -118,7 +134,12 @@ class Decoder:
             **({"beam_size": self._beam_size} | options),
         )
         return [
-            best_hypothesis(result, tokenizer, max_tokens=min(self._model.max_length - longest, room))
+            best_hypothesis(
+                result,
+                tokenizer,
+                max_tokens=min(self._model.max_length - longest, room),
+                temperature=options.get("sampling_temperature", 0.0),
+            )
             for result, tokenizer, room in zip(results, tokenizers, rooms, strict=True)
         ]
 
@@ -128,6 +149,8 @@ class Decoder:
         languages: Sequence[str],
         texts: Sequence[list[int]],
         seconds: Sequence[float],
+        *,
+        translate: bool = False,
     ) -> list[list[dict[str, Any]]]:
         """The words of each window as `{word, tokens, start, end, probability}`, times in seconds of the window.
 
@@ -138,7 +161,7 @@ class Decoder:
         aligned: dict[int, list[dict[str, Any]]] = {}
         for indices in _alike(languages):
             found = self._model.find_alignment(
-                self._tokenizer(languages[indices[0]]),
+                self._tokenizer(languages[indices[0]], translate=translate),
                 [list(texts[index]) for index in indices],
                 _view(encodings[indices]),
                 [frames[index] for index in indices],
@@ -161,17 +184,21 @@ class Decoder:
         """The most tokens of a window's text."""
         return SPARE_TOKENS + round(TOKENS_PER_SECOND * seconds)
 
-    def _tokenizer(self, language: str) -> Tokenizer:
-        """The tokenizer of a language; kept, because it computes its list of non-speech tokens."""
-        if language not in self._tokenizers:
-            self._tokenizers[language] = Tokenizer(
-                self._model.hf_tokenizer, self.multilingual, task="transcribe", language=language
-            )
-        return self._tokenizers[language]
+    def _tokenizer(self, language: str, *, translate: bool) -> Tokenizer:
+        """The tokenizer of a language and a task; kept, because it computes its list of non-speech tokens."""
+        key = language, translate
+        if key not in self._tokenizers:
+            task = "translate" if translate else "transcribe"
+            self._tokenizers[key] = Tokenizer(self._model.hf_tokenizer, self.multilingual, task=task, language=language)
+        return self._tokenizers[key]
 
 
 def best_hypothesis(
-    result: ctranslate2.models.WhisperGenerationResult, tokenizer: Tokenizer, *, max_tokens: int
+    result: ctranslate2.models.WhisperGenerationResult,
+    tokenizer: Tokenizer,
+    *,
+    max_tokens: int,
+    temperature: float = 0.0,
 ) -> Hypothesis:
     """Read the model's best hypothesis."""
     tokens = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
@@ -185,7 +212,14 @@ def best_hypothesis(
         no_speech_probability=result.no_speech_prob,
         compression_ratio=len(plain) / len(zlib.compress(plain)) if plain else 0.0,
         cut_off=len(tokens) >= max_tokens,
+        temperature=temperature,
     )
+
+
+def _context(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The end of a text as tokens, without the special ones, which a caller could spell."""
+    tokens: list[int] = tokenizer.encode(f" {text.strip()}")
+    return [token for token in tokens if token < tokenizer.eot][-CONTEXT_TOKENS:]
 
 
 def _view(encodings: NDArray[np.float32]) -> ctranslate2.StorageView:

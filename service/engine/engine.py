@@ -4,16 +4,20 @@ A round of a call's windows, of all its channels, keeps all workers busy. Severa
 threads: the workers take their windows in turn.
 """
 
+import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from service import processor
 from service.engine import loading, sources
 from service.engine.account import outside, repetition, unheard
 from service.engine.decoding import Decoder, Encoding, Hypothesis
 from service.engine.detector import Detector
+from service.engine.final import FinalSegments, Listener
 from service.engine.gates import MAX_TRIES, parts_to_repeat
+from service.engine.guidance import UNGUIDED, Guidance
 from service.engine.languages import DOUBTFUL_SECONDS, Languages
 from service.engine.method import EXACT, GATED
 from service.engine.segments import Passage, make_segments
@@ -21,12 +25,15 @@ from service.engine.sound import Channel, Span, Speech, listen
 from service.engine.windows import Window, pack
 from service.engine.words import HeardWord, read_words
 from service.engine.workers import Hearing, Workers
-from service.errors import ModelLacksLanguage, UnknownLanguage
+from service.errors import ModelCannotTranslate, ModelLacksLanguage, UnknownLanguage
 from service.recording import Recording
 from service.settings import Settings
 from service.transcript import UNDETERMINED, Transcript, Unheard
 
 Progress = Callable[[float], None]
+
+# Models whose names have one of these words know many languages, but were not trained to translate.
+NO_TRANSLATORS = ("turbo", "distil")
 
 
 class Cancelled(Exception):
@@ -39,6 +46,7 @@ class Call:
 
     recording: Recording
     languages: Languages
+    guidance: Guidance = UNGUIDED
     pending: deque[Window] = field(default_factory=deque)
     passages: list[Passage] = field(default_factory=list)
     unheard: list[Unheard] = field(default_factory=list)
@@ -78,8 +86,27 @@ class Engine:
         if language and language not in self._decoder.languages:
             raise UnknownLanguage(language=language, known=self._decoder.languages)
 
+    def busy_seconds(self) -> float:
+        """How long the batch of windows that is the longest in work has been so; 0 if there is none."""
+        return self._workers.busy_seconds
+
+    def check_guidance(self, guidance: Guidance) -> None:
+        """Raise `UnknownLanguage` or `ModelCannotTranslate` if the model cannot follow it."""
+        for language in sorted(guidance.languages.difference(self._decoder.languages)):
+            raise UnknownLanguage(language=language, known=self._decoder.languages, field="languages")
+        model = self._settings.model
+        if guidance.translate and (not self._decoder.multilingual or any(word in model for word in NO_TRANSLATORS)):
+            raise ModelCannotTranslate
+
     def transcribe(
-        self, recording: Recording, *, language: str = "", words: bool = False, progress: Progress = lambda _: None
+        self,
+        recording: Recording,
+        *,
+        language: str = "",
+        words: bool = False,
+        guidance: Guidance = UNGUIDED,
+        progress: Progress = lambda _: None,
+        listener: Listener | None = None,
     ) -> Transcript:
         """Transcribe every channel of a recording.
 
@@ -87,14 +114,24 @@ class Engine:
             recording: samples of shape (channels, frames).
             language: ISO 639 code; empty takes the settings' language, or detects it.
             words: whether the transcript shows its words' times.
+            guidance: the caller's wishes.
             progress: called after each round of windows with the share done, 0 to 1, which never falls; may raise `Cancelled`.
+            listener: told of each segment in call order, as soon as it is final; then doubtful sounds wait for their turn,
+                and not for the end.
         """
         self.check_language(language)
-        given = (language or self._settings.language) if self._decoder.multilingual else "en"
+        self.check_guidance(guidance)
+        default = "" if guidance.languages else self._settings.language
         call = Call(
-            recording=recording, languages=Languages(given=given, allowed=frozenset(self._settings.spoken_languages))
+            recording=recording,
+            languages=Languages(
+                given=(language or default) if self._decoder.multilingual else "en",
+                allowed=guidance.languages or frozenset(self._settings.spoken_languages),
+            ),
+            guidance=guidance,
         )
-        call.pending = deque(self._windows(call))
+        told = FinalSegments(listener) if listener else None
+        call.pending = deque(self._windows(call, doubtful_last=not told))
         done = share = 0.0
         while call.pending:
             windows = [call.pending.popleft() for _ in range(min(self._workers.windows_at_once, len(call.pending)))]
@@ -103,10 +140,13 @@ class Engine:
             # Speech that is transcribed again adds work.
             share = max(share, done / (done + sum(window.duration for window in call.pending)))
             progress(share)
+            if told:
+                earliest = min((window.spans[0].start_seconds for window in call.pending), default=math.inf)
+                told.tell(call.passages, until=earliest)
         return _transcript(call, words=words)
 
-    def _windows(self, call: Call) -> list[Window]:
-        """The windows of all channels in call order, the doubtful ones last."""
+    def _windows(self, call: Call, *, doubtful_last: bool = True) -> list[Window]:
+        """The windows of all channels in call order; the doubtful ones last, so that the call's language is known."""
         windows: list[Window] = []
         for channel in call.recording.distinct_channels():
             samples = call.recording.samples[channel]
@@ -123,18 +163,17 @@ class Engine:
                     doubtful=doubtful,
                     tries=self._method.tries,
                 )
-        return sorted(windows, key=lambda window: (window.doubtful, window.spans[0].start))
+        return sorted(windows, key=lambda window: (window.doubtful and doubtful_last, window.spans[0].start))
 
     def _transcribe_windows(self, call: Call, windows: Sequence[Window]) -> None:
         encodings = self._workers.encode([window.audio(call.recording.samples[window.channel]) for window in windows])
         languages = self._languages_of(call, windows, encodings)
         hearings = [
-            Hearing(encoding=encoding, language=language, seconds=window.duration)
+            Hearing(encoding=encoding, language=language, seconds=window.duration, options=call.guidance.first_try)
             for encoding, language, window in zip(encodings, languages, windows, strict=True)
         ]
-        for window, language, (hypothesis, words) in zip(
-            windows, languages, self._accepted(hearings, windows), strict=True
-        ):
+        accepted = self._accepted(hearings, windows, every_try=call.guidance.every_try)
+        for window, language, (hypothesis, words) in zip(windows, languages, accepted, strict=True):
             self._settle(call, window, language, hypothesis, words)
 
     def _languages_of(self, call: Call, windows: Sequence[Window], encodings: Sequence[Encoding]) -> list[str]:
@@ -144,7 +183,7 @@ class Engine:
         return call.languages.vote(self._decoder.detect_languages(encodings), seconds)
 
     def _accepted(
-        self, hearings: Sequence[Hearing], windows: Sequence[Window]
+        self, hearings: Sequence[Hearing], windows: Sequence[Window], *, every_try: Mapping[str, Any]
     ) -> list[tuple[Hypothesis, list[HeardWord]]]:
         """Each window's first hypothesis that passes the gates, with its words; a guess is not kept: no words."""
         accepted: list[tuple[Hypothesis, list[HeardWord]]] = []
@@ -156,7 +195,9 @@ class Engine:
                 failed.append(index)
         alternatives = {index: deque(self._method.fallbacks(windows[index])) for index in failed}
         while failed := [index for index in failed if alternatives[index]]:
-            again = [replace(hearings[index], options=alternatives[index].popleft()) for index in failed]
+            again = [
+                replace(hearings[index], options={**every_try, **alternatives[index].popleft()}) for index in failed
+            ]
             found = dict(zip(failed, self._hear(again, [windows[index] for index in failed]), strict=True))
             for index, (hypothesis, words) in found.items():
                 window = windows[index]
@@ -181,8 +222,9 @@ class Engine:
             call.passages.append(
                 Passage(
                     channel=window.channel,
+                    start=window.spans[0].start_seconds,
                     words=tuple(words),
-                    average_log_probability=hypothesis.average_log_probability,
+                    hypothesis=hypothesis,
                     language=language,
                 )
             )

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
+from service.engine.decoding import Hypothesis
 from service.engine.words import HeardWord, ends_sentence
-from service.transcript import Segment, Word
+from service.transcript import Decoding, Segment, Word
 
 # A pause of this length ends a segment.
 PAUSE_SECONDS = 0.8
@@ -19,11 +20,15 @@ Times = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """The words of one window, with the score and the language that they share."""
+    """The words of one window, with the hypothesis and the language that they share.
+
+    `start` is that of the window, in seconds of the recording.
+    """
 
     channel: int
+    start: float
     words: tuple[HeardWord, ...]
-    average_log_probability: float
+    hypothesis: Hypothesis
     language: str
 
 
@@ -79,7 +84,14 @@ def _segment(held: Sequence[HeardWord], passage: Passage) -> Segment:
         start=held[0].sound_start,
         end=held[-1].sound_end,
         text="".join(word.text for word in held).strip(),
-        average_log_probability=passage.average_log_probability,
+        average_log_probability=passage.hypothesis.average_log_probability,
         language=passage.language,
         words=words,
+        decoding=Decoding(
+            window_start=passage.start,
+            tokens=tuple(token for word in held for token in word.tokens),
+            temperature=passage.hypothesis.temperature,
+            compression_ratio=passage.hypothesis.compression_ratio,
+            no_speech_probability=passage.hypothesis.no_speech_probability,
+        ),
     )

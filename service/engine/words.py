@@ -32,6 +32,7 @@ class AlignedWord:
     text: str
     probability: float
     cut_cost: float
+    tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class HeardWord:
         span: the index of the window's span that it lies in.
         sound_start: the beginning of the sound that it opens, or its own start.
         sound_end: the end of the sound that it closes, or its own end.
+        tokens: that it consists of.
     """
 
     start: float
@@ -55,6 +57,7 @@ class HeardWord:
     span: int
     sound_start: float
     sound_end: float
+    tokens: tuple[int, ...] = ()
 
 
 def read_words(alignment: list[dict[str, Any]], window: Window) -> list[HeardWord]:
@@ -109,6 +112,7 @@ def _aligned(item: Mapping[str, Any], *, before: str) -> AlignedWord:
         text=item["word"],
         probability=float(item["probability"]),
         cut_cost=cost,
+        tokens=tuple(item["tokens"]),
     )
 
 
@@ -141,6 +145,7 @@ def _into_call_time(words: Sequence[AlignedWord], assigned: Sequence[int], windo
                 span=number,
                 sound_start=low,
                 sound_end=high,
+                tokens=word.tokens,
             )
         )
     before, after = [None, *heard[:-1]], [*heard[1:], None]

@@ -4,11 +4,12 @@ A window that waits joins the next batch, whatever call it belongs to, so that s
 none waits for the end of a long one. CTranslate2 takes no window into a batch that it has begun.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any
 
 import numpy as np
@@ -61,12 +62,20 @@ class Workers:
         # One line of tasks for each request of a call; the first line's turn is next.
         self._lines: deque[deque[_Task]] = deque()
         self._busy = 0
+        # When each thread that works on a batch began it.
+        self._began: dict[int, float] = {}
         self._lock = Lock()
 
     @property
     def windows_at_once(self) -> int:
         """How many windows of one call keep all threads busy."""
         return self._count * self._batch_size
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the batch that is the longest in work has been so; 0 if there is none."""
+        with self._lock:
+            return time.monotonic() - min(self._began.values()) if self._began else 0.0
 
     def encode(self, audios: Sequence[NDArray[np.float32]]) -> list[Encoding]:
         """Encode windows, each shape (frames,)."""
@@ -92,6 +101,7 @@ class Workers:
         finally:
             with self._lock:
                 self._busy -= 1
+                self._began.pop(get_ident(), None)
 
     def _complete(self, tasks: Sequence[_Task]) -> None:
         error = self._finish(tasks)
@@ -111,6 +121,7 @@ class Workers:
             first = self._next(lambda _: True)
             if first is None:
                 return []
+            self._began[get_ident()] = time.monotonic()
             tasks = [first]
             if isinstance(first.work, Hearing):
                 waiting = 1 + sum(map(len, self._lines))
@@ -149,5 +160,6 @@ class Workers:
         languages = [hearing.language for hearing in hearings]
         seconds = [hearing.seconds for hearing in hearings]
         hypotheses = self._decoder.generate(encodings, languages, seconds, **hearings[0].options)
-        alignments = self._decoder.align(encodings, languages, [found.tokens for found in hypotheses], seconds)
+        texts, translate = [found.tokens for found in hypotheses], hearings[0].options.get("translate", False)
+        alignments = self._decoder.align(encodings, languages, texts, seconds, translate=translate)
         return list(zip(hypotheses, alignments, strict=True))

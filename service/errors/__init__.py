@@ -6,7 +6,7 @@
     │   ├── TooLarge            413  more bytes or more seconds than accepted
     │   ├── UnsupportedAudio    415  not audio, or a format that the service does not read
     │   └── UnusableAudio       422  audio without anything to transcribe, or that breaks the decoder
-    ├── RetryLater              503  the same request works later: starting, full, draining
+    ├── RetryLater              503  the same request works later: starting, full, draining; 429 if it is the caller's limit
     └── ModelError              the service cannot start: no such model, damaged model
 
 Each error is a class of its own below these, with its code and its wording. `http` maps the tree once to responses; the
@@ -32,7 +32,18 @@ from service.errors.audio import (
     UnsupportedFormat,
     UnsupportedPlaylist,
 )
-from service.errors.faults import AnswerTooLate, AwsDenied, AwsUnavailable, Busy, DeadlineExceeded, DiskFull, Draining
+from service.errors.faults import (
+    AnswerTooLate,
+    AwsDenied,
+    AwsUnavailable,
+    Busy,
+    DeadlineExceeded,
+    DiskFull,
+    Draining,
+    RateExceeded,
+    ShareExceeded,
+    TooManyRequests,
+)
 from service.errors.models import (
     BadModelUrl,
     LockMismatch,
@@ -48,10 +59,21 @@ from service.errors.models import (
     NothingAtModelUrl,
     UnknownModel,
 )
+from service.errors.parameters import (
+    InvalidValue,
+    MissingParameter,
+    ModelCannotTranslate,
+    NoSuchModel,
+    UnknownParameter,
+    UnsupportedParameter,
+    UnsupportedValue,
+)
 from service.errors.requests import (
     BadForm,
     BadGateData,
+    BadHead,
     DuplicateOutput,
+    InsufficientScope,
     InvalidApiKey,
     InvalidFlag,
     MisplacedOption,
@@ -66,6 +88,7 @@ from service.errors.requests import (
     UnknownLanguage,
     UnsupportedEncoding,
     UploadTooLarge,
+    UploadTooSlow,
 )
 from service.errors.tree import (
     InvalidField,
@@ -87,6 +110,7 @@ __all__ = [
     "BadChannels",
     "BadForm",
     "BadGateData",
+    "BadHead",
     "BadModelUrl",
     "BadSampleRate",
     "Busy",
@@ -100,13 +124,17 @@ __all__ = [
     "DuplicateOutput",
     "EmptyFile",
     "EmptyRecording",
+    "InsufficientScope",
     "InvalidApiKey",
     "InvalidField",
     "InvalidFlag",
+    "InvalidValue",
     "LockMismatch",
     "MisplacedOption",
     "MissingFile",
+    "MissingParameter",
     "ModelBucketUnreachable",
+    "ModelCannotTranslate",
     "ModelDamaged",
     "ModelError",
     "ModelIncomplete",
@@ -118,10 +146,12 @@ __all__ = [
     "NoDeadLetters",
     "NoImageModelFromS3",
     "NoModelFromS3",
+    "NoSuchModel",
     "NotAudio",
     "NothingAtModelUrl",
     "OutputNotWritable",
     "QueryParameter",
+    "RateExceeded",
     "RecordingMissing",
     "RecordingTooLarge",
     "RepeatedField",
@@ -129,16 +159,22 @@ __all__ = [
     "RetryLater",
     "ServiceError",
     "SeveralAudioTracks",
+    "ShareExceeded",
     "TooLarge",
     "TooLongToAnswer",
+    "TooManyRequests",
     "UnknownField",
     "UnknownLanguage",
     "UnknownModel",
+    "UnknownParameter",
     "UnsupportedAudio",
     "UnsupportedCodec",
     "UnsupportedEncoding",
     "UnsupportedFormat",
+    "UnsupportedParameter",
     "UnsupportedPlaylist",
+    "UnsupportedValue",
     "UnusableAudio",
     "UploadTooLarge",
+    "UploadTooSlow",
 ]

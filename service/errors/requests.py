@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from service.errors.codes import codes
 from service.errors.tree import InvalidField, RequestError, TooLarge, UnsupportedAudio
 
-_FORM = "a multipart form with the recording as its file field audio_file"
+_FORM = "a multipart form with the recording as its file field {recording}"
 
 
 class InvalidApiKey(RequestError):
@@ -17,6 +17,28 @@ class InvalidApiKey(RequestError):
     expected = "a key, as `Authorization: Bearer KEY` or `x-api-key: KEY`"
 
 
+class InsufficientScope(RequestError):
+    """The key is valid, but not for this request."""
+
+    status = 403
+    code = "insufficient_scope"
+    message = "the key is not for this request"
+    expected = "a key with the scope {scope}"
+    scope: str
+
+
+class BadHead(RequestError):
+    """The head of the request has more bytes than any client needs."""
+
+    code = "bad_head"
+    message = "the head of the request is too large"
+    field = "headers"
+    value = "{size} bytes"
+    expected = "at most {limit} bytes"
+    size: int
+    limit: int
+
+
 class BadForm(InvalidField):
     """The body is not a form, or is a malformed one."""
 
@@ -26,6 +48,7 @@ class BadForm(InvalidField):
     value = "{reason}"
     expected = _FORM
     reason: str
+    recording: str
 
 
 class MissingFile(InvalidField):
@@ -37,6 +60,11 @@ class MissingFile(InvalidField):
     expected = _FORM
     field: str
     fields: Sequence[str]
+
+    @property
+    def recording(self) -> str:
+        """The name of the field."""
+        return self.field
 
 
 class UnknownField(InvalidField):
@@ -83,11 +111,11 @@ class UnknownLanguage(InvalidField):
 
     code = "unknown_language"
     message = "unknown language"
-    field = "language"
     value = "{language}"
     expected = "{codes}; leave it out to detect it"
     language: str
     known: Sequence[str]
+    field: str = "language"
 
     @property
     def codes(self) -> str:
@@ -115,6 +143,21 @@ class UploadTooLarge(TooLarge):
     value = "{size}"
     expected = "at most {limit} bytes over HTTP; put a larger recording into the recordings bucket"
     size: str
+    limit: int
+
+
+class UploadTooSlow(RequestError):
+    """The body of a request does not arrive in time; waiting for it would hold a connection for ever."""
+
+    status = 408
+    code = "upload_too_slow"
+    message = "the upload is too slow"
+    field = "body"
+    value = "{received} bytes in {seconds} s"
+    expected = "at least {rate} bytes a second, and the end within {limit} s"
+    received: int
+    seconds: int
+    rate: int
     limit: int
 
 

@@ -1,6 +1,6 @@
-"""Reads the multipart form of `POST /transcribe`, within the size limit."""
+"""Reads multipart forms with a recording, and the one of `POST /transcribe`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import BinaryIO
 
@@ -8,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import Message
 
 from service.errors import (
     BadForm,
@@ -17,77 +16,83 @@ from service.errors import (
     QueryParameter,
     RepeatedField,
     UnknownField,
-    UnsupportedEncoding,
-    UploadTooLarge,
 )
 from service.http.calls import Call
 
+TRANSCRIBE_PATH = "/transcribe"
 AUDIO_FIELD = "audio_file"
 OPTIONAL_FIELDS = ("language", "words")
 FIELDS = (AUDIO_FIELD, *OPTIONAL_FIELDS)
 
 
 @asynccontextmanager
-async def read_call(request: Request, *, limit: int) -> AsyncIterator[Call]:
-    """Read the call in a request's form; its file is closed at the end of the block.
+async def read_call(request: Request) -> AsyncIterator[Call]:
+    """Read the call in a request to `/transcribe`; its file is closed at the end of the block.
 
     Raises:
         InvalidField: the body is not a form, or a field is missing, unknown or wrong.
-        UnsupportedEncoding: the body is compressed.
-        UploadTooLarge: the body has more than `limit` bytes.
+        ServiceError: the body is beyond one of the limits of `bodies`.
     """
-    form = await _read_form(request, limit)
+    async with read_form(request, recording=AUDIO_FIELD, fields=FIELDS, max_values=len(OPTIONAL_FIELDS)) as form:
+        upload = recording_in(form, AUDIO_FIELD)
+        for name in form:
+            if name not in FIELDS:
+                raise UnknownField(field=name, known=FIELDS)
+            if len(form.getlist(name)) > 1:
+                raise RepeatedField(field=name)
+        words = str(form.get("words", "false"))
+        if words not in {"true", "false"}:
+            raise InvalidFlag(field="words", value=words)
+        yield Call(
+            file=await on_disk(upload),
+            name=upload.filename or "",
+            language=str(form.get("language", "")),
+            words=words == "true",
+        )
+
+
+@asynccontextmanager
+async def read_form(
+    request: Request, *, recording: str, fields: Sequence[str], max_values: int
+) -> AsyncIterator[FormData]:
+    """Read a request's form, whose files are closed at the end of the block.
+
+    Args:
+        request: with the form as its body.
+        recording: the name of the file field.
+        fields: the names that the route knows, for errors.
+        max_values: of fields other than files.
+
+    Raises:
+        InvalidField: the body is not a form, or the URL has a query.
+        ServiceError: the body is beyond one of the limits of `bodies`.
+    """
+    for name in request.query_params:
+        raise QueryParameter(field=name, known=fields)
     try:
-        call = _call(form)
-        await run_in_threadpool(_write_to_disk, call.file)
-        yield call
+        form = await request.form(max_files=1, max_fields=max_values)
+    except HTTPException as error:
+        raise BadForm(reason=error.detail, recording=recording) from error
+    try:
+        yield form
     finally:
         await form.close()
 
 
-async def _read_form(request: Request, limit: int) -> FormData:
-    for name in request.query_params:
-        raise QueryParameter(field=name, known=FIELDS)
-    if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
-        raise UnsupportedEncoding(encoding=encoding)
-    if (length := request.headers.get("content-length", "")).isdigit() and int(length) > limit:
-        raise UploadTooLarge(size=f"{length} bytes", limit=limit)
-    received = 0
+def recording_in(form: FormData, field: str) -> UploadFile:
+    """The recording in a form; raises `MissingFile` if there is none."""
+    upload = form.get(field)
+    if not isinstance(upload, UploadFile):
+        raise MissingFile(field=field, fields=sorted(set(form)) or ["none"])
+    return upload
 
-    async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            raise UploadTooLarge(size=f"more than {limit} bytes", limit=limit)
-        return message
 
-    try:
-        return await Request(request.scope, receive).form(max_files=1, max_fields=len(OPTIONAL_FIELDS))
-    except HTTPException as error:
-        raise BadForm(reason=error.detail) from error
+async def on_disk(upload: UploadFile) -> BinaryIO:
+    """An uploaded file that others can read by its descriptor."""
+    await run_in_threadpool(_write_to_disk, upload.file)
+    return upload.file
 
 
 def _write_to_disk(file: BinaryIO) -> None:
     file.fileno()  # a spooled file moves from memory to disk
     file.flush()
-
-
-def _call(form: FormData) -> Call:
-    upload = form.get(AUDIO_FIELD)
-    if not isinstance(upload, UploadFile):
-        raise MissingFile(field=AUDIO_FIELD, fields=sorted(set(form)) or ["none"])
-    for name in form:
-        if name not in FIELDS:
-            raise UnknownField(field=name, known=FIELDS)
-        if len(form.getlist(name)) > 1:
-            raise RepeatedField(field=name)
-    words = str(form.get("words", "false"))
-    if words not in {"true", "false"}:
-        raise InvalidFlag(field="words", value=words)
-    return Call(
-        file=upload.file,
-        name=upload.filename or "",
-        language=str(form.get("language", "")),
-        words=words == "true",
-    )

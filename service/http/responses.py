@@ -9,12 +9,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler
 
 from service.errors import RECORDING, RetryLater, ServiceError
-from service.http.form import AUDIO_FIELD
+from service.http.form import AUDIO_FIELD, TRANSCRIBE_PATH
 from service.transcript import Transcript
 
 # Codes of errors that Starlette raises, by their status; any other status is `bad_request`.
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 BAD_REQUEST, INTERNAL_ERROR = "bad_request", "internal_error"
+UNEXPECTED = "unexpected error; the log has it under the request id"
 
 
 def answer(transcript: Transcript) -> dict[str, Any]:
@@ -24,52 +25,58 @@ def answer(transcript: Transcript) -> dict[str, Any]:
     return {"metadata": {"probability": facts.pop("language_probability"), **facts}, "transcription": segments}
 
 
-def service_error_response(error: ServiceError, *, headers: Mapping[str, str] | None = None) -> Response:
-    """The response to a request that ended with an error of the service."""
+def service_error_response(
+    error: ServiceError, *, recording: str = RECORDING, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The response to a request, whose route calls the recording by its own name, that ended with an error."""
     if isinstance(error, RetryLater):
         headers = {**(headers or {}), "retry-after": str(error.retry_after_seconds)}
-    field = AUDIO_FIELD if error.field == RECORDING else error.field
-    return _error_response(
+    return JSONResponse(error_body(error, recording=recording), status_code=error.status, headers=headers)
+
+
+def http_error_response(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> Response:
+    """The response to a request that no route of the service has seen."""
+    body = _envelope(status, message, code=HTTP_CODES.get(status, BAD_REQUEST))
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def error_body(error: Exception, *, recording: str = RECORDING) -> dict[str, Any]:
+    """The envelope of an error."""
+    if not isinstance(error, ServiceError):
+        return _envelope(500, UNEXPECTED, code=INTERNAL_ERROR)
+    field = recording if error.field == RECORDING else error.field
+    return _envelope(
         error.status,
         error.told(field),
         code=error.code,
         param=field or None,
         value=error.value,
         expected=error.expected,
-        headers=headers,
     )
 
 
-async def _service_error(_: Request, error: Exception) -> Response:
+async def _service_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)  # noqa: S101 - Starlette calls a handler with its own class only
-    return service_error_response(error)
+    recording = AUDIO_FIELD if request.url.path == TRANSCRIBE_PATH else RECORDING
+    return service_error_response(error, recording=recording)
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    code = HTTP_CODES.get(error.status_code, BAD_REQUEST)
-    return _error_response(error.status_code, error.detail, code=code, headers=error.headers)
+    return http_error_response(error.status_code, error.detail, headers=error.headers)
 
 
-async def _unexpected_error(_: Request, __: Exception) -> Response:
-    message = "unexpected error; the log has it under the request id"
-    return _error_response(500, message, code=INTERNAL_ERROR)
+async def _unexpected_error(_: Request, error: Exception) -> Response:
+    return JSONResponse(error_body(error), status_code=500)
 
 
-def _error_response(
-    status: int,
-    message: str,
-    *,
-    code: str,
-    param: str | None = None,
-    value: str = "",
-    expected: str = "",
-    headers: Mapping[str, str] | None = None,
-) -> Response:
+def _envelope(
+    status: int, message: str, *, code: str, param: str | None = None, value: str = "", expected: str = ""
+) -> dict[str, Any]:
     """The envelope of every error; `type` is one of those that OpenAI's clients know."""
     kind = "invalid_request_error" if status < 500 else "server_error"
     body = {"message": message, "type": kind, "param": param, "code": code, "value": value, "expected": expected}
-    return JSONResponse({"error": body}, status_code=status, headers=headers)
+    return {"error": body}
 
 
 EXCEPTION_HANDLERS: Mapping[Any, ExceptionHandler] = {

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from service.transcript.scripts import columns, unspaced
 from service.transcript.text import speaker
 from service.transcript.transcript import Segment, Transcript
 
@@ -22,8 +23,6 @@ MIN_CUE_SECONDS = 0.1
 _CLAUSE_ENDS = tuple(",;:.?!…、，；：。？！")  # noqa: RUF001 - full-width marks are meant
 # Never at the beginning of a line.
 _CLOSING = frozenset(",.;:!?…)]}»”’、，。；：？！）」』】〉》ー々")  # noqa: RUF001 - as above
-# Thai, Lao, Burmese and Khmer: letters of one column, written without spaces between words.
-_UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +90,7 @@ def _lines(parts: Sequence[tuple[int, int]], text: str, reserved: int) -> list[s
     lines, start = list[str](), parts[0][0]
     for (_, end), (_, following) in pairwise(parts):
         room = MAX_COLUMNS - (0 if lines else reserved)
-        if _columns(text[start:following].strip()) > room:
+        if columns(text[start:following].strip()) > room:
             lines.append(text[start:end].strip())
             start = end
     return [*lines, text[start : parts[-1][1]].strip()]
@@ -103,28 +102,17 @@ def _parts(text: str, room: int) -> list[tuple[int, int]]:
     A word that is wider than `room` columns is cut.
     """
     parts: list[tuple[int, int]] = []
-    start = columns = 0
+    start = width = 0
     for index, character in enumerate(text):
-        columns += _columns(character)
+        width += columns(character)
         following = text[index + 1 : index + 2]
-        breaks = character == " " or _unspaced(character) or _unspaced(following)
-        full = columns + _columns(following) > room
+        breaks = character == " " or unspaced(character) or unspaced(following)
+        full = width + columns(following) > room
         if not following or full or (breaks and following not in _CLOSING and not unicodedata.combining(following)):
             if piece := text[start : index + 1].rstrip():
                 parts.append((start, start + len(piece)))
-            start, columns = index + 1, 0
+            start, width = index + 1, 0
     return parts
-
-
-def _unspaced(character: str) -> bool:
-    """Whether a character belongs to a script without spaces. Korean is as wide as Chinese, but has spaces."""
-    if not character or unicodedata.name(character, "").startswith("HANGUL"):
-        return False
-    return _columns(character) == 2 or any(low <= ord(character) <= high for low, high in _UNSPACED)
-
-
-def _columns(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 class _Times:

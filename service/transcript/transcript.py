@@ -31,8 +31,30 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decoding:
+    """How the model came to a segment: its tokens, and its measures of the window that it decoded at once.
+
+    Attributes:
+        window_start: in seconds of the recording.
+        tokens: of the segment's text.
+        temperature: 0 unless the text was sampled.
+        compression_ratio: of the window's text; high if it repeats itself.
+        no_speech_probability: that the window holds no speech, 0 to 1.
+    """
+
+    window_start: float
+    tokens: tuple[int, ...]
+    temperature: float
+    compression_ratio: float
+    no_speech_probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """One stretch of speech on one channel, counted from 0; times in seconds of the recording, language as ISO 639 code."""
+    """One stretch of speech on one channel, counted from 0; times in seconds of the recording, language as ISO 639 code.
+
+    The JSON form leaves out its `decoding`.
+    """
 
     channel: int
     start: float
@@ -41,6 +63,7 @@ class Segment:
     average_log_probability: float
     language: str = ""
     words: tuple[Word, ...] = ()
+    decoding: Decoding | None = None
 
     def to_dict(self, *, words: bool) -> dict[str, Any]:
         """The segment as plain JSON types, with its words on request."""

@@ -20,6 +20,7 @@ from local.errors import LocalError
 from local.image import REVISION, ROOT, Image, Store, commit
 from service.engine.detector import MODEL as DETECTOR
 from service.engine.lock import locked
+from service.http import description
 from tests import standin
 
 # The first build makes the base and downloads packages.
@@ -220,6 +221,15 @@ def test_openvino_comes_with_its_cpu_plugin_alone(api: Container, image: Image) 
     assert [name for name in plugins if not name.endswith("_cpu_plugin.so")] == []
     assert len(plugins) == 1
     assert "encoder unavailable" not in api.log.read_text()
+
+
+def test_swagger_ui_comes_with_what_is_served(api: Container, image: Image) -> None:
+    """And with its licence; the page and its files are there without a key and without the internet."""
+    (package,) = image.root.glob("opt/venv/lib/python3*/site-packages/drf_spectacular_sidecar")
+    assert {path.name for path in package.rglob("*") if path.is_file()} == {*description.ASSETS, "LICENSE"}
+    for name in description.ASSETS:
+        api.curl(f"{description.DOCS_PATH}/{name}", "--output", "/dev/null")
+    assert json.loads(api.curl(description.DESCRIPTION_PATH))["openapi"].startswith("3.1")
 
 
 def test_detector_comes_without_its_other_models(image: Image) -> None:

@@ -59,6 +59,7 @@ class FakeDecoder(Decoder):
         self.hear = hear
         self.judge = judge
         self.batches: list[int] = []
+        self.options: list[dict[str, Any]] = []
         self._audios: list[Audio] = []
         self._lock = threading.Lock()
 
@@ -84,6 +85,7 @@ class FakeDecoder(Decoder):
         assert len(encodings) == len(languages) == len(seconds)
         with self._lock:
             self.batches.append(len(encodings))
+            self.options.append(options)
         found = []
         for row in encodings:
             tokens = [value for value, _, _ in self._said(row)]
@@ -101,9 +103,16 @@ class FakeDecoder(Decoder):
         return found
 
     def align(
-        self, encodings: Audio, languages: Sequence[str], texts: Sequence[list[int]], seconds: Sequence[float]
+        self,
+        encodings: Audio,
+        languages: Sequence[str],
+        texts: Sequence[list[int]],
+        seconds: Sequence[float],
+        *,
+        translate: bool = False,
     ) -> list[list[dict[str, Any]]]:
         """Each word at its time."""
+        del translate
         assert len(encodings) == len(languages) == len(texts) == len(seconds)
         return [
             [

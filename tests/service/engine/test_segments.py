@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from service.engine.segments import Passage, make_segments
 from service.engine.words import HeardWord
-from tests.service.engine.builders import heard
+from tests.service.engine.builders import heard, hypothesis
 
 
 def passage(*words: HeardWord, channel: int = 0, language: str = "en") -> Passage:
     """The words of one window."""
-    return Passage(channel=channel, words=words, average_log_probability=-0.3, language=language)
+    return Passage(channel=channel, start=0.0, words=words, hypothesis=hypothesis(), language=language)
 
 
 def texts(*passages: Passage) -> list[str]:

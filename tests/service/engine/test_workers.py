@@ -53,9 +53,16 @@ class Recorder(Decoder):
         return [hypothesis(f" w{number}") for number in windows]
 
     def align(
-        self, encodings: Encoding, languages: Sequence[str], texts: Sequence[list[int]], seconds: Sequence[float]
+        self,
+        encodings: Encoding,
+        languages: Sequence[str],
+        texts: Sequence[list[int]],
+        seconds: Sequence[float],
+        *,
+        translate: bool = False,
     ) -> list[list[dict[str, Any]]]:
         """The number again."""
+        assert not translate
         assert len(encodings) == len(languages) == len(texts) == len(seconds)
         return [[{"window": int(number)}] for number in encodings[:, 0, 0]]
 
@@ -215,3 +222,17 @@ def test_threads_are_as_many_as_the_workers() -> None:
     with ThreadPoolExecutor(8) as calls:
         list(calls.map(lambda n: texts(workers, hearings(*range(n, n + 9))), range(8)))
     assert sum(thread.name.startswith("inference") for thread in workers._threads._threads) == 2
+
+
+def test_workers_know_how_long_the_oldest_batch_has_been_in_work() -> None:
+    """While a decoder hangs, the time grows; before and afterwards there is none."""
+    gate = threading.Semaphore(0)
+    workers = Workers(Recorder(gate=gate), count=2, batch_size=1)
+    assert workers.busy_seconds == 0
+    with ThreadPoolExecutor() as threads:
+        heard = threads.submit(texts, workers, hearings(1, 2))
+        time.sleep(0.2)
+        assert 0.1 < workers.busy_seconds < WAIT_SECONDS
+        gate.release(2)
+        assert heard.result() == ["w1", "w2"]
+    assert workers.busy_seconds == 0
