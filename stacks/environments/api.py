@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from service.settings import Settings
 from stacks.capacity import InvalidEnvironment, Speed, largest_upload, typed, whole
 from stacks.environments.checks import listed
+from stacks.environments.web_acl import WebAcl
 
 CERTIFICATE = r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]+"
 # ECS accepts a day at most.
@@ -73,7 +74,9 @@ class ApiPlan:
         hours: when it runs; None for always.
         keys: requests need one of the keys in the environment's secret.
         certificate_arn: of its name, from ACM; empty if an SSM parameter of the account has it.
+        issue_certificate: ACM issues one for its name, which it validates in the account's hosted zone.
         subdomain: its name within the account's hosted zone; empty for the name that AWS gives.
+        web_acl: rules of AWS WAF that requests must pass; None for none.
         routing: how the load balancer chooses a task.
         slow_start_seconds: time over which a new task gets its full share of requests; 0 gives it at once.
         strategy: how a deployment replaces tasks.
@@ -85,7 +88,9 @@ class ApiPlan:
     hours: OfficeHours | None = None
     keys: bool = True
     certificate_arn: str = ""
+    issue_certificate: bool = False
     subdomain: str = ""
+    web_acl: WebAcl | None = None
     routing: Routing = Routing.LEAST_OUTSTANDING
     slow_start_seconds: int = 0
     strategy: Strategy = Strategy.ROLLING
@@ -108,6 +113,10 @@ class ApiPlan:
             raise InvalidEnvironment("api.subdomain", self.subdomain, "a name such as speech, without its zone")
         if self.certificate_arn and not re.fullmatch(CERTIFICATE, self.certificate_arn):
             raise InvalidEnvironment("api.certificate_arn", self.certificate_arn, "the ARN of an ACM certificate")
+        if (issue := self.issue_certificate) and self.certificate_arn:
+            raise InvalidEnvironment("api.issue_certificate", issue, "False when certificate_arn is given")
+        if issue and not self.subdomain:
+            raise InvalidEnvironment("api.issue_certificate", issue, "False without a subdomain, for which it would be")
 
     @property
     def certificate_region(self) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stacks.capacity import InvalidEnvironment, typed
+from stacks.capacity import InvalidEnvironment, Prices, network_per_month, typed
 from stacks.environments.checks import apart, ipv4, listed
 
 ZONES = frozenset("abcdef")
@@ -35,10 +35,10 @@ class Egress(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkPlan:
-    """Addresses of an environment.
+    """A network of the environment's own.
 
     Attributes:
-        cidr: its own network.
+        cidr: its addresses.
         zones: letters of the region's zones that it spans, two or more.
         egress: how its tasks reach AWS.
         clients: other networks that may call the API, such as the office's.
@@ -57,14 +57,19 @@ class NetworkPlan:
         # A VPC takes /16 to /28; two subnets in each of up to four zones need at least a /24.
         if not 16 <= own.prefixlen <= 24:
             raise InvalidEnvironment("network.cidr", self.cidr, "an IPv4 network from /16 to /24")
-        if not (2 <= len(self.zones) <= 4 and len(set(self.zones)) == len(self.zones) and set(self.zones) <= ZONES):
-            raise InvalidEnvironment("network.zones", listed(self.zones), "two to four different letters from a to f")
+        check_zones(self.zones)
         apart([("network.cidr", self.cidr), *(("network.clients", client) for client in self.clients)])
-        for group in self.client_groups:
-            if not re.fullmatch(SECURITY_GROUP, group):
-                raise InvalidEnvironment(
-                    "network.client_groups", group, "security groups such as sg- and 17 hex digits"
-                )
+        check_groups(self.client_groups)
+
+    @property
+    def vpc_id(self) -> str:
+        """Empty: CloudFormation gives it."""
+        return ""
+
+    @property
+    def admitted(self) -> tuple[str, ...]:
+        """Networks that may call the API."""
+        return (self.cidr, *self.clients)
 
     @property
     def task_mask(self) -> int:
@@ -78,3 +83,33 @@ class NetworkPlan:
         """How many tasks can have an address at the same time; a deployment runs old and new ones together."""
         taken = KEPT_BY_AWS + (0 if self.egress is Egress.PUBLIC else KEPT_FOR_OTHERS)
         return len(self.zones) * ((1 << (32 - self.task_mask)) - taken)
+
+    def check_room(self, environment: str, *, tasks: int) -> None:
+        """Refuse more tasks of an environment than have an address.
+
+        Raises:
+            InvalidEnvironment: with both numbers.
+        """
+        if tasks > self.task_addresses:
+            expected = (
+                f"a network with addresses for {tasks} tasks, twice what the workload asks for;"
+                f" it has {self.task_addresses}"
+            )
+            raise InvalidEnvironment(f"{environment}.network.cidr", self.cidr, expected)
+
+    def per_month(self, prices: Prices) -> Mapping[str, float]:
+        """Dollars a month for each kind of egress."""
+        return network_per_month(prices, endpoints=len(INTERFACE_ENDPOINTS), zones=len(self.zones))
+
+
+def check_zones(zones: tuple[str, ...]) -> None:
+    """Refuse anything but two to four different letters."""
+    if not (2 <= len(zones) <= 4 and len(set(zones)) == len(zones) and set(zones) <= ZONES):
+        raise InvalidEnvironment("network.zones", listed(zones), "two to four different letters from a to f")
+
+
+def check_groups(groups: tuple[str, ...]) -> None:
+    """Refuse anything but ids of security groups."""
+    for group in groups:
+        if not re.fullmatch(SECURITY_GROUP, group):
+            raise InvalidEnvironment("network.client_groups", group, "security groups such as sg- and 17 hex digits")
