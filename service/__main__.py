@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from service import __version__, processor, telemetry
 from service.batch import arguments
-from service.contract import AGENT_VARIABLE
+from service.contract import AGENT_VARIABLE, Check
 from service.errors import ServiceError
 from service.http import health
 from service.settings import SettingError, Settings, variable
@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     jobs = verbs.add_parser("jobs", help="count and list waiting, running, done and failed jobs; redrive; reconcile")
     arguments.add_arguments(jobs)
     jobs.set_defaults(run=_jobs)
+    canary = verbs.add_parser(
+        "canary", help="send a golden call through bucket, queue and workers, and judge its words"
+    )
+    arguments.add_canary_arguments(canary, seconds=_amount)
+    canary.set_defaults(run=_canary)
     evaluate = verbs.add_parser("evaluate", help="measure error rates on golden recordings against the last release")
     _add_evaluate_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
@@ -209,6 +214,29 @@ def _jobs(settings: Settings, options: argparse.Namespace) -> int:
         names=options.names,
         announce=options.announce,
         as_json=options.json,
+        meter=_meter(settings, service=Check.RECONCILE) if options.metric else None,
+    )
+
+
+def _canary(settings: Settings, options: argparse.Namespace) -> int:
+    telemetry.configure(sys.stderr)
+    _need(settings, "queue_url", "recordings_bucket", "transcripts_bucket")
+    from service.aws import s3, sqs
+    from service.batch import canary, golden
+    from service.evaluation import error_rates
+
+    call = golden.choose(settings, options.golden or golden.FOLDER)
+    return canary.run(
+        canary.Canary(
+            call=call,
+            recordings=s3.Bucket(settings.recordings_bucket),
+            transcripts=s3.Bucket(settings.transcripts_bucket),
+            queue=sqs.Queue(settings.queue_url),
+            judge=partial(error_rates.word_error_rate, call.words, language=call.language),
+            settings=settings,
+            within_seconds=options.within,
+        ),
+        meter=_meter(settings, service=Check.CANARY) if options.metric else None,
     )
 
 

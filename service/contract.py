@@ -30,6 +30,23 @@ class Metric(StrEnum):
     CALLS = "Calls"
 
 
+class Check(StrEnum):
+    """The scheduled checks, as the dimension `Service` of their metrics."""
+
+    CANARY = "canary"
+    RECONCILE = "reconcile"
+
+
+class CheckMetric(StrEnum):
+    """The measurements of the scheduled checks, by their names in CloudWatch."""
+
+    # Of a golden call: 1 if it came back with its words, else 0; and after how many seconds.
+    PASSED = "CanaryPassed"
+    SECONDS = "CanarySeconds"
+    # Recordings that have no result, and no message that could bring one.
+    LOST = "LostRecordings"
+
+
 class Outcome(StrEnum):
     """How a call ended."""
 

@@ -16,6 +16,8 @@ PREFIX = "WHISPER_"
 
 # Fargate sends SIGKILL at most this long after SIGTERM.
 MAX_STOP_TIMEOUT_SECONDS = 120
+# The reserved part of the keys of golden calls, with a name that no recorder uses by chance.
+CANARY_FOLDER = "whisper-canary/"
 # Gateways between a caller and the API (NAT, PrivateLink, network load balancers) drop a connection that is silent for
 # 350 seconds, and tell neither side. The load balancer closes idle connections shortly before.
 MAX_IDLE_TIMEOUT_SECONDS = 340
@@ -264,6 +266,11 @@ class Settings:
     def key_filter(self) -> KeyFilter:
         """Which objects of the recordings bucket are recordings."""
         return KeyFilter.read(prefixes=self.recording_prefixes, suffixes=self.recording_suffixes)
+
+    @property
+    def canary_folder(self) -> str:
+        """How the keys of golden calls begin: in a folder of their own, which the key filter admits."""
+        return (*self.key_filter.prefixes, "")[0] + CANARY_FOLDER
 
     @property
     def visibility_timeout_seconds(self) -> int:

@@ -11,7 +11,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,7 +19,14 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, TextIO
 
-from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, Metric, Outcome
+from service.contract import (
+    METRIC_DIMENSIONS,
+    METRIC_NAMESPACE,
+    OUTCOME_DIMENSION,
+    CheckMetric,
+    Metric,
+    Outcome,
+)
 from service.errors import AwsDenied, AwsUnavailable, Busy, DeadlineExceeded, DiskFull, Draining, RequestError
 
 # In CloudWatch's words.
@@ -31,6 +38,7 @@ UNITS = {
     Metric.COST: "None",
     Metric.CALLS: "Count",
 }
+CHECK_UNITS = {CheckMetric.PASSED: "Count", CheckMetric.SECONDS: "Seconds", CheckMetric.LOST: "Count"}
 
 OUTCOMES: Mapping[type[Exception], Outcome] = {
     RequestError: Outcome.REFUSED,
@@ -148,7 +156,7 @@ def outcome(error: Exception) -> Outcome:
 
 
 class Meter:
-    """Writes the metrics of each call as one line of CloudWatch's embedded metric format."""
+    """Writes the metrics of each call or check as one line of CloudWatch's embedded metric format."""
 
     def __init__(
         self, *, environment: str, service: str, dollars_per_hour: float = 0.0, stream: TextIO = sys.stdout
@@ -184,22 +192,34 @@ class Meter:
             if measures.audio:
                 known[Metric.REAL_TIME_FACTOR] = measures.processing / measures.audio
         values = {name: round(value, 6) for name, value in known.items() if value is not None}
-        directives = [
-            _directive(METRIC_DIMENSIONS, values),
-            _directive((*METRIC_DIMENSIONS, OUTCOME_DIMENSION), [Metric.CALLS]),
-        ]
-        line: dict[str, object] = {
-            "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": directives},
+        facts: dict[str, object] = {
             "request_id": request_id.get(),
-            **self._dimensions,
             OUTCOME_DIMENSION: measures.outcome,
             Metric.CALLS: 1,
         }
-        print(
-            json.dumps(line | {str(metric): value for metric, value in values.items()}), file=self._stream, flush=True
+        facts.update((str(metric), value) for metric, value in values.items())
+        self._print(
+            _directive(METRIC_DIMENSIONS, {metric: UNITS[metric] for metric in values}),
+            _directive((*METRIC_DIMENSIONS, OUTCOME_DIMENSION), {Metric.CALLS: UNITS[Metric.CALLS]}),
+            facts=facts,
         )
 
+    def check(self, values: Mapping[CheckMetric, float]) -> None:
+        """Write what a scheduled check has measured."""
+        units: dict[str, str] = {metric: CHECK_UNITS[metric] for metric in values}
+        self._print(
+            _directive(METRIC_DIMENSIONS, units), facts={name: round(value, 3) for name, value in values.items()}
+        )
 
-def _directive(dimensions: tuple[str, ...], metrics: Iterable[Metric]) -> dict[str, object]:
-    named = [{"Name": metric, "Unit": UNITS[metric]} for metric in metrics]
+    def _print(self, *directives: dict[str, object], facts: Mapping[str, object]) -> None:
+        line = {
+            "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": directives},
+            **self._dimensions,
+            **facts,
+        }
+        print(json.dumps(line), file=self._stream, flush=True)
+
+
+def _directive(dimensions: tuple[str, ...], units: Mapping[str, str]) -> dict[str, object]:
+    named = [{"Name": metric, "Unit": unit} for metric, unit in units.items()]
     return {"Namespace": METRIC_NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": named}

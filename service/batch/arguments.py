@@ -1,6 +1,11 @@
-"""The options of the `jobs` verb; each belongs to some of its actions and is refused with the others."""
+"""The options of the verbs `jobs` and `canary`.
+
+Each option of `jobs` belongs to some of its actions and is refused with the others.
+"""
 
 import argparse
+from collections.abc import Callable
+from pathlib import Path
 
 from service.batch.results import State
 from service.errors import MisplacedOption
@@ -10,7 +15,7 @@ LISTED = (State.RUNNING, State.DONE, State.PARTIAL, State.UNHEARD, State.FAILED,
 OPTIONS = {
     "list": (*LISTED, "prefix", "json"),
     "redrive": ("json",),
-    "reconcile": ("names", "announce", "prefix", "json"),
+    "reconcile": ("names", "announce", "prefix", "json", "metric"),
 }
 
 
@@ -22,7 +27,17 @@ def add_arguments(jobs: argparse.ArgumentParser) -> None:
     jobs.add_argument("--names", action="store_true", help="name the recordings that are unaccounted for (reconcile)")
     jobs.add_argument("--announce", action="store_true", help="announce them to the queue again (reconcile)")
     jobs.add_argument("--prefix", default="", help="only recordings whose keys start with this (list, reconcile)")
+    jobs.add_argument("--metric", action="store_true", help="write how many are lost as a metric, too (reconcile)")
     jobs.add_argument("--json", action="store_true", help="print a JSON object per line")
+
+
+def add_canary_arguments(canary: argparse.ArgumentParser, *, seconds: Callable[[str], float]) -> None:
+    """Declare the options of the `canary` verb; `seconds` reads a time."""
+    within = "how long to wait for the transcript (default: 900)"
+    canary.add_argument("--within", type=seconds, default=900.0, metavar="SECONDS", help=within)
+    own = "take the golden call from here, not the service's own"
+    canary.add_argument("--golden", type=Path, metavar="DIR", help=own)
+    canary.add_argument("--metric", action="store_true", help="write how it ended as a metric, too")
 
 
 def check(options: argparse.Namespace) -> None:

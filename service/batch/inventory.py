@@ -33,6 +33,7 @@ class Inventory:
     key_filter: KeyFilter
     transcripts: ResultIndex
     stale_after_seconds: int
+    canary_folder: str
     prefix: str = ""
 
     def overview(self, *, queue: OperatedQueue, dead_letters: OperatedQueue) -> Overview:
@@ -65,6 +66,10 @@ class Inventory:
             # A running document is gone if its recording was done since the keys were listed.
             elif found := self.transcripts.read(key):
                 yield self._detailed(json.loads(found[0]), state, recording=name, version=version, modified=modified)
+
+    def includes(self, recording: str) -> bool:
+        """Whether a recording counts: a golden call only if its folder was asked for."""
+        return self.prefix.startswith(self.canary_folder) or not recording.startswith(self.canary_folder)
 
     def stale(self, modified: datetime) -> bool:
         """Whether a running document is so old that its worker must have lost the message."""
@@ -118,6 +123,7 @@ class Inventory:
             (key, modified)
             for key, modified in self.transcripts.keys(f"{FOLDERS[state]}/{self.prefix}")
             if key.endswith(".json") and not (state == State.DONE and key.endswith("/latest.json"))
+            if self.includes(_result(key))
         )
         return self._whole(documents) if state == State.DONE else documents
 

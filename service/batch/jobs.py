@@ -6,6 +6,7 @@ It prints the names of recordings only on request, because they may hold callers
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from service.batch.inventory import Inventory
 from service.batch.ports import OperatedQueue, RecordingIndex, ResultIndex
@@ -14,7 +15,12 @@ from service.batch.redrive import Redrive
 from service.batch.results import State
 from service.batch.rows import DatedVersion, Overview, Redriven, Row, Tally, VersionRow
 from service.batch.table import lines
+from service.contract import CheckMetric
 from service.settings import Settings
+from service.telemetry import Meter
+
+# S3 may announce an upload this much later, so that a younger one need not be lost.
+EVENT_DELAY = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +59,22 @@ class Jobs:
             key_filter=self.settings.key_filter,
             transcripts=self.transcripts,
             stale_after_seconds=self.settings.visibility_timeout_seconds,
+            canary_folder=self.settings.canary_folder,
             prefix=self.prefix,
         )
 
 
-def run(jobs: Jobs, *, action: str, show: Sequence[State], names: bool, announce: bool, as_json: bool) -> int:
-    """Do one action and print its rows.
+def run(
+    jobs: Jobs,
+    *,
+    action: str,
+    show: Sequence[State],
+    names: bool,
+    announce: bool,
+    as_json: bool,
+    meter: Meter | None = None,
+) -> int:
+    """Do one action and print its rows; a reconciliation tells a `meter` what is lost.
 
     Returns:
         1 if versions are lost or dead letters were left, else 0.
@@ -68,21 +84,32 @@ def run(jobs: Jobs, *, action: str, show: Sequence[State], names: bool, announce
         _print([redriven], as_json=as_json)
         return 1 if redriven.left else 0
     if action == "reconcile":
-        tallies: list[Tally] = []
-
-        def kept() -> Iterator[Row]:
-            for row in jobs.reconcile(announce=announce):
-                if isinstance(row, Tally):
-                    tallies.append(row)
-                if names or isinstance(row, Tally):
-                    yield row
-
-        _print(kept(), as_json=as_json)
-        return 1 if any(tally.lost for tally in tallies) else 0
+        return _reconcile(jobs, names=names, announce=announce, as_json=as_json, meter=meter)
     if not show:
         _print([jobs.overview()], as_json=as_json)
     _print(_listed(jobs, show), as_json=as_json)
     return 0
+
+
+def _reconcile(jobs: Jobs, *, names: bool, announce: bool, as_json: bool, meter: Meter | None) -> int:
+    tallies: list[Tally] = []
+    old = 0
+
+    def kept() -> Iterator[Row]:
+        nonlocal old
+        for row in jobs.reconcile(announce=announce):
+            if isinstance(row, Tally):
+                tallies.append(row)
+            else:
+                old += datetime.now(UTC) - datetime.fromisoformat(row.at) > EVENT_DELAY
+            if names or isinstance(row, Tally):
+                yield row
+
+    _print(kept(), as_json=as_json)
+    lost = any(tally.lost for tally in tallies)
+    if meter:
+        meter.check({CheckMetric.LOST: old if lost else 0})
+    return 1 if lost else 0
 
 
 def _listed(jobs: Jobs, show: Sequence[State]) -> Iterator[Row]:

@@ -39,11 +39,15 @@ class ReceivingQueue(Protocol):
         """Delete a message. May raise `ReceiptGone`."""
 
 
-class OperatedQueue(Protocol):
-    """A queue as an operator sees it; each method may raise `RetryLater`."""
+class CountedQueue(Protocol):
+    """A queue as someone sees it who only looks; may raise `RetryLater`."""
 
     def counts(self) -> tuple[int, int]:
         """How many messages wait and how many are in flight."""
+
+
+class OperatedQueue(CountedQueue, Protocol):
+    """A queue as an operator sees it; each method may raise `RetryLater`."""
 
     def visibility_timeout(self) -> int:
         """For how many seconds a message that was received is hidden from others, unless its receiver says otherwise."""
@@ -98,6 +102,23 @@ class ResultIndex(Protocol):
 
     def read(self, key: str) -> tuple[bytes, str] | None:
         """An object's content and its entity tag; None if there is no such object."""
+
+
+class GoldenStore(Protocol):
+    """The recordings bucket as the canary sees it; each method may raise `RetryLater`."""
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
+        """Write an object unconditionally."""
+
+    def delete(self, key: str) -> None:
+        """Delete an object, if it exists."""
+
+
+class GoldenResults(ResultIndex, Protocol):
+    """The transcripts bucket as the canary sees it; each method may raise `RetryLater`."""
+
+    def delete(self, key: str) -> None:
+        """Delete an object, if it exists."""
 
 
 class Verdict(Enum):

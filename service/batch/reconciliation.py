@@ -32,7 +32,8 @@ class Reconciliation:
         """
         unfinished = sum(self.queue.counts())
         states, announced = Counter[State](), 0
-        versions = self.inventory.recordings.versions(self.inventory.prefix)
+        found = self.inventory.recordings.versions(self.inventory.prefix)
+        versions = (upload for upload in found if self.inventory.includes(upload.key))
         while page := list(islice(versions, PAGE)):
             for upload, state in self._states(page):
                 states[state] += 1

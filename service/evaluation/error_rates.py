@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import jiwer
 
+from service.evaluation.normalisation import normalise
+
 
 class TurnErrors(NamedTuple):
     """Length and errors of one turn, in words and in characters without spaces."""
@@ -37,6 +39,16 @@ def count_errors(reference: Sequence[str], hypothesis: str) -> list[TurnErrors]:
             strict=True,
         )
     ]
+
+
+def word_error_rate(reference: str, hypothesis: str, *, language: str) -> float:
+    """Share of the words of one speaker that are wrong; above 1 if there are more wrong words than right ones.
+
+    >>> word_error_rate("Hello, this is Sarah.", "hello this is Sara", language="en")
+    0.25
+    """
+    rate: float = jiwer.wer(normalise(reference, language=language), normalise(hypothesis, language=language))
+    return rate
 
 
 def _lengths_and_errors(
