@@ -21,7 +21,8 @@ class Whisper(Stage):
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, environment.name, env=environment.target, stage_name=environment.prefix)
-        network = Network(self, environment=environment).network
+        networks = Network(self, environment=environment)
+        network = networks.network
         registry = Registry(self, environment=environment)
         recordings = Recordings(self, environment=environment)
         models = (
@@ -47,5 +48,9 @@ class Whisper(Stage):
             stack.add_stack_dependency(registry)
         for reader in (batch, monitoring, people):
             reader.add_stack_dependency(recordings)
+        if environment.customer_key:
+            # The recordings stack makes the key; the others come after these.
+            for encrypted in (networks, api, monitoring, *pulling):
+                encrypted.add_stack_dependency(recordings)
         for key, value in environment.tags.items():
             Tags.of(self).add(key, value)

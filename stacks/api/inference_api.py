@@ -15,6 +15,7 @@ from stacks.environments import ApiPlan, Environment, Routing, Strategy
 from stacks.environments.deployments import START_SECONDS
 from stacks.network.private_network import PrivateNetwork
 from stacks.shared.acknowledge import acknowledge
+from stacks.shared.encryption import customer_key, grant_customer_key
 from stacks.shared.firewall import HttpsOutOnly
 from stacks.shared.lint import tolerate
 from stacks.shared.removal import removal
@@ -65,7 +66,7 @@ class InferenceApi(Construct):
         super().__init__(scope, construct_id)
         api = environment.api
         self.balancer = balancer
-        self.keys = self._require_keys(task, retain=environment.production) if api.keys else None
+        self.keys = self._require_keys(task, environment) if api.keys else None
         task.container.add_port_mappings(ecs.PortMapping(container_port=task.settings.port))
         self.service = self._service(network, cluster, task, environment)
         # Otherwise the first tasks may start before their role may pull the image.
@@ -84,19 +85,21 @@ class InferenceApi(Construct):
             api=api,
         )
 
-    def _require_keys(self, task: ServiceTask, *, retain: bool) -> secretsmanager.Secret:
+    def _require_keys(self, task: ServiceTask, environment: Environment) -> secretsmanager.Secret:
         """Create the secret with one generated key; operators add and remove others."""
         keys = secretsmanager.Secret(
             self,
             "Keys",
             description="Keys of the API's callers, separated by commas. Tasks read them when they start.",
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=40, exclude_punctuation=True),
-            removal_policy=removal(retain=retain),
+            encryption_key=customer_key(self, environment=environment),
+            removal_policy=removal(retain=environment.production),
         )
         acknowledge(
             keys, rule="SMG4", reason="callers have the keys too, so rotation needs a person who hands them the new one"
         )
         task.container.add_secret(variable("api_keys"), ecs.Secret.from_secrets_manager(keys))
+        grant_customer_key(task.obtain_execution_role(), environment=environment, write=False)
         return keys
 
     def _service(

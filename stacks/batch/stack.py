@@ -7,6 +7,7 @@ from stacks.environments import Environment
 from stacks.models.model_store import ModelStore
 from stacks.network.private_network import PrivateNetwork
 from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge_wildcards
+from stacks.shared.encryption import grant_customer_key
 from stacks.shared.images import Images
 from stacks.shared.published_store import PublishedStore
 from stacks.tasks.image_digest import ImageDigest
@@ -57,6 +58,7 @@ class Batch(Stack):
         store.recordings.grant_read(task.task_role)
         store.transcripts.grant_read(task.task_role)
         store.transcripts.grant_put(task.task_role)
+        grant_customer_key(task.task_role, environment=environment)
         # A worker deletes its marker when it has finished a recording.
         store.transcripts.grant_delete(task.task_role, "running/*")
         # While it processes a recording, a worker protects its task from being scaled in.

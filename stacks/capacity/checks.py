@@ -86,6 +86,9 @@ def _is(value: object, kind: Any) -> bool:
 def _expected(kind: Any) -> str:
     """An annotated type in words."""
     if get_origin(kind) is tuple:
+        entry = get_args(kind)[0]
+        if is_dataclass(entry):
+            return f"{entry.__name__}(…) in brackets, with a comma after each"
         return 'texts in brackets, such as ("one",) or ("one", "two")'
     if isinstance(kind, UnionType):
         return " or ".join(map(_expected, get_args(kind)))

@@ -43,8 +43,7 @@ class CommitPipeline(DeliveryPipeline):
             # A newer commit replaces one that waits for a running deployment.
             mode=codepipeline.ExecutionMode.SUPERSEDED,
             topic=topic,
-            environment_name=name,
-            log_retention=environment.log_retention,
+            environment=environment,
         )
         # The tests also build and run the image, in containers of their own instead of Docker's.
         self.test = self.project("Test", ".ci/run", timeout=Duration.hours(1), privileged=True)

@@ -12,7 +12,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.delivery.pipeline_source import PipelineSource
+from stacks.environments import Environment
 from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
+from stacks.shared.encryption import customer_key
 from stacks.shared.lint import tolerate
 from stacks.shared.private_bucket import PrivateBucket
 from stacks.shared.runbooks import runbook_page
@@ -38,12 +40,17 @@ class DeliveryPipeline(Construct):
         source: PipelineSource,
         mode: codepipeline.ExecutionMode,
         topic: sns.ITopic,
-        environment_name: str,
-        log_retention: logs.RetentionDays,
+        environment: Environment,
     ) -> None:
         super().__init__(scope, construct_id)
         self._source = source
-        self._logs = logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
+        self._logs = logs.LogGroup(
+            self,
+            "Logs",
+            retention=environment.log_retention,
+            encryption_key=customer_key(self, environment=environment),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
         self._artifacts = PrivateBucket(self, "Artifacts", expire_days=ARTIFACT_DAYS, retain=False)
         self.pipeline = codepipeline.Pipeline(
             self,
@@ -57,7 +64,7 @@ class DeliveryPipeline(Construct):
         self.pipeline.on_state_change(
             "Failures",
             event_pattern=events.EventPattern(detail={"state": ["FAILED"]}),
-            target=targets.SnsTopic(topic, message=_failure(environment_name)),
+            target=targets.SnsTopic(topic, message=_failure(environment.name)),
         )
         tolerate(self.pipeline, rule="W3005", reason="the library names the role as a dependency, too")
         self._acknowledge()

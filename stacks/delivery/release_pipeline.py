@@ -48,8 +48,7 @@ class ReleasePipeline(DeliveryPipeline):
             # Releases queue: none is dropped, and none overtakes another.
             mode=codepipeline.ExecutionMode.QUEUED,
             topic=topic,
-            environment_name=environment.name,
-            log_retention=environment.log_retention,
+            environment=environment,
         )
         own = self._own = environment.name
         self._projects: list[codebuild.PipelineProject] = []

@@ -6,7 +6,6 @@ from stacks.delivery.release_pipeline import ReleasePipeline
 from stacks.delivery.release_role import ReleaseRole
 from stacks.environments import Environment
 from stacks.shared.alarm_topic import AlarmTopic
-from stacks.shared.handover import published
 from stacks.shared.images import Images
 
 
@@ -18,7 +17,7 @@ class Delivery(Stack):
         commits, releases = environment.commits, environment.releases
         images = Images(self, "Images", parameter_path=environment.parameter)
         if commits or releases:
-            topic = AlarmTopic(self, "Topic", address=published(self, path=environment.parameter("alarm-address")))
+            topic = AlarmTopic(self, "Topic", environment=environment)
         if commits:
             ci = CommitPipeline(self, "Ci", plan=commits, images=images, topic=topic, environment=environment)
             CfnOutput(self, "CiPipelineName", value=ci.pipeline.pipeline_name)

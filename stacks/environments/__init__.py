@@ -1,6 +1,7 @@
 """The differences between environments as validated values, each choice beside its check."""
 
 from stacks.capacity import InvalidEnvironment
+from stacks.environments.alarms import AlarmPlan, Chat
 from stacks.environments.api import ApiPlan, OfficeHours, Routing, Strategy
 from stacks.environments.delivery import CommitPlan, ReleasePlan, Source
 from stacks.environments.emulator import EMULATED, emulated
@@ -10,13 +11,17 @@ from stacks.environments.network import INTERFACE_ENDPOINTS, Egress, NetworkPlan
 from stacks.environments.reading import environments
 from stacks.environments.retention import LEAST_DAYS, Retention
 from stacks.environments.selection import select
+from stacks.environments.tags import Tag
 from stacks.environments.tasks import Processor, TaskSize, Weights
+from stacks.environments.writers import Writer
 
 __all__ = [
     "EMULATED",
     "INTERFACE_ENDPOINTS",
     "LEAST_DAYS",
+    "AlarmPlan",
     "ApiPlan",
+    "Chat",
     "CommitPlan",
     "Egress",
     "Environment",
@@ -29,8 +34,10 @@ __all__ = [
     "Routing",
     "Source",
     "Strategy",
+    "Tag",
     "TaskSize",
     "Weights",
+    "Writer",
     "emulated",
     "environments",
     "name_prefix",

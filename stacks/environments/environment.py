@@ -21,15 +21,19 @@ from stacks.capacity import (
     typed,
     whole,
 )
+from stacks.environments.alarms import AlarmPlan, check_chat
 from stacks.environments.api import ApiPlan, request_limits
 from stacks.environments.checks import listed, nearest
 from stacks.environments.delivery import CommitPlan, ReleasePlan
 from stacks.environments.deployments import check_deployment
+from stacks.environments.key_filters import check_key_filter
 from stacks.environments.names import name_prefix, parameter_name
 from stacks.environments.network import Egress, NetworkPlan
 from stacks.environments.regions import regions
 from stacks.environments.retention import LEAST_DAYS
+from stacks.environments.tags import CHARACTERS, MAX_VALUE, Tag, check_tags, is_tag_text
 from stacks.environments.tasks import Processor, TaskSize, Weights
+from stacks.environments.writers import Writer, check_writers
 
 # SQS accepts no more.
 MAX_RECEIVES = 1000
@@ -70,15 +74,19 @@ class Environment:
         enhanced_insights: CloudWatch's metrics of each task and container, too, which are billed by their number.
         ecs_exec: people with the permission may open a shell in a running task.
         max_receives: attempts at a recording before its message moves to the dead-letter queue.
+        customer_key: encrypt data, messages, alarms, logs and API keys with a key of the account's own.
+        writers: of recordings from other accounts.
         recording_days: the last day after its upload on which any version of a recording can be read.
         transcript_days: likewise of a transcript.
         access_log_days: likewise of the logs of who read them and who called the API.
         images_kept: newest images kept in the registry.
         log_retention: how long logs are kept.
+        alarms: who gets them besides the account's mail address.
         commits: the pipeline of commits; None if no image is built here.
         releases: the pipeline of releases, from here to the environments after this one; None if there is none.
         released_by: the environment whose release pipeline may read images here, or bring them; empty for none.
         cost_centre: who pays, as a tag on everything.
+        extra_tags: further tags on everything.
     """
 
     name: str
@@ -100,15 +108,19 @@ class Environment:
     enhanced_insights: bool = False
     ecs_exec: bool = False
     max_receives: int = 5
+    customer_key: bool = False
+    writers: tuple[Writer, ...] = ()
     recording_days: int = 90
     transcript_days: int = 365
     access_log_days: int = 90
     images_kept: int = 20
     log_retention: RetentionDays = RetentionDays.ONE_MONTH
+    alarms: AlarmPlan = field(default_factory=AlarmPlan)
     commits: CommitPlan | None = None
     releases: ReleasePlan | None = None
     released_by: str = ""
     cost_centre: str = "call-centre"
+    extra_tags: tuple[Tag, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[a-z][a-z0-9]{1,11}", self.name):
@@ -124,11 +136,13 @@ class Environment:
             whole(f"{self.name}.{name}", getattr(self, name), least=LEAST_DAYS)
         whole(f"{self.name}.images_kept", self.images_kept, least=1)
         self._check_speed()
-        if not re.fullmatch(r"[\w.:/=+@-][\w .:/=+@-]{0,254}", self.cost_centre, re.ASCII):
-            raise self._invalid(
-                "cost_centre", "1 to 255 letters, digits, spaces and _ . : / = + - @, as tags take them"
-            )
+        if not is_tag_text(self.cost_centre):
+            raise self._invalid("cost_centre", f"1 to {MAX_VALUE} {CHARACTERS}, as tags take them")
+        check_tags(self.name, self.extra_tags, own=self._own_tags)
         self._check_model()
+        check_key_filter(self.name, self.settings)
+        check_chat(self.name, self.alarms, region=self.region)
+        check_writers(self.name, self.writers, account=self.account, settings=self.settings)
         try:
             self.plan  # noqa: B018 -- refuses, before any stack is made, a workload that no fleet can finish in time
             check_lanes(self.settings)
@@ -203,7 +217,7 @@ class Environment:
     @property
     def tags(self) -> dict[str, str]:
         """Tags of every resource; once activated as cost-allocation tags, they split the bill."""
-        return {"application": "whisper", "environment": self.name, "cost-centre": self.cost_centre}
+        return self._own_tags | {tag.key: tag.value for tag in self.extra_tags}
 
     @property
     def prefix(self) -> str:
@@ -217,6 +231,10 @@ class Environment:
     def parameter(self, name: str) -> str:
         """Path of one of its SSM parameters."""
         return parameter_name(self.name, name)
+
+    @property
+    def _own_tags(self) -> dict[str, str]:
+        return {"application": "whisper", "environment": self.name, "cost-centre": self.cost_centre}
 
     def _priced(self, *, on_demand_share: float) -> Settings:
         """The service's settings with the values of its metrics: the environment's name, and the price of a task."""

@@ -27,6 +27,9 @@ WITHOUT_BUDGETS = WITHOUT_BUILDS | {
     "us-gov-west-1",
 }
 
+# Amazon Q Developer posts to no chat from here.
+WITHOUT_CHAT = frozenset({"cn-north-1", "cn-northwest-1", "us-gov-east-1", "us-gov-west-1"})
+
 
 @cache
 def regions() -> tuple[str, ...]:

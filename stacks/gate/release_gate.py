@@ -2,10 +2,11 @@ from aws_cdk import CfnOutput, Fn
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.network.private_network import PrivateNetwork
-from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
+from stacks.shared.acknowledge import KEY_PUT, S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
 from stacks.shared.firewall import HttpsOutOnly
 from stacks.shared.private_bucket import PrivateBucket
 from stacks.tasks.service_task import ServiceTask
@@ -35,10 +36,13 @@ class ReleaseGate(Construct):
         network: PrivateNetwork,
         cluster: ecs.Cluster,
         task: ServiceTask,
+        key: kms.IKey | None,
         release_role_arn: str,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.bucket = PrivateBucket(self, "Bucket", expire_days=None, old_version_days=OLD_VERSION_DAYS, retain=True)
+        self.bucket = PrivateBucket(
+            self, "Bucket", expire_days=None, old_version_days=OLD_VERSION_DAYS, retain=True, key=key
+        )
         acknowledge(self.bucket, rule="S1", reason="only releases and the maintainers of the golden recordings read it")
         firewall = HttpsOutOnly(self, "Firewall", vpc=network.vpc)
         self.connections = ec2.Connections(security_groups=[firewall])
@@ -74,7 +78,7 @@ class ReleaseGate(Construct):
         for grantee in (task.task_role, role):
             acknowledge_wildcards(
                 grantee,
-                actions=[*S3_READ, *S3_PUT],
+                actions=[*S3_READ, *S3_PUT, *(KEY_PUT if self.bucket.encryption_key else ())],
                 resources=[self.bucket.arn_for_objects(name) for name in ("*", reports)],
                 reason="golden recordings and reports have arbitrary keys",
             )

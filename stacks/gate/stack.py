@@ -6,6 +6,7 @@ from stacks.environments import Environment
 from stacks.gate.release_gate import VERB, ReleaseGate
 from stacks.models.model_store import ModelStore
 from stacks.network.private_network import PrivateNetwork
+from stacks.shared.encryption import customer_key
 from stacks.shared.handover import published
 from stacks.shared.images import Images
 from stacks.tasks.image_digest import ImageDigest
@@ -40,6 +41,7 @@ class Gate(Stack):
             network=network,
             cluster=cluster,
             task=task,
+            key=customer_key(self, environment=environment),
             release_role_arn=published(self, path=environment.parameter("release-role-arn")),
         )
         models.serve(task, service=gate)

@@ -3,9 +3,9 @@ from collections.abc import Sequence
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.shared.alarm_topic import AlarmTopic
 from stacks.shared.runbooks import runbook_page
 
 
@@ -13,7 +13,7 @@ class DeploymentFailures(events.Rule):
     """Notifies a topic when the circuit breaker or the rollback alarm of a service fails a deployment."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, services: Sequence[ecs.FargateService], topic: sns.ITopic
+        self, scope: Construct, construct_id: str, *, services: Sequence[ecs.FargateService], topic: AlarmTopic
     ) -> None:
         event = events.EventField.from_path
         super().__init__(
@@ -28,9 +28,9 @@ class DeploymentFailures(events.Rule):
             targets=[
                 targets.SnsTopic(
                     topic,
-                    message=events.RuleTargetInput.from_text(
-                        f"A deployment of {event('$.resources[0]')} failed: {event('$.detail.reason')}"
-                        f" What to do: {runbook_page('deployment-failed')}"
+                    message=topic.notice(
+                        f"A deployment of {event('$.resources[0]')} failed",
+                        f"{event('$.detail.reason')} What to do: {runbook_page('deployment-failed')}",
                     ),
                 )
             ],

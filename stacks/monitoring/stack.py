@@ -8,12 +8,12 @@ from stacks.environments import Environment
 from stacks.environments.costs import batch_per_audio_hour, month
 from stacks.environments.regions import WITHOUT_BUDGETS
 from stacks.monitoring.alarms import Alarms
+from stacks.monitoring.chat_channel import ChatChannel
 from stacks.monitoring.dashboard import Dashboard
 from stacks.monitoring.deployment_failures import DeploymentFailures
 from stacks.monitoring.partial_shortage import PartialShortage
 from stacks.monitoring.spending import Spending
 from stacks.shared.alarm_topic import AlarmTopic
-from stacks.shared.handover import published
 from stacks.shared.published_store import PublishedStore
 
 
@@ -24,7 +24,9 @@ class Monitoring(Stack):
         super().__init__(scope, "Monitoring", termination_protection=environment.production)
         store = PublishedStore(self, "Store", parameter_path=environment.parameter)
         prices = Prices.read(environment.region)
-        topic = AlarmTopic(self, "Topic", address=published(self, path=environment.parameter("alarm-address")))
+        topic = AlarmTopic(self, "Topic", environment=environment)
+        if environment.alarms.chat:
+            ChatChannel(self, "Chat", environment=environment, topic=topic)
         alarms = Alarms(self, "Alarms", topic=topic, environment=environment, api=api, workers=workers, store=store)
         shortage = PartialShortage(self, "PartialShortage", topic=topic, workers=workers, store=store)
         DeploymentFailures(self, "DeploymentFailures", services=[api.service, workers.service], topic=topic)

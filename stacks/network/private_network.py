@@ -1,6 +1,7 @@
 from aws_cdk import Aws, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -32,7 +33,13 @@ class PrivateNetwork(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, plan: NetworkPlan, log_retention: logs.RetentionDays
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        plan: NetworkPlan,
+        log_retention: logs.RetentionDays,
+        log_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.cidr = plan.cidr
@@ -53,7 +60,7 @@ class PrivateNetwork(Construct):
         tolerate(
             closed.node.find_child("Handler"), rule="W3005", reason="the library names the role as a dependency, too"
         )
-        self._record(log_retention)
+        self._record(log_retention, log_key)
         self._reach_s3()
         if plan.egress is Egress.ENDPOINTS:
             self._replace_internet()
@@ -78,9 +85,11 @@ class PrivateNetwork(Construct):
             iam.PolicyStatement(principals=[iam.StarPrincipal()], actions=["s3:GetObject"], resources=[layers])
         )
 
-    def _record(self, retention: logs.RetentionDays) -> None:
+    def _record(self, retention: logs.RetentionDays, key: kms.IKey | None) -> None:
         """Log accepted and rejected connections; flow logs contain no payload."""
-        self.flows = logs.LogGroup(self, "Flows", retention=retention, removal_policy=RemovalPolicy.DESTROY)
+        self.flows = logs.LogGroup(
+            self, "Flows", retention=retention, encryption_key=key, removal_policy=RemovalPolicy.DESTROY
+        )
         self.vpc.add_flow_log(
             "FlowLog",
             destination=ec2.FlowLogDestination.to_cloud_watch_logs(self.flows),

@@ -3,6 +3,7 @@ from constructs import Construct
 
 from stacks.environments import Environment
 from stacks.network.private_network import PrivateNetwork
+from stacks.shared.encryption import customer_key
 
 
 class Network(Stack):
@@ -12,7 +13,11 @@ class Network(Stack):
         self._zones = [f"{environment.region}{letter}" for letter in environment.network.zones]
         super().__init__(scope, "Network", termination_protection=environment.production)
         self.network = PrivateNetwork(
-            self, "Private", plan=environment.network, log_retention=environment.log_retention
+            self,
+            "Private",
+            plan=environment.network,
+            log_retention=environment.log_retention,
+            log_key=customer_key(self, environment=environment),
         )
         CfnOutput(self, "VpcId", value=self.network.vpc.vpc_id)
 

@@ -1,9 +1,14 @@
-from aws_cdk import Duration, Stack
+from collections.abc import Mapping
+
+from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.shared.acknowledge import acknowledge_wildcards
 from stacks.shared.bootstrap import ROLES, bootstrap_roles
+from stacks.shared.encryption import USE
+from stacks.shared.private_bucket import UPLOADING
 from stacks.shared.published_store import PublishedStore
 
 # The reason for read permissions on all resources.
@@ -27,6 +32,11 @@ class _Role(iam.Role):
         self.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=on, conditions=conditions))
         if because:
             acknowledge_wildcards(self, resources=on, reason=because)
+
+    def use(self, key: kms.IKey) -> None:
+        """Read and write what the environment's own key encrypts, as far as the role reaches it in S3 and SQS."""
+        services = [f"{service}.{Aws.REGION}.{Aws.URL_SUFFIX}" for service in ("s3", "sqs")]
+        self.may(*USE, on=[key.key_arn], StringEquals={"kms:ViaService": services})
 
 
 class Deployer(_Role):
@@ -54,11 +64,12 @@ class Operator(_Role):
         cluster_name: str,
         fleets: list[str],
         stacks: str,
+        tags: Mapping[str, str],
     ) -> None:
         super().__init__(scope, construct_id, principal_arn=principal_arn, description="Restarts, redrives, reads logs")
         self._redrive(store)
         self._reconcile(store)
-        self._restart(cluster_name, fleets)
+        self._restart(cluster_name, fleets, stacks, tags)
         self._observe(stacks)
 
     def _redrive(self, store: PublishedStore) -> None:
@@ -77,20 +88,23 @@ class Operator(_Role):
         ]
         self.may("s3:GetObject", on=reasons, because="why there are no words, and the markers of workers")
 
-    def _restart(self, cluster_name: str, fleets: list[str]) -> None:
+    def _restart(self, cluster_name: str, fleets: list[str], stacks: str, tags: Mapping[str, str]) -> None:
         stack = Stack.of(self)
         cluster = stack.format_arn(service="ecs", resource="cluster", resource_name=cluster_name)
+        # The cluster may hold the services and tasks of others. The name of a service begins with that of its stack, and
+        # tasks have its tags.
         services, tasks = (
-            stack.format_arn(service="ecs", resource=kind, resource_name=f"{cluster_name}/*")
-            for kind in ("service", "task")
+            stack.format_arn(service="ecs", resource=kind, resource_name=f"{cluster_name}/{name}")
+            for kind, name in (("service", stacks), ("task", "*"))
         )
         self.may("ecs:DescribeClusters", on=[cluster])
-        whole = "the cluster runs only the services of this environment"
-        self.may("ecs:DescribeServices", on=[services], because=whole)
+        self.may("ecs:DescribeServices", on=[services], because="the services of this environment")
         # A restart and a number of tasks name no task definition. If one is named, then one that the CDK deployed.
         own = [stack.format_arn(service="ecs", resource="task-definition", resource_name=f"{f}*:*") for f in fleets]
         self.may("ecs:UpdateService", on=[services], ArnLikeIfExists={"ecs:task-definition": own})
-        self.may("ecs:StopTask", "ecs:DescribeTasks", on=[tasks], because=whole)
+        tagged: dict[str, str | list[str]] = {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
+        late = "the id of a task is known only when it runs"
+        self.may("ecs:StopTask", "ecs:DescribeTasks", on=[tasks], because=late, StringEquals=tagged)
         self.may("ecs:ListServices", "ecs:ListTasks", on=["*"], because=NO_LESS, ArnEquals={"ecs:cluster": cluster})
 
     def _observe(self, stacks: str) -> None:
@@ -110,6 +124,14 @@ class Operator(_Role):
         own = stack.format_arn(service="cloudformation", resource="stack", resource_name=f"{stacks}/*")
         seeing = ("cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents")
         self.may(*seeing, on=[own], because="the stacks of this environment")
+
+
+class Uploader(_Role):
+    """Puts recordings into the bucket; reads, lists and deletes nothing."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, principal_arn: str, store: PublishedStore) -> None:
+        super().__init__(scope, construct_id, principal_arn=principal_arn, description="Uploads recordings")
+        self.may(*UPLOADING, on=[store.recordings.arn_for_objects("*")], because="recordings have arbitrary keys")
 
 
 class Analyst(_Role):

@@ -1,13 +1,19 @@
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.environments import Environment
+from stacks.environments import Environment, Writer
+from stacks.recordings.customer_key import CustomerKey
 from stacks.shared.handover import publish
-from stacks.shared.private_bucket import PrivateBucket
+from stacks.shared.private_bucket import UPLOADING, PrivateBucket
 from stacks.shared.removal import removal
 
 
@@ -18,45 +24,86 @@ class RecordingsStore(Construct):
         recordings: bucket for recordings.
         transcripts: bucket for transcripts.
         access_logs: bucket for the access logs of both.
-        queue: a message for each object written to `recordings`.
+        queue: a message for each recording written to `recordings`.
         dead_letters: messages that were received `max_receives` times and not deleted.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
         super().__init__(scope, construct_id)
         retain = environment.production
+        key = self._make_key(environment)
         self.access_logs = PrivateBucket(self, "AccessLogs", expire_days=environment.access_log_days, retain=retain)
         self.recordings = PrivateBucket(
-            self, "Recordings", expire_days=environment.recording_days, retain=retain, access_logs=self.access_logs
+            self,
+            "Recordings",
+            expire_days=environment.recording_days,
+            retain=retain,
+            access_logs=self.access_logs,
+            key=key,
         )
         self.transcripts = PrivateBucket(
-            self, "Transcripts", expire_days=environment.transcript_days, retain=retain, access_logs=self.access_logs
+            self,
+            "Transcripts",
+            expire_days=environment.transcript_days,
+            retain=retain,
+            access_logs=self.access_logs,
+            key=key,
         )
         # A moved message keeps its age, so the dead-letter queue needs a longer retention than the queue.
+        encrypted: dict[str, Any] = {
+            "enforce_ssl": True,
+            "encryption": sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
+            "encryption_master_key": key,
+        }
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
+            **encrypted,
             retention_period=Duration.days(14),
             removal_policy=removal(retain=retain),
         )
         self.queue = sqs.Queue(
             self,
             "Queue",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
+            **encrypted,
             visibility_timeout=Duration.seconds(environment.settings.visibility_timeout_seconds),
             retention_period=Duration.days(7),
             receive_message_wait_time=Duration.seconds(20),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=environment.max_receives),
             removal_policy=removal(retain=retain),
         )
-        self._arrivals = self._announce()
+        for writer in environment.writers:
+            self._admit(writer)
+        self._arrivals = self._announce(environment.settings.key_filter.patterns)
         self._publish(environment)
 
-    def _announce(self) -> events.Rule:
-        """Send a message to the queue for every object written to the recordings bucket."""
+    def _make_key(self, environment: Environment) -> kms.IKey | None:
+        """The environment's own key, for this stack and by its ARN for others; None if AWS's keys are used."""
+        if not environment.customer_key:
+            return None
+        own = CustomerKey(self, "Key", environment=environment)
+        publish(self, parameter_path=environment.parameter, key_arn=own.key_arn)
+        # By its ARN here, too: the library would give EventBridge more than its queues and topics need.
+        return kms.Key.from_key_arn(self, "KeyByArn", own.key_arn)
+
+    def _admit(self, writer: Writer) -> None:
+        """Allow a principal of another account to put recordings.
+
+        The policy names the account and asks for the role: CloudFormation would refuse one that does not exist yet, and a
+        role that is deleted and made again would be another one.
+        """
+        person = {"ArnEquals": {"aws:PrincipalArn": writer.person}} if writer.person else {}
+        self.recordings.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.AccountPrincipal(writer.account)],
+                actions=list(UPLOADING),
+                resources=[self.recordings.arn_for_objects(f"{writer.prefix}*")],
+                conditions=person,
+            )
+        )
+
+    def _announce(self, keys: Sequence[Mapping[str, str]]) -> events.Rule:
+        """Send a message to the queue for every object written to the recordings bucket, or for those with some keys."""
         # `event_bridge_enabled` of the bucket construct would deploy a Lambda function that sets this one property.
         bucket = self.recordings.node.default_child
         assert isinstance(bucket, s3.CfnBucket)  # noqa: S101 -- tells the type checker what the L2 always makes
@@ -69,7 +116,10 @@ class RecordingsStore(Construct):
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
-                detail={"bucket": {"name": [self.recordings.bucket_name]}},
+                detail={
+                    "bucket": {"name": [self.recordings.bucket_name]},
+                    **({"object": {"key": keys}} if keys else {}),
+                },
             ),
             # Events that cannot be delivered to the queue are kept with the failed recordings.
             targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],

@@ -15,3 +15,10 @@ class Recordings(Stack):
         CfnOutput(self, "TranscriptsBucket", value=self.store.transcripts.bucket_name)
         CfnOutput(self, "QueueUrl", value=self.store.queue.queue_url)
         CfnOutput(self, "DeadLetterQueueUrl", value=self.store.dead_letters.queue_url)
+        # Operators run the service's `jobs` with the settings of the workers.
+        for name, value in (
+            ("RecordingPrefixes", environment.settings.recording_prefixes),
+            ("RecordingSuffixes", environment.settings.recording_suffixes),
+        ):
+            if value:
+                CfnOutput(self, name, value=value)

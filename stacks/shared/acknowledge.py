@@ -12,6 +12,8 @@ PACK = "AwsSolutions"
 # The wildcard actions in the library's grants on a bucket.
 S3_READ = ("s3:GetBucket*", "s3:GetObject*", "s3:List*")
 S3_PUT = ("s3:Abort*",)
+# Likewise, if the bucket has a key.
+KEY_PUT = ("kms:GenerateDataKey*", "kms:ReEncrypt*")
 
 
 def acknowledge(construct: IConstruct, *, rule: str, reason: str) -> None:

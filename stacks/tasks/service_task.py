@@ -8,6 +8,7 @@ from constructs import Construct
 from service.settings import Settings
 from stacks.environments import Environment
 from stacks.shared.acknowledge import acknowledge, acknowledge_wildcards
+from stacks.shared.encryption import customer_key
 from stacks.shared.images import Images
 from stacks.tasks.image_digest import ImageDigest
 
@@ -44,7 +45,11 @@ class ServiceTask(ecs.FargateTaskDefinition):
         )
         self.settings = settings
         self.log_group = logs.LogGroup(
-            self, "Logs", retention=environment.log_retention, removal_policy=RemovalPolicy.DESTROY
+            self,
+            "Logs",
+            retention=environment.log_retention,
+            encryption_key=customer_key(self, environment=environment),
+            removal_policy=RemovalPolicy.DESTROY,
         )
         linux = ecs.LinuxParameters(self, "Linux", init_process_enabled=True)
         linux.drop_capabilities(ecs.Capability.ALL)

@@ -8,7 +8,7 @@ from aws_cdk.region_info import RegionInfo
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from stacks.environments import InvalidEnvironment
-from stacks.environments.regions import WITHOUT_BUDGETS, WITHOUT_BUILDS
+from stacks.environments.regions import WITHOUT_BUDGETS, WITHOUT_BUILDS, WITHOUT_CHAT
 from tests.stacks.factory import FORGE
 from tests.stacks.synthesis import synthesize
 
@@ -21,7 +21,12 @@ def without(kind: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("kind", "listed"),
-    [("AWS::Budgets::Budget", WITHOUT_BUDGETS), ("AWS::CodeBuild::Project", WITHOUT_BUILDS)],
+    [
+        ("AWS::Budgets::Budget", WITHOUT_BUDGETS),
+        ("AWS::CodeBuild::Project", WITHOUT_BUILDS),
+        ("AWS::Chatbot::SlackChannelConfiguration", WITHOUT_CHAT),
+        ("AWS::Chatbot::MicrosoftTeamsChannelConfiguration", WITHOUT_CHAT),
+    ],
 )
 def test_list_of_regions_is_neither_short_nor_long(kind: str, listed: frozenset[str]) -> None:
     """A missing entry fails, and so does one that AWS has made superfluous."""

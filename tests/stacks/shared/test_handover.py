@@ -14,11 +14,16 @@ ACCOUNT = {
     "source-repository",
     "deployer-principal-arn",
     "operator-principal-arn",
+    "uploader-principal-arn",
     "analyst-principal-arn",
     "release-account",
 }
 # Parameters of `Api` if it has a name of its own in the account's zone.
 ZONE = {"hosted-zone-id", "hosted-zone-name"}
+# Parameters of the subscribers of alarms, if an environment has them.
+SUBSCRIBERS = {"alarm-endpoint", "slack-workspace-id", "slack-channel-id"} | {
+    f"teams-{part}-id" for part in ("team", "tenant", "channel")
+}
 ROLE = "release-role-arn"
 
 
@@ -54,7 +59,7 @@ def test_every_parameter_is_published_by_a_stack_or_stored_by_the_account(
     wanted = set().union(*map(read, of(templates, environment)))
     assert written - wanted <= {environment.parameter(ROLE)}
     assert roles(environment) <= wanted
-    assert {name.rpartition("/")[2] for name in wanted - written - roles(environment)} <= ACCOUNT | ZONE
+    assert {name.rpartition("/")[2] for name in wanted - written - roles(environment)} <= ACCOUNT | ZONE | SUBSCRIBERS
 
 
 def test_reader_is_deployed_after_the_publisher(templates: Mapping[str, Template], environment: Environment) -> None:
