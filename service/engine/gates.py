@@ -4,6 +4,7 @@ Nothing is sampled, so that the same recording gives the same words on every run
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ FALLBACKS: tuple[dict[str, Any], ...] = ({"beam_size": 1},)
 LAST_FALLBACKS: tuple[dict[str, Any], ...] = (*FALLBACKS, {"repetition_penalty": 1.2})
 # In a loop the words pile up: this share of them is this short.
 PILED_SECONDS, PILED_SHARE = 0.07, 0.3
+# In a language that is not spoken the loop takes its time: one word so often in a row, at such a probability.
+LOOP_WORDS, LOOP_LOG_PROBABILITY = 5, -0.6
 # A click or two can become a "Thank you." that is more probable than Whisper's own gate for silence allows.
 SHORT_SECONDS, SHORT_LOG_PROBABILITY = 2.0, -0.6
 # A sound that the voice detector refuses needs a hypothesis as certain as this.
@@ -36,7 +39,7 @@ def passes(window: Window, hypothesis: Hypothesis, words: Sequence[HeardWord]) -
     if hypothesis.silent or hypothesis.guessed or hypothesis.cut_off or too_fast(window, words):
         return False
     # People repeat themselves, too, but each repetition takes its time.
-    if hypothesis.repetitive and _piled(words):
+    if (hypothesis.repetitive and _piled(words)) or _loops(hypothesis, words):
         return False
     if window.speech_seconds < SHORT_SECONDS and _improbable(hypothesis):
         return False
@@ -66,6 +69,12 @@ def parts_to_repeat(window: Window, left: Sequence[Speech]) -> list[Sequence[Spe
 
 def _piled(words: Sequence[HeardWord]) -> bool:
     return bool(words) and float(np.mean([word.end - word.start < PILED_SECONDS for word in words])) > PILED_SHARE
+
+
+def _loops(hypothesis: Hypothesis, words: Sequence[HeardWord]) -> bool:
+    spoken = [word.text.strip().strip(".,!?").lower() for word in words]
+    longest = max((len(list(run)) for _, run in groupby(spoken)), default=0)
+    return longest >= LOOP_WORDS and hypothesis.average_log_probability < LOOP_LOG_PROBABILITY
 
 
 def _improbable(hypothesis: Hypothesis) -> bool:

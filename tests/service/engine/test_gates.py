@@ -7,7 +7,8 @@ from service.engine.gates import FALLBACKS, LAST_FALLBACKS, MAX_TRIES, fallbacks
 from service.engine.windows import Window
 from tests.service.engine.builders import heard, hypothesis, speech, window
 
-WORDS = [heard(n / 2, n / 2 + 0.4, " word") for n in range(8)]
+WORDS = [heard(n / 2, n / 2 + 0.4, f" word{n}") for n in range(8)]
+REPEATED = [heard(n / 2, n / 2 + 0.4, f" {text}") for n, text in enumerate(("and", "No.", "no,", "no", "no", "no"))]
 PILED = [heard(0, 0.4, " word"), *(heard(0.4, 0.4, " word") for _ in range(7))]
 
 
@@ -31,6 +32,13 @@ def test_loop_is_refused() -> None:
     """In a loop, the words of a repetitive text pile up at one moment."""
     assert not passes(window((0, 4)), hypothesis(compression=3.0), PILED)
     assert passes(window((0, 4)), hypothesis(compression=1.5), PILED)
+
+
+def test_repeated_word_needs_more_certainty() -> None:
+    """People say no five times, and so does a model that knows no better; it is less certain."""
+    assert passes(window((0, 4)), hypothesis(log_probability=-0.5), REPEATED)
+    assert not passes(window((0, 4)), hypothesis(log_probability=-0.7), REPEATED)
+    assert passes(window((0, 4)), hypothesis(log_probability=-0.7), REPEATED[:5])
 
 
 def test_click_needs_more_certainty() -> None:
