@@ -116,8 +116,8 @@ class Engine:
             words: whether the transcript shows its words' times.
             guidance: the caller's wishes.
             progress: called after each round of windows with the share done, 0 to 1, which never falls; may raise `Cancelled`.
-            listener: told of each segment in call order, as soon as it is final; then doubtful sounds wait for their turn,
-                and not for the end.
+            listener: told of each segment in call order, as soon as it is final; then the first rounds are short, and
+                doubtful sounds wait for their turn, not for the end.
         """
         self.check_language(language)
         self.check_guidance(guidance)
@@ -132,9 +132,13 @@ class Engine:
         )
         told = FinalSegments(listener) if listener else None
         call.pending = deque(self._windows(call, doubtful_last=not told))
+        most = self._workers.windows_at_once
+        # A listener hears something after a short round. Of a single window the language could be a guess.
+        size = max(1, most // 4) if told else most
         done = share = 0.0
         while call.pending:
-            windows = [call.pending.popleft() for _ in range(min(self._workers.windows_at_once, len(call.pending)))]
+            windows = [call.pending.popleft() for _ in range(min(size, len(call.pending)))]
+            size = min(2 * size, most)
             self._transcribe_windows(call, windows)
             done += sum(window.duration for window in windows)
             # Speech that is transcribed again adds work.

@@ -76,7 +76,7 @@ def test_listener_hears_a_real_call_in_order(engine: Engine) -> None:
         listener=lambda segments: told.extend((shares[-1], segment) for segment in segments),
     )
     assert tuple(segment for _, segment in told) == transcript.segments
-    assert told[0][0] < 1
+    assert sum(share < 0.9 for share, _ in told) >= 3
     assert [s.text for s in transcript.segments] == [s.text for s in engine.transcribe(recording).segments]
     tokenizer = engine._decoder._model.hf_tokenizer
     for segment in transcript.segments:

@@ -50,7 +50,7 @@ class Timed(Decoder):
         self._clock.now += self._batch
         return [hypothesis()] * len(encodings)
 
-    def align(self, encodings: Encoding, *_: Any) -> list[list[dict[str, Any]]]:
+    def align(self, encodings: Encoding, *_: Any, **__: Any) -> list[list[dict[str, Any]]]:
         """Takes no time."""
         return [[]] * len(encodings)
 

@@ -20,7 +20,6 @@ from openai.types.audio import (
     TranscriptionVerbose,
     Translation,
 )
-
 from openai.types.audio.transcription import UsageDuration
 
 from demo.server import ROOT, Server, running_server
