@@ -1,6 +1,6 @@
 """Golden calls: short recordings whose words are known.
 
-Those of the service are the first seconds of two sample calls, as a telephone carries them: µ-law on one channel.
+Those of the service are cut from two sample calls, as a telephone carries them: a dozen seconds, µ-law, one channel.
 """
 
 import json

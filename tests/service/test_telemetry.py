@@ -8,9 +8,9 @@ from io import StringIO
 
 import pytest
 
-from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION
+from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, CheckMetric
 from service.errors import AwsDenied, AwsUnavailable, Busy, DeadlineExceeded, DiskFull, Draining, EmptyFile, RetryLater
-from service.telemetry import OUTCOMES, UNITS, JsonFormatter, Measures, Meter, SharedClock
+from service.telemetry import CHECK_UNITS, OUTCOMES, UNITS, JsonFormatter, Measures, Meter, SharedClock
 
 
 def measured(**measures: float) -> dict[str, object]:
@@ -35,6 +35,28 @@ def test_metrics_are_embedded_with_units_and_dimensions() -> None:
         [[*METRIC_DIMENSIONS]],
         [[*METRIC_DIMENSIONS, OUTCOME_DIMENSION]],
     ]
+
+
+def test_check_is_measured_with_the_same_dimensions() -> None:
+    """A scheduled check has no outcome, but values with units of their own."""
+    stream = StringIO()
+    Meter(environment="dev", service="canary", stream=stream).check(
+        {CheckMetric.PASSED: 1, CheckMetric.SECONDS: 412.3456}
+    )
+    line = json.loads(stream.getvalue())
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [[*METRIC_DIMENSIONS]]
+    assert directive["Metrics"] == [
+        {"Name": "CanaryPassed", "Unit": "Count"},
+        {"Name": "CanarySeconds", "Unit": "Seconds"},
+    ]
+    assert [line[name] for name in (*METRIC_DIMENSIONS, "CanaryPassed", "CanarySeconds")] == [
+        "dev",
+        "canary",
+        1,
+        412.346,
+    ]
+    assert set(CHECK_UNITS) == {*CheckMetric}
 
 
 def test_factor_and_cost_follow_from_processing() -> None:

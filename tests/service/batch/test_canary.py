@@ -55,7 +55,9 @@ class Recorder:
         return list(Bucket(self._name).versions(key))
 
 
-def sent(cloud: Cloud, then: Then, *, call: GoldenCall | None = None, within: float = 0.3, **settings: str) -> Canary:
+def sent(
+    cloud: Cloud, then: Then, *, call: GoldenCall | None = None, within: float = 0.3, settings: Settings | None = None
+) -> Canary:
     """A canary whose call meets with something."""
     call = call or golden.choose(cloud.settings)
     return Canary(
@@ -64,7 +66,7 @@ def sent(cloud: Cloud, then: Then, *, call: GoldenCall | None = None, within: fl
         transcripts=Bucket(cloud.transcripts),
         queue=Queue(cloud.queue),
         judge=partial(word_error_rate, call.words, language=call.language),
-        settings=replace(cloud.settings, **settings),  # type: ignore[arg-type]
+        settings=settings or cloud.settings,
         within_seconds=within,
         poll_seconds=0.05,
     )
@@ -168,15 +170,17 @@ def test_call_that_is_lost_beside_one_that_is_done_fails(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("settings", "begin", "end"),
     [
-        ({}, CANARY_FOLDER, ".wav"),
-        ({"recording_prefixes": "calls/,old/", "recording_suffixes": ".mp3,.wav"}, f"calls/{CANARY_FOLDER}", ".mp3"),
+        (Settings(), CANARY_FOLDER, ".wav"),
+        (
+            Settings(recording_prefixes="calls/,old/", recording_suffixes=".mp3,.wav"),
+            f"calls/{CANARY_FOLDER}",
+            ".mp3",
+        ),
     ],
 )
-def test_key_passes_the_filter_as_a_recording_does(
-    cloud: Cloud, settings: dict[str, str], begin: str, end: str
-) -> None:
+def test_key_passes_the_filter_as_a_recording_does(cloud: Cloud, settings: Settings, begin: str, end: str) -> None:
     """The golden call goes through the same rule and the same workers as a caller's."""
-    asked = sent(cloud, lambda _: None, **settings)
+    asked = sent(cloud, lambda _: None, settings=settings)
     asked.run()
     assert isinstance(asked.recordings, Recorder)
     (key,) = asked.recordings.keys
@@ -213,16 +217,17 @@ def test_call_is_in_a_language_that_the_model_may_answer_in(settings: Settings, 
     assert (call.language, call.judged) == (language, judged)
 
 
-def test_golden_calls_are_the_beginnings_of_sample_calls() -> None:
-    """A sample call that is recorded again has to be cut again: sample by sample, from the channel that speaks."""
+def test_golden_calls_are_cut_from_the_sample_calls() -> None:
+    """A sample call that is recorded again has to be cut again: sample by sample, from the agent's channel."""
     voicemail, appointment = (
         samples((DEMO / "calls" / name).read_bytes()) for name in ("voicemail.wav", "rendez-vous.wav")
     )
     english, french = (samples((golden.FOLDER / f"{language}.wav").read_bytes()) for language in ("en", "fr"))
     assert voicemail.startswith(english)
-    changed = int(5.7 * 8000)
-    assert appointment[::2].startswith(french[:changed])
-    assert appointment[1::2][changed:].startswith(french[changed:])
+    welcome, again = int(5.7 * 8000), int(33.8 * 8000)
+    agent = appointment[::2]
+    assert agent.startswith(french[:welcome])
+    assert agent[again:].startswith(french[welcome:])
     assert sum(path.stat().st_size for path in golden.FOLDER.iterdir()) < 210_000
 
 
