@@ -7,7 +7,7 @@ from stacks.cluster.stack import Cluster
 from stacks.delivery.stack import Delivery
 from stacks.environments import Environment, Weights
 from stacks.gate.stack import Gate
-from stacks.models.model_store import InImage
+from stacks.models.model_store import InImage, ModelStore
 from stacks.models.stack import Models
 from stacks.monitoring.stack import Monitoring
 from stacks.network.stack import Network
@@ -25,18 +25,22 @@ class Whisper(Stage):
         network = networks.network
         registry = Registry(self, environment=environment)
         recordings = Recordings(self, environment=environment)
-        models = (
-            InImage()
-            if environment.weights is Weights.IMAGE
-            else Models(self, environment=environment, network=network).store
-        )
-        cluster = Cluster(self, environment=environment, network=network).cluster
+        models: ModelStore = InImage()
+        clusters = Cluster(self, environment=environment, network=network)
+        # The ids of an existing network tell CDK nothing of the stack that checks them.
+        clusters.add_stack_dependency(networks)
+        if environment.weights is not Weights.IMAGE:
+            stored = Models(self, environment=environment, network=network)
+            stored.add_stack_dependency(networks)
+            models = stored.store
+        cluster = clusters.cluster
         api = Api(self, environment=environment, network=network, cluster=cluster, models=models)
         batch = Batch(self, environment=environment, network=network, cluster=cluster, models=models)
         monitoring = Monitoring(self, environment=environment, api=api.api, workers=batch.workers)
         people = People(self, environment=environment, cluster_name=cluster.cluster_name)
         # The SSM parameters that connect these stacks do not tell CDK their order.
-        pulling: list[Stack] = [api, batch]
+        running: list[Stack] = [api, batch]
+        pulling = [*running]
         if environment.commits or environment.releases or environment.released_by:
             delivery = Delivery(self, environment=environment)
             pulling.append(delivery)
@@ -44,8 +48,11 @@ class Whisper(Stage):
                 gate = Gate(self, environment=environment, network=network, cluster=cluster, models=models)
                 gate.add_stack_dependency(delivery)
                 pulling.append(gate)
+                running.append(gate)
         for stack in pulling:
             stack.add_stack_dependency(registry)
+        for stack in running:
+            stack.add_stack_dependency(clusters)
         for reader in (batch, monitoring, people):
             reader.add_stack_dependency(recordings)
         if environment.customer_key:

@@ -13,7 +13,7 @@ from stacks.api.api_scaling import ApiScaling
 from stacks.api.internal_balancer import InternalBalancer
 from stacks.environments import ApiPlan, Environment, Routing, Strategy
 from stacks.environments.deployments import START_SECONDS
-from stacks.network.private_network import PrivateNetwork
+from stacks.network.task_network import TaskNetwork
 from stacks.shared.acknowledge import acknowledge
 from stacks.shared.encryption import customer_key, grant_customer_key
 from stacks.shared.firewall import HttpsOutOnly
@@ -57,7 +57,7 @@ class InferenceApi(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        network: PrivateNetwork,
+        network: TaskNetwork,
         cluster: ecs.ICluster,
         task: ServiceTask,
         balancer: InternalBalancer,
@@ -103,7 +103,7 @@ class InferenceApi(Construct):
         return keys
 
     def _service(
-        self, network: PrivateNetwork, cluster: ecs.ICluster, task: ServiceTask, environment: Environment
+        self, network: TaskNetwork, cluster: ecs.ICluster, task: ServiceTask, environment: Environment
     ) -> ecs.FargateService:
         blue_green = environment.api.strategy is Strategy.BLUE_GREEN
         return ecs.FargateService(
@@ -134,7 +134,7 @@ class InferenceApi(Construct):
         )
 
     def _target_group(
-        self, name: str, network: PrivateNetwork, task: ServiceTask, api: ApiPlan
+        self, name: str, network: TaskNetwork, task: ServiceTask, api: ApiPlan
     ) -> elb.ApplicationTargetGroup:
         return elb.ApplicationTargetGroup(
             self,

@@ -1,4 +1,7 @@
+from functools import cached_property
+
 from aws_cdk import Duration
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elb
@@ -6,9 +9,11 @@ from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_route53_targets as targets
 from constructs import Construct
 
+from stacks.api.web_acl import BalancerWebAcl
 from stacks.environments import Environment
-from stacks.network.private_network import PrivateNetwork
+from stacks.network.task_network import TaskNetwork
 from stacks.shared.acknowledge import acknowledge
+from stacks.shared.encryption import customer_key
 from stacks.shared.handover import published
 from stacks.shared.private_bucket import PrivateBucket
 
@@ -25,16 +30,14 @@ class InternalBalancer(Construct):
         url: base URL of the API.
     """
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, network: PrivateNetwork, environment: Environment
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, network: TaskNetwork, environment: Environment) -> None:
         super().__init__(scope, construct_id)
         self._environment = environment
         self.load_balancer = elb.ApplicationLoadBalancer(
             self,
             "LoadBalancer",
             vpc=network.vpc,
-            vpc_subnets=network.inner_subnets,
+            vpc_subnets=network.balancer_subnets,
             internet_facing=False,
             drop_invalid_header_fields=True,
             idle_timeout=Duration.seconds(environment.api_settings.idle_timeout_seconds),
@@ -48,40 +51,66 @@ class InternalBalancer(Construct):
         if environment.tls:
             listeners.append(self.load_balancer.add_redirect(open=False))
         for listener in listeners:
-            for cidr in (network.cidr, *environment.network.clients):
+            for cidr in environment.network.admitted:
                 listener.connections.allow_default_port_from(ec2.Peer.ipv4(cidr))
             for group in environment.network.client_groups:
                 listener.connections.allow_default_port_from(ec2.Peer.security_group_id(group))
+        if rules := environment.api.web_acl:
+            BalancerWebAcl(
+                self,
+                "WebAcl",
+                load_balancer=self.load_balancer,
+                rules=rules,
+                prefix=environment.prefix,
+                log_retention=environment.log_retention,
+                log_key=customer_key(self, environment=environment),
+            )
         host = self._named() if environment.api.subdomain else self.load_balancer.load_balancer_dns_name
         self.url = f"{'https' if environment.tls else 'http'}://{host}"
 
     def _https(self) -> elb.ApplicationListener:
-        certificate = self._environment.api.certificate_arn or self._published("certificate-arn")
         return self.load_balancer.add_listener(
             "Listener",
             port=443,
-            certificates=[elb.ListenerCertificate.from_arn(certificate)],
+            certificates=[elb.ListenerCertificate.from_arn(self._certificate_arn())],
             # TLS 1.3 and 1.2 with forward secrecy and authenticated ciphers only; post-quantum key exchange if the client can.
             ssl_policy=elb.SslPolicy.TLS13_12_RES_PQ,
             default_action=NOTHING_HERE,
             open=False,
         )
 
+    def _certificate_arn(self) -> str:
+        """The certificate that is given, issued here, or known to the account, in this order."""
+        api = self._environment.api
+        if not api.issue_certificate:
+            return api.certificate_arn or self._published("certificate-arn")
+        # CloudFormation adds the record to the zone, and waits until ACM has found it in the public DNS.
+        validation = acm.CertificateValidation.from_dns(self._zone)
+        return acm.Certificate(self, "Certificate", domain_name=self._name, validation=validation).certificate_arn
+
     def _http(self) -> elb.ApplicationListener:
         return self.load_balancer.add_listener("Listener", port=80, default_action=NOTHING_HERE, open=False)
 
-    def _named(self) -> str:
-        """Add an alias record in the account's hosted zone, and return its name."""
-        zone = route53.HostedZone.from_hosted_zone_attributes(
+    @cached_property
+    def _zone(self) -> route53.IHostedZone:
+        """The account's hosted zone."""
+        return route53.HostedZone.from_hosted_zone_attributes(
             self,
             "Zone",
             hosted_zone_id=self._published("hosted-zone-id"),
             zone_name=self._published("hosted-zone-name"),
         )
-        subdomain = self._environment.api.subdomain
+
+    @property
+    def _name(self) -> str:
+        """The API's name in the hosted zone."""
+        return f"{self._environment.api.subdomain}.{self._zone.zone_name}"
+
+    def _named(self) -> str:
+        """Add an alias record in the hosted zone, and return its name."""
         alias = route53.RecordTarget.from_alias(targets.LoadBalancerTarget(self.load_balancer))
-        route53.ARecord(self, "Name", zone=zone, record_name=subdomain, target=alias)
-        return f"{subdomain}.{zone.zone_name}"
+        route53.ARecord(self, "Name", zone=self._zone, record_name=self._environment.api.subdomain, target=alias)
+        return self._name
 
     def _published(self, name: str) -> str:
         return published(self, path=self._environment.parameter(name))

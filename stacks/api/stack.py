@@ -6,7 +6,7 @@ from stacks.api.inference_api import LIVENESS, InferenceApi
 from stacks.api.internal_balancer import InternalBalancer
 from stacks.environments import Environment
 from stacks.models.model_store import ModelStore
-from stacks.network.private_network import PrivateNetwork
+from stacks.network.task_network import TaskNetwork
 from stacks.shared.images import Images
 from stacks.tasks.image_digest import ImageDigest
 from stacks.tasks.service_task import ServiceTask
@@ -20,7 +20,7 @@ class Api(Stack):
         scope: Construct,
         *,
         environment: Environment,
-        network: PrivateNetwork,
+        network: TaskNetwork,
         cluster: ecs.ICluster,
         models: ModelStore,
     ) -> None:

@@ -3,7 +3,7 @@ from constructs import Construct
 
 from stacks.batch.backlog_scaling import BacklogScaling
 from stacks.capacity import Plan
-from stacks.network.private_network import PrivateNetwork
+from stacks.network.task_network import TaskNetwork
 from stacks.shared.firewall import HttpsOutOnly
 from stacks.shared.published_store import PublishedStore
 from stacks.tasks.service_task import ServiceTask
@@ -21,7 +21,7 @@ class QueueWorkers(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        network: PrivateNetwork,
+        network: TaskNetwork,
         cluster: ecs.ICluster,
         task: ServiceTask,
         store: PublishedStore,

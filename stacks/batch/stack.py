@@ -3,9 +3,10 @@ from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from stacks.batch.queue_workers import QueueWorkers
+from stacks.cluster.task_rights import grant_task_protection, task_arns
 from stacks.environments import Environment
 from stacks.models.model_store import ModelStore
-from stacks.network.private_network import PrivateNetwork
+from stacks.network.task_network import TaskNetwork
 from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge_wildcards
 from stacks.shared.encryption import grant_customer_key
 from stacks.shared.images import Images
@@ -22,8 +23,8 @@ class Batch(Stack):
         scope: Construct,
         *,
         environment: Environment,
-        network: PrivateNetwork,
-        cluster: ecs.Cluster,
+        network: TaskNetwork,
+        cluster: ecs.ICluster,
         models: ModelStore,
     ) -> None:
         super().__init__(scope, "Batch", termination_protection=environment.production)
@@ -62,7 +63,7 @@ class Batch(Stack):
         # A worker deletes its marker when it has finished a recording.
         store.transcripts.grant_delete(task.task_role, "running/*")
         # While it processes a recording, a worker protects its task from being scaled in.
-        cluster.grant_task_protection(task.task_role)
+        grant_task_protection(cluster, task.task_role)
         acknowledge_wildcards(
             task.task_role,
             actions=[*S3_READ, *S3_PUT, "s3:DeleteObject*"],
@@ -73,6 +74,6 @@ class Batch(Stack):
             reason="recordings have arbitrary keys, and transcripts are named after them",
         )
         acknowledge_wildcards(
-            task.task_role, resources=[cluster.arn_for_tasks("*")], reason="the id of a task is known only when it runs"
+            task.task_role, resources=[task_arns(cluster)], reason="the id of a task is known only when it runs"
         )
         CfnOutput(self, "ServiceName", value=self.workers.service.service_name)

@@ -13,6 +13,8 @@ from stacks.capacity.checks import InvalidEnvironment
 from stacks.capacity.speed import Speed
 
 HOURS_PER_MONTH = 730
+# The same in every region: $5 for the list of rules of AWS WAF, $1 for each of its two rules.
+WEB_ACL_PER_MONTH = 7.0
 FILE = Path(__file__).with_name("prices.toml")
 
 
@@ -93,17 +95,19 @@ def network_per_month(prices: Prices, *, endpoints: int, zones: int) -> dict[str
     }
 
 
-def idle_per_month(prices: Prices, *, network: float, task: Task, tasks: float) -> dict[str, float]:
-    """Dollars a month without a single call: the network, the load balancer and the API tasks that always run.
+def idle_per_month(prices: Prices, *, network: float, task: Task, tasks: float, web_acl: bool) -> dict[str, float]:
+    """Dollars a month without a single call: the network, the load balancer, its rules, and the API tasks that always run.
 
     Args:
         prices: of the region.
         network: the egress's entry of `network_per_month`.
         task: one task of the API.
         tasks: how many run, on average over the week.
+        web_acl: rules of AWS WAF examine the requests.
     """
     return {
         "network": network,
         "load balancer": HOURS_PER_MONTH * prices.load_balancer_hour,
+        "web ACL": WEB_ACL_PER_MONTH if web_acl else 0.0,
         "API tasks": HOURS_PER_MONTH * tasks * task.per_hour(prices, on_demand_share=1),
     }

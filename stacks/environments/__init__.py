@@ -6,6 +6,7 @@ from stacks.environments.api import ApiPlan, OfficeHours, Routing, Strategy
 from stacks.environments.delivery import CommitPlan, ReleasePlan, Source
 from stacks.environments.emulator import EMULATED, emulated
 from stacks.environments.environment import Environment
+from stacks.environments.existing_network import ExistingNetwork
 from stacks.environments.names import name_prefix, parameter_name
 from stacks.environments.network import INTERFACE_ENDPOINTS, Egress, NetworkPlan
 from stacks.environments.reading import environments
@@ -13,6 +14,7 @@ from stacks.environments.retention import LEAST_DAYS, Retention
 from stacks.environments.selection import select
 from stacks.environments.tags import Tag
 from stacks.environments.tasks import Processor, TaskSize, Weights
+from stacks.environments.web_acl import WebAcl
 from stacks.environments.writers import Writer
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "CommitPlan",
     "Egress",
     "Environment",
+    "ExistingNetwork",
     "InvalidEnvironment",
     "NetworkPlan",
     "OfficeHours",
@@ -36,6 +39,7 @@ __all__ = [
     "Strategy",
     "Tag",
     "TaskSize",
+    "WebAcl",
     "Weights",
     "Writer",
     "emulated",

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from stacks.capacity import Prices, idle_per_month, network_per_month
+from stacks.capacity import Prices, idle_per_month
 from stacks.environments.environment import Environment
-from stacks.environments.network import INTERFACE_ENDPOINTS, Egress
+from stacks.environments.network import Egress
 
 
 def idle(environment: Environment, egress: Egress, prices: Prices) -> float:
@@ -14,9 +14,14 @@ def idle(environment: Environment, egress: Egress, prices: Prices) -> float:
 
 def idle_parts(environment: Environment, egress: Egress, prices: Prices) -> dict[str, float]:
     """The parts of `idle`, by name."""
-    network = network_per_month(prices, endpoints=len(INTERFACE_ENDPOINTS), zones=len(environment.network.zones))
-    task = replace(environment.task, public=egress is Egress.PUBLIC)
-    return idle_per_month(prices, network=network[egress], task=task, tasks=environment.api.average_tasks)
+    api = environment.api
+    return idle_per_month(
+        prices,
+        network=environment.network.per_month(prices)[egress],
+        task=replace(environment.task, public=egress is Egress.PUBLIC),
+        tasks=api.average_tasks,
+        web_acl=api.web_acl is not None,
+    )
 
 
 def per_audio_hour(environment: Environment, prices: Prices, *, on_demand_share: float) -> float:

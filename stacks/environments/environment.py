@@ -26,6 +26,7 @@ from stacks.environments.api import ApiPlan, request_limits
 from stacks.environments.checks import listed, nearest
 from stacks.environments.delivery import CommitPlan, ReleasePlan
 from stacks.environments.deployments import check_deployment
+from stacks.environments.existing_network import ExistingNetwork
 from stacks.environments.key_filters import check_key_filter
 from stacks.environments.names import name_prefix, parameter_name
 from stacks.environments.network import Egress, NetworkPlan
@@ -56,7 +57,7 @@ class Environment:
     Attributes:
         name: names the environment's stacks and its SSM parameters.
         region: that it is deployed to.
-        network: its addresses.
+        network: its addresses, or the ids of a network that exists.
         workload: that it is sized for; the limits of its fleets are derived from it.
         account: twelve digits, or None for the account of the credentials at deploy time.
         production: keeps its data when its stacks are deleted, and requires TLS and keys.
@@ -71,6 +72,7 @@ class Environment:
         on_demand_workers: how many batch tasks run on demand, so that they go on when Spot has no capacity; the first
             tasks of the fleet are these, the rest is Spot.
         weights: the place of the model that the settings name.
+        cluster: name of an existing ECS cluster that its tasks run in; empty for one of its own.
         enhanced_insights: CloudWatch's metrics of each task and container, too, which are billed by their number.
         ecs_exec: people with the permission may open a shell in a running task.
         max_receives: attempts at a recording before its message moves to the dead-letter queue.
@@ -91,7 +93,7 @@ class Environment:
 
     name: str
     region: str
-    network: NetworkPlan
+    network: NetworkPlan | ExistingNetwork
     workload: Workload
     account: str | None = None
     production: bool = False
@@ -105,6 +107,7 @@ class Environment:
     on_demand_vcpus: int
     on_demand_workers: int = 0
     weights: Weights = Weights.IMAGE
+    cluster: str = ""
     enhanced_insights: bool = False
     ecs_exec: bool = False
     max_receives: int = 5
@@ -152,6 +155,7 @@ class Environment:
                 f"{self.name}.{LIMITS.get(error.name, error.name)}", error.value, error.expected
             ) from None
         self._check_addresses()
+        self._check_cluster()
         self._check_workers()
         if self.commits or self.releases or self.released_by:
             check_deployment(self.name, api=self.api, settings=settings)
@@ -243,10 +247,14 @@ class Environment:
 
     def _check_addresses(self) -> None:
         """A deployment runs old and new tasks side by side, and each needs an address."""
-        tasks, room = 2 * (self.plan.api_max_tasks + self.plan.batch_max_tasks), self.network.task_addresses
-        if tasks > room:
-            expected = f"a network with addresses for {tasks} tasks, twice what the workload asks for; it has {room}"
-            raise InvalidEnvironment(f"{self.name}.network.cidr", self.network.cidr, expected)
+        self.network.check_room(self.name, tasks=2 * (self.plan.api_max_tasks + self.plan.batch_max_tasks))
+
+    def _check_cluster(self) -> None:
+        """The owner of an existing cluster decides what it measures."""
+        if self.cluster and not re.fullmatch(r"[\w-]{1,255}", self.cluster, re.ASCII):
+            raise self._invalid("cluster", "the name of an ECS cluster, not its ARN; or none")
+        if self.cluster and self.enhanced_insights:
+            raise self._invalid("enhanced_insights", f"False, because {self.cluster} is not made here")
 
     def _check_workers(self) -> None:
         """Batch tasks on demand are part of the batch fleet, and share a quota with the API."""
@@ -287,6 +295,8 @@ class Environment:
         name = f"{self.name}.api.certificate_arn"
         if certificate and not self.tls:
             raise InvalidEnvironment(name, certificate, "none when tls is False")
+        if (issue := self.api.issue_certificate) and not self.tls:
+            raise InvalidEnvironment(f"{self.name}.api.issue_certificate", issue, "False when tls is False")
         if certificate and region != self.region:
             raise InvalidEnvironment(name, certificate, f"a certificate of {self.region}, where the load balancer is")
 

@@ -23,8 +23,10 @@ def select(name: str | None, known: Iterable[Environment] | None = None) -> tupl
         raise InvalidEnvironment("name", ", ".join(e.name for e in known), "a different name for each environment")
     if EMULATED in by_name:
         raise InvalidEnvironment("name", EMULATED, "another name: this is the emulator's")
-    # Environments are peered with the same office networks, so their addresses must not collide.
-    apart([(f"{e.name}.network.cidr", e.network.cidr) for e in known])
+    # Environments are peered with the same office networks, so their addresses must not collide. Several may share one
+    # network that exists.
+    networks = {(e.network.vpc_id or e.name, e.network.cidr): f"{e.name}.network.cidr" for e in known}
+    apart([(name, cidr) for (_, cidr), name in networks.items()])
     for environment in known:
         _check_release(environment, by_name)
     if name is None:

@@ -45,7 +45,7 @@ def environments() -> tuple[Environment, ...]:
         Environment(
             name="stage",
             region="eu-west-1",
-            network=NetworkPlan(cidr="10.64.16.0/20"),
+            network=NetworkPlan(cidr="10.64.16.0/20", zones=("a", "b", "c")),
             workload=team,
             settings=Settings(job_deadline_seconds=5400),
             size=TaskSize(cpu=2048, memory_mib=4096),
@@ -58,7 +58,7 @@ def environments() -> tuple[Environment, ...]:
         Environment(
             name="prod",
             region="eu-west-1",
-            network=NetworkPlan(cidr="10.64.32.0/20"),
+            network=NetworkPlan(cidr="10.64.32.0/20", zones=("a", "b", "c")),
             workload=Workload(
                 agents=100,
                 calls_per_agent_per_day=40,

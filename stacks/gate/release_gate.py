@@ -5,7 +5,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.network.private_network import PrivateNetwork
+from stacks.cluster.task_rights import task_arns
+from stacks.network.task_network import TaskNetwork
 from stacks.shared.acknowledge import KEY_PUT, S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
 from stacks.shared.firewall import HttpsOutOnly
 from stacks.shared.private_bucket import PrivateBucket
@@ -33,8 +34,8 @@ class ReleaseGate(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        network: PrivateNetwork,
-        cluster: ecs.Cluster,
+        network: TaskNetwork,
+        cluster: ecs.ICluster,
         task: ServiceTask,
         key: kms.IKey | None,
         release_role_arn: str,
@@ -47,7 +48,6 @@ class ReleaseGate(Construct):
         firewall = HttpsOutOnly(self, "Firewall", vpc=network.vpc)
         self.connections = ec2.Connections(security_groups=[firewall])
         self._grant(task, cluster, release_role_arn)
-        subnets = network.vpc.select_subnets(subnet_group_name=network.task_subnets.subnet_group_name).subnet_ids
         # A release reads these to start the task.
         for name, value in {
             "Manifest": self.bucket.s3_url_for_object(f"{GOLDEN}/manifest.json"),
@@ -55,13 +55,13 @@ class ReleaseGate(Construct):
             "Cluster": cluster.cluster_arn,
             "Task": task.task_definition_arn,
             "Logs": task.log_group.log_group_name,
-            "Subnets": Fn.join(",", subnets),
+            "Subnets": Fn.join(",", network.task_subnet_ids),
             "Firewall": firewall.security_group_id,
             "PublicAddress": "ENABLED" if network.public_tasks else "DISABLED",
         }.items():
             CfnOutput(scope, name, value=value)
 
-    def _grant(self, task: ServiceTask, cluster: ecs.Cluster, release_role_arn: str) -> None:
+    def _grant(self, task: ServiceTask, cluster: ecs.ICluster, release_role_arn: str) -> None:
         """The task reads recordings and writes reports. A release runs the task, reads its log, and copies its report."""
         reports = f"{REPORTS}/*"
         role = iam.Role.from_role_arn(self, "Release", release_role_arn)
@@ -71,7 +71,7 @@ class ReleaseGate(Construct):
         self.bucket.grant_put(role, reports)
         task.grant_run(role)
         task.log_group.grant(role, "logs:GetLogEvents")
-        tasks = cluster.arn_for_tasks("*")
+        tasks = task_arns(cluster)
         role.add_to_principal_policy(
             iam.PolicyStatement(actions=["ecs:DescribeTasks", "ecs:StopTask"], resources=[tasks])
         )

@@ -5,7 +5,7 @@ from constructs import Construct
 from stacks.environments import Environment
 from stacks.gate.release_gate import VERB, ReleaseGate
 from stacks.models.model_store import ModelStore
-from stacks.network.private_network import PrivateNetwork
+from stacks.network.task_network import TaskNetwork
 from stacks.shared.encryption import customer_key
 from stacks.shared.handover import published
 from stacks.shared.images import Images
@@ -21,8 +21,8 @@ class Gate(Stack):
         scope: Construct,
         *,
         environment: Environment,
-        network: PrivateNetwork,
-        cluster: ecs.Cluster,
+        network: TaskNetwork,
+        cluster: ecs.ICluster,
         models: ModelStore,
     ) -> None:
         super().__init__(scope, "Gate", termination_protection=environment.production)

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from service.settings import Settings
-from stacks.network.private_network import PrivateNetwork
+from stacks.network.task_network import TaskNetwork
 from stacks.shared.removal import removal
 from stacks.tasks.service_task import ServiceTask
 
@@ -18,7 +18,7 @@ FOLDER = "/models"
 class ModelFileSystem(Construct):
     """A file system with a folder for each model: encrypted at rest and in transit, mounted read-only."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, network: PrivateNetwork, retain: bool) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, network: TaskNetwork, retain: bool) -> None:
         super().__init__(scope, construct_id)
         group = ec2.SecurityGroup(self, "Firewall", vpc=network.vpc, allow_all_outbound=False)
         self.file_system = efs.FileSystem(

@@ -4,13 +4,13 @@ from constructs import Construct
 from stacks.environments import Environment, Weights
 from stacks.models.model_bucket import ModelBucket
 from stacks.models.model_file_system import ModelFileSystem
-from stacks.network.private_network import PrivateNetwork
+from stacks.network.task_network import TaskNetwork
 
 
 class Models(Stack):
     """The model store of an environment whose image does not contain the model."""
 
-    def __init__(self, scope: Construct, *, environment: Environment, network: PrivateNetwork) -> None:
+    def __init__(self, scope: Construct, *, environment: Environment, network: TaskNetwork) -> None:
         super().__init__(scope, "Models", termination_protection=environment.production)
         self.store: ModelBucket | ModelFileSystem
         if environment.weights is Weights.S3:

@@ -28,8 +28,9 @@ class PrivateNetwork(Construct):
         vpc: the network.
         cidr: its addresses.
         task_subnets: subnets for tasks.
+        task_subnet_ids: their ids.
+        balancer_subnets: subnets for internal load balancers.
         public_tasks: whether tasks need a public address to reach AWS.
-        inner_subnets: subnets for internal load balancers.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class PrivateNetwork(Construct):
         super().__init__(scope, construct_id)
         self.cidr = plan.cidr
         self.public_tasks = plan.egress is Egress.PUBLIC
-        self.inner_subnets = ec2.SubnetSelection(subnet_group_name="Inner")
+        self.balancer_subnets = ec2.SubnetSelection(subnet_group_name="Inner")
         self.task_subnets = ec2.SubnetSelection(subnet_group_name="Outer" if self.public_tasks else "Inner")
         self.vpc = ec2.Vpc(
             self,
@@ -64,6 +65,11 @@ class PrivateNetwork(Construct):
         self._reach_s3()
         if plan.egress is Egress.ENDPOINTS:
             self._replace_internet()
+
+    @property
+    def task_subnet_ids(self) -> list[str]:
+        """Ids of the subnets for tasks."""
+        return self.vpc.select_subnets(subnet_group_name=self.task_subnets.subnet_group_name).subnet_ids
 
     def _reach_s3(self) -> None:
         """Let recordings, transcripts and image layers through a gateway, which is free, and to no other account.
@@ -97,14 +103,45 @@ class PrivateNetwork(Construct):
         )
 
     def _replace_internet(self) -> None:
-        """Add an interface endpoint in each zone for each AWS service that a task calls; no other service is reachable."""
+        """Add an interface endpoint in each zone for each AWS service that a task calls; no other service is reachable.
+
+        An endpoint accepts the account's own identities and leads to its own resources: a stolen task could otherwise send
+        words to a queue or a log group of another account.
+        """
         group = ec2.SecurityGroup(
             self, "Endpoints", vpc=self.vpc, allow_all_outbound=False, description="HTTPS from the network to AWS"
         )
         group.add_ingress_rule(ec2.Peer.ipv4(self.cidr), ec2.Port.HTTPS, "tasks")
         for name, service in INTERFACE_ENDPOINTS.items():
-            endpoint = ec2.InterfaceVpcEndpointAwsService(service)
-            self.vpc.add_interface_endpoint(name, service=endpoint, security_groups=[group], open=False)
+            endpoint = self.vpc.add_interface_endpoint(
+                name, service=ec2.InterfaceVpcEndpointAwsService(service), security_groups=[group], open=False
+            )
+            for statement in _own_account(service):
+                endpoint.add_to_policy(statement)
+
+
+def _own_account(service: str) -> list[iam.PolicyStatement]:
+    """Statements of an endpoint's policy. The roles of the tasks say which actions they may take."""
+    own = {"aws:PrincipalAccount": Aws.ACCOUNT_ID}
+    statements = [
+        iam.PolicyStatement(
+            principals=[iam.StarPrincipal()],
+            actions=["*"],
+            resources=["*"],
+            conditions={"StringEquals": {**own, "aws:ResourceAccount": Aws.ACCOUNT_ID}},
+        )
+    ]
+    if service.startswith("ecr."):
+        # The login comes before any repository, so that no resource has an account; it is valid for its caller only.
+        statements.append(
+            iam.PolicyStatement(
+                principals=[iam.StarPrincipal()],
+                actions=["ecr:GetAuthorizationToken"],
+                resources=["*"],
+                conditions={"StringEquals": own},
+            )
+        )
+    return statements
 
 
 def _subnets(plan: NetworkPlan) -> list[ec2.SubnetConfiguration]:

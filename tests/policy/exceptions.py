@@ -5,7 +5,7 @@ Findings of AwsSolutions are acknowledged in the constructs instead.
 
 from collections.abc import Mapping, Sequence
 
-from stacks.environments import Egress, Environment
+from stacks.environments import Egress, Environment, NetworkPlan
 from tests.policy.findings import Pack
 from tests.policy.verdict import Accepted, everywhere
 
@@ -45,9 +45,19 @@ def with_keys(environment: Environment) -> bool:
     return environment.api.keys
 
 
+def with_network(environment: Environment) -> bool:
+    """Environments that make their network."""
+    return isinstance(environment.network, NetworkPlan)
+
+
 def with_internet(environment: Environment) -> bool:
-    """Environments whose network has a way to the internet."""
-    return environment.network.egress is not Egress.ENDPOINTS
+    """Environments that make a network with a way to the internet."""
+    return with_network(environment) and environment.network.egress is not Egress.ENDPOINTS
+
+
+def without_web_acl(environment: Environment) -> bool:
+    """Environments whose API has no rules of AWS WAF."""
+    return environment.api.web_acl is None
 
 
 def for_tests(environment: Environment) -> bool:
@@ -152,6 +162,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=(Pack.NIST, Pack.PCI),
             resources=(BALANCER,),
+            environments=without_web_acl,
             reason="the load balancer is internal: only listed networks reach it, and callers need a key",
         )
     ],

@@ -8,12 +8,12 @@ from aws_cdk import App, Stack, Stage
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
-from stacks.environments import Strategy, Weights, emulated, environments
+from stacks.environments import Egress, NetworkPlan, Strategy, WebAcl, Weights, emulated, environments
 from stacks.shared.acknowledge import acknowledge, acknowledge_wildcards
 from tests.policy.exceptions import EXCEPTIONS
 from tests.policy.findings import QUIET, Examination, Finding, Pack, examine, report
 from tests.policy.verdict import Accepted, judge
-from tests.stacks.factory import FORGE, LINE, LIVE, TRIAL
+from tests.stacks.factory import CLUSTER, FORGE, LINE, LIVE, TRIAL, existing_network
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,15 @@ def examination(tmp_path_factory: pytest.TempPathFactory) -> Examination:
         replace(TRIAL, name=str(weights), weights=weights, api=replace(TRIAL.api, strategy=Strategy.BLUE_GREEN))
         for weights in (Weights.S3, Weights.EFS)
     ]
+    others.append(
+        replace(
+            TRIAL,
+            name="guarded",
+            network=NetworkPlan(cidr="10.2.0.0/20", egress=Egress.ENDPOINTS),
+            api=replace(TRIAL.api, web_acl=WebAcl(), subdomain="speech", issue_certificate=True),
+        )
+    )
+    others.append(replace(TRIAL, name="guest", network=existing_network(Egress.NAT), cluster=CLUSTER))
     # The values of a fork may leave a choice out, and an acknowledgement that it needs.
     return examine(
         (*environments(), emulated(), *LINE, *others), [Pack.AWS_SOLUTIONS], tmp_path_factory.mktemp("policy")

@@ -17,6 +17,7 @@ from stacks.environments import (
     CommitPlan,
     Egress,
     Environment,
+    ExistingNetwork,
     NetworkPlan,
     OfficeHours,
     ReleasePlan,
@@ -79,3 +80,22 @@ LIVE = Environment(
     released_by="trial",
 )
 LINE = (FORGE, TRIAL, LIVE)
+
+CLUSTER = "shared-cluster"
+
+
+def existing_network(egress: Egress) -> ExistingNetwork:
+    """A network that someone else has made, with a subnet for tasks and one for the load balancer in each of two zones."""
+    tasks = ("subnet-0a0a0a0a0a0a0a0a0", "subnet-0b0b0b0b0b0b0b0b0")
+    public = egress is Egress.PUBLIC
+    return ExistingNetwork(
+        vpc_id="vpc-0123456789abcdef0",
+        cidr="10.200.0.0/16",
+        zones=("a", "c"),
+        private_subnets=() if public else tasks,
+        public_subnets=tasks if public else (),
+        balancer_subnets=("subnet-0c0c0c0c0c0c0c0c0", "subnet-0d0d0d0d0d0d0d0d0"),
+        egress=egress,
+        task_addresses=4000,
+        clients=("10.200.64.0/18",),
+    )

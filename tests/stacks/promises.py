@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stacks.environments import Egress, Environment, Routing, Strategy, Weights
+from stacks.environments import Egress, Environment, ExistingNetwork, Routing, Strategy, Weights
 from tests.stacks.synthesis import KEPT, STACKS, STATEFUL, Template, listed, statements
 
 # The stacks of one environment by their own names, such as `Api`.
 Stacks = Mapping[str, Template]
 ELB = "AWS::ElasticLoadBalancingV2"
+# The only resource of a stack that names what exists.
+EMPTY = "AWS::CloudFormation::WaitConditionHandle"
 ALGORITHMS = {
     Routing.LEAST_OUTSTANDING: "least_outstanding_requests",
     Routing.WEIGHTED_RANDOM: "weighted_random",
@@ -29,16 +31,37 @@ def environment_has_its_stacks(environment: Environment, stacks: Stacks) -> None
 
 
 def tasks_leave_as_chosen(environment: Environment, stacks: Stacks) -> None:
-    """A NAT gateway, interface endpoints or public addresses: only those that were chosen."""
+    """A NAT gateway, interface endpoints or public addresses: only those that were chosen; nothing in another's network."""
     kinds = Counter(stacks["Network"].kinds())
     endpoints = stacks["Network"].properties("AWS::EC2::VPCEndpoint")
-    egress = environment.network.egress
+    network, egress = environment.network, environment.network.egress
+    for service in services(stacks):
+        placed = service["NetworkConfiguration"]["AwsvpcConfiguration"]
+        assert placed["AssignPublicIp"] == ("ENABLED" if egress is Egress.PUBLIC else "DISABLED")
+        if isinstance(network, ExistingNetwork):
+            assert placed["Subnets"] == list(network.task_subnets)
+    if isinstance(network, ExistingNetwork):
+        assert set(kinds) == {EMPTY}
+        return
     assert kinds["AWS::EC2::NatGateway"] == (egress is Egress.NAT)
     assert any(e["VpcEndpointType"] == "Interface" for e in endpoints) == (egress is Egress.ENDPOINTS)
     assert any(e["VpcEndpointType"] == "Gateway" for e in endpoints)
-    for service in services(stacks):
-        addresses = service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"]
-        assert addresses == ("ENABLED" if egress is Egress.PUBLIC else "DISABLED")
+
+
+def tasks_run_in_the_chosen_cluster(environment: Environment, stacks: Stacks) -> None:
+    """An existing cluster is used and not changed; one of the environment's own is made otherwise."""
+    if not environment.cluster:
+        assert "AWS::ECS::Cluster" in stacks["Cluster"].kinds()
+        return
+    assert stacks["Cluster"].kinds() == [EMPTY]
+    assert {service["Cluster"] for service in services(stacks)} == {environment.cluster}
+
+
+def requests_are_filtered_as_chosen(environment: Environment, stacks: Stacks) -> None:
+    """Rules of AWS WAF stand before the load balancer only if they were chosen."""
+    kinds = Counter(stacks["Api"].kinds())
+    chosen = environment.api.web_acl is not None
+    assert kinds["AWS::WAFv2::WebACL"] == kinds["AWS::WAFv2::WebACLAssociation"] == chosen
 
 
 def listeners_are_as_chosen(environment: Environment, stacks: Stacks) -> None:
@@ -165,6 +188,8 @@ def services(stacks: Stacks) -> list[dict[str, Any]]:
 PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (
     environment_has_its_stacks,
     tasks_leave_as_chosen,
+    tasks_run_in_the_chosen_cluster,
+    requests_are_filtered_as_chosen,
     listeners_are_as_chosen,
     nothing_is_let_in_from_everywhere,
     requests_are_routed_as_chosen,

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from botocore.session import get_session
 import stacks.environments
 from service.settings import Settings
 from stacks.capacity import Prices, Workload, network_per_month
-from stacks.environments import INTERFACE_ENDPOINTS, Egress, select
+from stacks.environments import INTERFACE_ENDPOINTS, Egress, NetworkPlan, select
 from tests.stacks.factory import LINE
 from tests.stacks.synthesis import ROOT, STACKS
 
@@ -42,6 +43,26 @@ def test_network_page_has_the_costs_of_each_egress() -> None:
     prices = network_per_month(Prices.read(), endpoints=len(INTERFACE_ENDPOINTS), zones=2)
     for egress in Egress:
         assert f"| `{egress}` | {prices[egress]:.2f} | " in page
+
+
+def test_network_page_has_the_addresses_of_each_size() -> None:
+    """The table has the numbers that the address check takes."""
+    page = (ROOT / "docs" / "stacks" / "network.md").read_text()
+    for prefix in (20, 22, 24):
+        room = [
+            NetworkPlan(cidr=f"10.0.0.0/{prefix}", zones=zones, egress=egress).task_addresses
+            for zones in (("a", "b"), ("a", "b", "c"))
+            for egress in (Egress.NAT, Egress.ENDPOINTS)
+        ]
+        assert f"| /{prefix} | {' | '.join(map(str, room))} |" in page
+
+
+def test_example_of_an_existing_network_works() -> None:
+    """The example is a valid value of an environment."""
+    page = (ROOT / "docs" / "stacks" / "network.md").read_text()
+    example = page.partition("```python\nnetwork=")[2].partition("```")[0]
+    network = eval(example.rstrip().rstrip(","), vars(stacks.environments))
+    assert replace(LINE[0], network=network).network.zones == ("a", "b", "c")
 
 
 def test_every_stack_has_a_page() -> None:

@@ -143,6 +143,21 @@ def environments():
             ),
             releases=ReleasePlan(images_from="north", gate=False, source=Source.CODECOMMIT),
         ),
+        replace(
+            base,
+            name="east",
+            network=ExistingNetwork(
+                vpc_id="vpc-0a1b2c3d",
+                cidr=free(2),
+                zones=("b", "c"),
+                private_subnets=("subnet-0a1b2c3d", "subnet-1a1b2c3d"),
+                task_addresses=4000,
+                clients=("192.168.0.0/16",),
+            ),
+            cluster="shared",
+            tls=True,
+            api=ApiPlan(subdomain="speech", issue_certificate=True, web_acl=WebAcl()),
+        ),
     )
 """,
 }

@@ -20,6 +20,7 @@ from stacks.environments import (
     CommitPlan,
     Egress,
     Environment,
+    ExistingNetwork,
     NetworkPlan,
     Processor,
     ReleasePlan,
@@ -27,13 +28,14 @@ from stacks.environments import (
     Source,
     Strategy,
     TaskSize,
+    WebAcl,
     Weights,
     select,
 )
 from stacks.environments.network import ZONES
 from stacks.environments.regions import regions
 from stacks.environments.tasks import FARGATE_MEMORY_MIB
-from tests.stacks.factory import TRIAL
+from tests.stacks.factory import TRIAL, existing_network
 from tests.stacks.promises import PROMISES
 from tests.stacks.synthesis import synthesize
 
@@ -54,6 +56,26 @@ def networks(draw: st.DrawFn) -> NetworkPlan:
 
 
 @st.composite
+def existing_networks(draw: st.DrawFn) -> ExistingNetwork:
+    """Networks of others, with room for every workload below."""
+    zones = tuple(sorted(draw(st.sets(st.sampled_from(sorted(ZONES)), min_size=2, max_size=4))))
+    tasks, balancers = (tuple(f"subnet-{kind}{number:016x}" for number in range(len(zones))) for kind in "ab")
+    public = (egress := draw(st.sampled_from(Egress))) is Egress.PUBLIC
+    return ExistingNetwork(
+        vpc_id=f"vpc-{draw(st.integers(0, 16**8 - 1)):08x}",
+        cidr=f"10.{draw(st.integers(0, 255))}.0.0/16",
+        zones=zones,
+        private_subnets=() if public else tasks,
+        public_subnets=tasks if public else (),
+        balancer_subnets=draw(st.sampled_from([(), tasks, balancers])),
+        egress=egress,
+        task_addresses=2**15,
+        clients=("192.168.0.0/16",),
+        client_groups=draw(st.sampled_from([(), ("sg-01234567",)])),
+    )
+
+
+@st.composite
 def apis(draw: st.DrawFn) -> ApiPlan:
     """API plans, with a slow start only if the routing has one."""
     routing = draw(st.sampled_from(Routing))
@@ -63,6 +85,7 @@ def apis(draw: st.DrawFn) -> ApiPlan:
         headroom=draw(st.floats(0, 1)),
         routing=routing,
         slow_start_seconds=draw(slow),
+        web_acl=draw(st.none() | st.builds(WebAcl, requests_per_minute=st.integers(10, 10_000))),
         strategy=draw(st.sampled_from(Strategy)),
         # For longer, a deployment would outlast its pipeline.
         bake_minutes=draw(st.integers(0, 15)),
@@ -78,7 +101,7 @@ def environments(draw: st.DrawFn) -> Environment:
     return Environment(
         name=draw(NAMES),
         region=draw(st.sampled_from(regions())),
-        network=draw(networks()),
+        network=draw(networks() | existing_networks()),
         workload=Workload(
             agents=draw(st.integers(1, 50)),
             calls_per_agent_per_day=draw(st.integers(1, 60)),
@@ -97,6 +120,7 @@ def environments(draw: st.DrawFn) -> Environment:
         spot_vcpus=8192,
         on_demand_vcpus=2048,
         weights=draw(st.sampled_from(Weights)),
+        cluster=draw(st.sampled_from(["", "shared"])),
         max_receives=draw(st.integers(1, 100)),
         recording_days=draw(st.integers(LEAST_DAYS, 3650)),
         transcript_days=draw(st.integers(LEAST_DAYS, 3650)),
@@ -183,6 +207,15 @@ WRONG: dict[str, Wrong] = {
         values=text_but(r"[\d./]+") | st.integers(25, 32).map(lambda n: f"10.0.0.0/{n}"),
         put=lambda e, value: replace(e.network, cidr=value),
         prefixed=False,
+    ),
+    "network.vpc_id": Wrong(
+        values=text_but(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})"),
+        put=lambda _, value: replace(existing_network(Egress.NAT), vpc_id=value),
+        prefixed=False,
+    ),
+    "cluster": Wrong(values=text_but(r"[\w-]{0,255}"), put=own("cluster")),
+    "api.web_acl.requests_per_minute": Wrong(
+        values=whole_below(10), put=lambda _, value: WebAcl(requests_per_minute=value), prefixed=False
     ),
     "api.min_tasks": Wrong(values=whole_below(1), put=lambda e, value: replace(e.api, min_tasks=value), prefixed=False),
     "api.headroom": Wrong(

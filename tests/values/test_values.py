@@ -15,9 +15,10 @@ def test_image_goes_from_dev_through_stage_to_prod() -> None:
 
 
 def test_prod_alone_is_production_and_serves_without_a_gap() -> None:
-    """Its API always runs a task in each zone."""
+    """Its API outlives a zone, and its workers find Spot capacity in three."""
     assert [environment.production for environment in (DEV, STAGE, PROD)] == [False, False, True]
-    assert PROD.api.min_tasks == len(PROD.network.zones)
+    assert PROD.api.min_tasks >= 2
+    assert len(PROD.network.zones) >= 3
 
 
 def test_stage_is_as_prod_in_all_that_is_deployed(templates: Mapping[str, Template]) -> None:

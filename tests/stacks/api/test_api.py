@@ -15,6 +15,8 @@ from tests.stacks.api.resources import attributes, targets
 from tests.stacks.factory import FORGE
 from tests.stacks.synthesis import Template, synthesize
 
+CERTIFICATE = "AWS::CertificateManager::Certificate"
+
 
 @pytest.fixture
 def template(templates: Mapping[str, Template], environment: Environment) -> Template:
@@ -43,8 +45,7 @@ def test_listed_clients_reach_every_listener_and_no_other_does(template: Templat
         template.properties("AWS::EC2::SecurityGroup"), key=lambda g: "Firewall" in g["GroupDescription"]
     )
     rules = {(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in balancer["SecurityGroupIngress"]}
-    admitted = (environment.network.cidr, *environment.network.clients)
-    assert rules == {(cidr, port, port) for cidr in admitted for port in ports}
+    assert rules == {(cidr, port, port) for cidr in environment.network.admitted for port in ports}
 
 
 def test_tls_is_used_if_the_environment_asks_for_it(template: Template, environment: Environment) -> None:
@@ -58,7 +59,9 @@ def test_tls_is_used_if_the_environment_asks_for_it(template: Template, environm
     assert listeners[443]["Protocol"] == "HTTPS"
     assert listeners[443]["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
     (certificate,) = listeners[443]["Certificates"]
-    if arn := environment.api.certificate_arn:
+    if environment.api.issue_certificate:
+        assert template.body["Resources"][certificate["CertificateArn"]["Ref"]]["Type"] == CERTIFICATE
+    elif arn := environment.api.certificate_arn:
         assert certificate["CertificateArn"] == arn
     else:
         assert template.body["Parameters"][certificate["CertificateArn"]["Ref"]] == {

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from stacks.environments import ApiPlan, CommitPlan, NetworkPlan, Processor, Routing, Strategy
+from stacks.environments import ApiPlan, CommitPlan, NetworkPlan, Processor, Routing, Strategy, WebAcl
 from tests.stacks.api.resources import attributes, targets
 from tests.stacks.factory import FORGE, LIVE, REGION
 from tests.stacks.synthesis import Template, synthesize
@@ -24,6 +24,8 @@ CHOICES = (
             routing=Routing.WEIGHTED_RANDOM,
             strategy=Strategy.BLUE_GREEN,
             bake_minutes=15,
+            issue_certificate=True,
+            web_acl=WebAcl(requests_per_minute=120),
         ),
     ),
     replace(
@@ -43,7 +45,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Template]:
 
 @pytest.fixture(scope="module")
 def live(chosen: Mapping[str, Template]) -> Template:
-    """Blue/green, weighted random, ARM, a name of its own, clients."""
+    """Blue/green, weighted random, ARM, a name of its own with a new certificate, clients, rules of AWS WAF."""
     return chosen["live/Api"]
 
 
@@ -160,3 +162,68 @@ def test_ecs_exec_needs_a_writable_root(forge: Template) -> None:
     assert forge.only("AWS::ECS::Service")["EnableExecuteCommand"] is True
     (container,) = forge.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     assert container["ReadonlyRootFilesystem"] is False
+
+
+def test_certificate_is_issued_for_the_name_in_the_zone(live: Template) -> None:
+    """CloudFormation puts ACM's record into the zone that has the API's name, and the listener waits for the certificate."""
+    certificate = live.only("AWS::CertificateManager::Certificate")
+    record = live.only("AWS::Route53::RecordSet")
+    assert certificate["ValidationMethod"] == "DNS"
+    (option,) = certificate["DomainValidationOptions"]
+    assert option == {"DomainName": certificate["DomainName"], "HostedZoneId": record["HostedZoneId"]}
+    # The name of a record ends with a dot.
+    assert record["Name"]["Fn::Join"][1][:2] == certificate["DomainName"]["Fn::Join"][1]
+    (https,) = [p for p in live.properties("AWS::ElasticLoadBalancingV2::Listener") if p["Protocol"] == "HTTPS"]
+    (used,) = https["Certificates"]
+    assert live.body["Resources"][used["CertificateArn"]["Ref"]]["Properties"] == certificate
+    assert "certificate-arn" not in str(live.body["Parameters"])
+
+
+def test_address_with_too_many_requests_is_told_to_wait(live: Template) -> None:
+    """The rate is counted for each address and minute; clients retry after 429."""
+    rate, _ = live.only("AWS::WAFv2::WebACL")["Rules"]
+    assert rate["Statement"]["RateBasedStatement"] == {
+        "AggregateKeyType": "IP",
+        "EvaluationWindowSec": 60,
+        "Limit": 120,
+    }
+    response = rate["Action"]["Block"]["CustomResponse"]
+    assert (response["ResponseCode"], response["ResponseHeaders"]) == (429, [{"Name": "Retry-After", "Value": "60"}])
+
+
+def test_recordings_pass_the_common_rules_whatever_is_in_them(live: Template) -> None:
+    """WAF sees 8 KB of a body, and every recording is larger: rules about bodies only count, all others refuse."""
+    _, common = live.only("AWS::WAFv2::WebACL")["Rules"]
+    group = common["Statement"]["ManagedRuleGroupStatement"]
+    assert (group["VendorName"], group["Name"]) == ("AWS", "AWSManagedRulesCommonRuleSet")
+    assert common["OverrideAction"] == {"None": {}}
+    counted = {
+        override["Name"] for override in group["RuleActionOverrides"] if override["ActionToUse"] == {"Count": {}}
+    }
+    # The rules of the set that look at bodies, as AWS lists them.
+    assert counted == {
+        f"{attack}_BODY"
+        for attack in ("SizeRestrictions", "CrossSiteScripting", "EC2MetaDataSSRF", "GenericLFI", "GenericRFI")
+    }
+    assert len(group["RuleActionOverrides"]) == len(counted)
+
+
+def test_refused_requests_are_logged_without_keys(live: Template) -> None:
+    """Neither the log nor a sample in the console shows a caller's key, in either of the headers that may have one."""
+    logging = live.only("AWS::WAFv2::LoggingConfiguration")
+    assert {field["SingleHeader"]["Name"] for field in logging["RedactedFields"]} == {"authorization", "x-api-key"}
+    assert logging["LoggingFilter"]["DefaultBehavior"] == "DROP"
+    (kept,) = logging["LoggingFilter"]["Filters"]
+    assert kept["Conditions"] == [{"ActionCondition": {"Action": "BLOCK"}}]
+    acl = live.only("AWS::WAFv2::WebACL")
+    assert not [part for part in (acl, *acl["Rules"]) if part["VisibilityConfig"]["SampledRequestsEnabled"]]
+    # WAF refuses an ARN that ends with `:*`.
+    (arn,) = logging["LogDestinationConfigs"]
+    assert not str(arn).endswith("*']]}")
+    (group,) = [g for g in live.properties("AWS::Logs::LogGroup") if "LogGroupName" in g]
+    assert group["LogGroupName"] == "aws-waf-logs-whisper-live"
+
+
+def test_no_rules_stand_before_an_api_that_asks_for_none(forge: Template) -> None:
+    """They cost $7 a month, and the load balancer is internal."""
+    assert not [kind for kind in forge.kinds() if kind.startswith("AWS::WAFv2::")]

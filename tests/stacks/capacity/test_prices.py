@@ -73,9 +73,15 @@ def test_every_egress_has_a_price() -> None:
 
 def test_idle_environment_pays_for_network_load_balancer_and_tasks() -> None:
     """Without a task, the load balancer and the network remain."""
-    empty, two = (sum(idle_per_month(PRICES, network=10, task=TASK, tasks=n).values()) for n in (0, 2))
+    empty, two = (sum(idle_per_month(PRICES, network=10, task=TASK, tasks=n, web_acl=False).values()) for n in (0, 2))
     assert empty == pytest.approx(10 + 730 * 0.0225)
     assert two - empty == pytest.approx(730 * 2 * TASK.per_hour(PRICES, on_demand_share=1))
+
+
+def test_web_acl_costs_a_list_and_two_rules() -> None:
+    """AWS bills $5 for the list and $1 for each rule, in every region."""
+    without, with_rules = (idle_per_month(PRICES, network=0, task=TASK, tasks=0, web_acl=on) for on in (False, True))
+    assert sum(with_rules.values()) - sum(without.values()) == pytest.approx(5 + 2 * 1)
 
 
 def test_report_has_every_environment_and_says_where_numbers_come_from() -> None:
@@ -86,7 +92,7 @@ def test_report_has_every_environment_and_says_where_numbers_come_from() -> None
         assert f"0 to {environment.plan.batch_max_tasks} " in fleets
         assert f"  {Prices.read(environment.region).told(environment.region)} " in fleets
         assert fleets.endswith(f" {environment.api_settings.max_upload_bytes // 10**6}")
-        dollars = [float(cell) for cell in parts.split()[1:4]]
+        dollars = [float(cell) for cell in parts.split()[1:-1]]
         assert sum(dollars) == pytest.approx(idle(environment, environment.network.egress, PRICES), abs=0.02)
         assert len(choice.split()) == 1 + len(Egress)
     assert PRICES.dated in text

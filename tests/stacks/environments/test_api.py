@@ -6,8 +6,9 @@ from datetime import time
 
 import pytest
 
-from stacks.environments import ApiPlan, InvalidEnvironment, OfficeHours, Routing
+from stacks.environments import ApiPlan, InvalidEnvironment, OfficeHours, Routing, WebAcl
 
+CERTIFICATE = f"arn:aws:acm:eu-central-1:{'1' * 12}:certificate/0f0f"
 HOURS = OfficeHours(time_zone="Europe/Paris", start=time(7, 30), end=time(19))
 
 REFUSALS: list[tuple[Callable[[], object], str]] = [
@@ -31,6 +32,22 @@ REFUSALS: list[tuple[Callable[[], object], str]] = [
     (
         lambda: ApiPlan(certificate_arn="mine"),
         "api.certificate_arn: got 'mine', expected the ARN of an ACM certificate",
+    ),
+    (
+        lambda: ApiPlan(issue_certificate=True),
+        "api.issue_certificate: got 'True', expected False without a subdomain, for which it would be",
+    ),
+    (
+        lambda: ApiPlan(issue_certificate=True, subdomain="speech", certificate_arn=CERTIFICATE),
+        "api.issue_certificate: got 'True', expected False when certificate_arn is given",
+    ),
+    (
+        lambda: WebAcl(requests_per_minute=9),
+        "api.web_acl.requests_per_minute: got '9', expected a whole number, 10 or more",
+    ),
+    (
+        lambda: ApiPlan(web_acl=True),  # type: ignore[arg-type]
+        "api.web_acl: got 'True', expected WebAcl(…) or None",
     ),
     (
         lambda: replace(HOURS, time_zone="Europe/Pari"),

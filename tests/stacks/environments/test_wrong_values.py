@@ -25,6 +25,7 @@ from stacks.environments import (
     OfficeHours,
     ReleasePlan,
     TaskSize,
+    WebAcl,
     environments,
     places,
 )
@@ -48,6 +49,7 @@ PARTS: Mapping[str, tuple[type, Mapping[str, str]]] = {
     "size": (TaskSize, {"cpu": "4096", "memory_mib": "8192"}),
     "settings": (Settings, {"job_deadline_seconds": "5400"}),
     "api": (ApiPlan, {}),
+    "api.web_acl": (WebAcl, {"requests_per_minute": "600"}),
     "api.hours": (OfficeHours, {"time_zone": '"Europe/Paris"', "start": "time(7)", "end": "time(20)"}),
     "speed": (Speed, {"audio_seconds_per_second": "4", "cpu": "4096", "source": '"a test"', "measured": "True"}),
     "commits": (CommitPlan, {}),
@@ -76,7 +78,7 @@ from stacks.environments import *
 def wrong(kind: Any) -> Iterator[str]:
     """Values that a field of this type must not have."""
     if isinstance(kind, UnionType):
-        (inner,) = [choice for choice in get_args(kind) if choice is not type(None)]
+        inner = next(choice for choice in get_args(kind) if choice is not type(None))
         yield from (text for text in wrong(inner) if text != "None")
     else:
         origin = get_origin(kind) or kind
