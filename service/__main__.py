@@ -18,7 +18,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -147,7 +147,9 @@ def _api(settings: Settings, _: argparse.Namespace) -> int:
 
         loaded = _load_engine(settings)
         meter = _meter(settings, service="api")
-        application = app.create_app(engine=loaded, decode=_decoder(settings), meter=meter, settings=settings)
+        application = app.create_app(
+            engine=loaded, decode=_decoder(settings), meter=meter, settings=settings, read_keys=_key_reader(settings)
+        )
         form = processor.number_format(settings.compute_type)
         telemetry.log("ready", host=settings.host, port=settings.port, model=settings.model, compute_type=form)
         server.serve(application, listener=listener, settings=settings)
@@ -335,6 +337,14 @@ def _download(url: str, folder: Path) -> None:
     from service.aws import s3
 
     s3.download(url, folder)
+
+
+def _key_reader(settings: Settings) -> Callable[[], str] | None:
+    if not settings.api_keys_secret:
+        return None
+    from service.aws import vault
+
+    return vault.Secret(settings.api_keys_secret).read
 
 
 def _locate(url: str) -> "tuple[Bucket, str]":

@@ -5,6 +5,8 @@ from enum import StrEnum
 # Paths that load balancers and container health checks request.
 LIVE_PATH = "/healthz"
 READY_PATH = "/readyz"
+# The path that Prometheus requests.
+METRICS_PATH = "/metrics"
 
 # The environment variable that holds the URI of the agent beside a task; ECS sets it.
 AGENT_VARIABLE = "ECS_AGENT_URI"

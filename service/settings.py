@@ -4,12 +4,12 @@ Standard library only: the stacks import this module to write a container's envi
 (`Settings(...).to_environ()`), so infrastructure and service cannot disagree.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+from service.access import AccessKey, are_keys, read_keys
 from service.key_filter import MAX_KEY_BYTES, KeyFilter, are_prefixes, are_suffixes, listed
 
 PREFIX = "WHISPER_"
@@ -164,7 +164,27 @@ class Settings:
     max_running: int = _between(4, 1, 64, "Requests that the engine works on at once, a batch of each in turn.")
     lanes: int = _between(2, 1, 16, "Recordings that a worker works on at once, a batch of each in turn.")
     max_waiting: int = _between(
-        16, 0, 10_000, "Requests that may wait for a slot; one more is answered 503 with Retry-After."
+        16, 0, 10_000, "Uploads of the largest size that may be on the disk beside those of running requests."
+    )
+    max_wait_seconds: int = _between(
+        60, 1, 900, "Longest expected wait in the queue, in seconds; a call beyond it is answered 503 with Retry-After."
+    )
+    max_requests: int = _between(128, 1, 10_000, "Requests under way at once; one more is answered 503.")
+    max_client_requests: int = _between(
+        64, 1, 10_000, "Requests and connections of one address at once; one more is answered 429."
+    )
+    requests_per_minute: int = _between(
+        600, 0, 1_000_000, "Requests a minute of one key, or of one address without keys; 0 for any number."
+    )
+    upload_bytes_per_second: int = _between(
+        10_000, 1, 1_000_000_000, "Lowest rate of an upload after its first seconds; a slower one is answered 408."
+    )
+    upload_seconds: int = _between(300, 1, 900, "Time limit of an upload, in seconds; a longer one is answered 408.")
+    stuck_seconds: int = _between(
+        600, 10, 3600, "How long a batch may take before the engine counts as stuck and the API as dead, in seconds."
+    )
+    proxies: int = _between(
+        0, 0, 5, "Load balancers in front, each of which adds the address that it sees to `X-Forwarded-For`."
     )
     decode_memory_bytes: int = _between(
         1_073_741_824, 134_217_728, 17_179_869_184, "Memory limit of the audio decoder's process, in bytes."
@@ -188,11 +208,14 @@ class Settings:
         0.0, 0.0, 1000.0, "Price of the task in US dollars an hour, for the cost metric."
     )
     api_keys: str = _secret(
-        "API keys that HTTP callers may use, separated by commas or as a JSON list; empty disables authentication.",
-        expected="keys of 16 printable characters or more, separated by commas or as a JSON list, or nothing",
-        check=lambda v: v == "" or _are_keys(_keys(v)),
+        "API keys that HTTP callers may use, as docs/http.md describes them; empty disables authentication.",
+        expected="keys of 16 printable characters or more, separated by commas, as a JSON list or by name, or nothing",
+        check=are_keys,
     )
     # Tokens at synth: their format cannot be checked.
+    api_keys_secret: str = _anything(
+        "", "ARN of the secret from which the API reads its keys again every minute; empty for never."
+    )
     image: str = _anything("", "Digest of the running image, recorded in every transcript.")
     queue_url: str = _anything("", "URL of the queue that announces recordings; for the worker.")
     recordings_bucket: str = _anything("", "Bucket in which recordings arrive; for the worker.")
@@ -253,9 +276,9 @@ class Settings:
         return {variable(f.name): _written(getattr(self, f.name)) for f in fields(self) if "secret" not in f.metadata}
 
     @property
-    def accepted_keys(self) -> tuple[str, ...]:
-        """The API keys that HTTP callers may use; empty if authentication is disabled."""
-        return _keys(self.api_keys)
+    def access_keys(self) -> tuple[AccessKey, ...]:
+        """The keys of the API's callers; empty if authentication is disabled."""
+        return read_keys(self.api_keys)
 
     @property
     def spoken_languages(self) -> tuple[str, ...]:
@@ -325,19 +348,6 @@ def _is(value: object, kind: type) -> bool:
 
 def _written(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    if text.lstrip().startswith("["):
-        try:
-            return tuple(map(str, json.loads(text)))
-        except ValueError:
-            return ("",)  # not a valid key, so it is refused
-    return tuple(key.strip() for key in text.split(",")) if text else ()
-
-
-def _are_keys(keys: tuple[str, ...]) -> bool:
-    return bool(keys) and all(re.fullmatch(r"[!-+\--~]{16,}", key) for key in keys)
 
 
 def _parse(name: str, text: str, kind: type, expected: str) -> Any:

@@ -11,14 +11,15 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, TextIO
 
+from service.access import Caller
 from service.contract import (
     METRIC_DIMENSIONS,
     METRIC_NAMESPACE,
@@ -27,7 +28,18 @@ from service.contract import (
     Metric,
     Outcome,
 )
-from service.errors import AwsDenied, AwsUnavailable, Busy, DeadlineExceeded, DiskFull, Draining, RequestError
+from service.errors import (
+    AwsDenied,
+    AwsUnavailable,
+    Busy,
+    DeadlineExceeded,
+    DiskFull,
+    Draining,
+    RateExceeded,
+    RequestError,
+    ShareExceeded,
+    TooManyRequests,
+)
 
 # In CloudWatch's words.
 UNITS = {
@@ -44,6 +56,9 @@ OUTCOMES: Mapping[type[Exception], Outcome] = {
     RequestError: Outcome.REFUSED,
     Busy: Outcome.BUSY,
     Draining: Outcome.BUSY,
+    RateExceeded: Outcome.BUSY,
+    ShareExceeded: Outcome.BUSY,
+    TooManyRequests: Outcome.BUSY,
     AwsUnavailable: Outcome.STORAGE_FAULT,
     AwsDenied: Outcome.STORAGE_FAULT,
     DiskFull: Outcome.DISK_FULL,
@@ -53,6 +68,8 @@ OUTCOMES: Mapping[type[Exception], Outcome] = {
 logger = logging.getLogger("service")
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+NOBODY = Caller()
+caller: ContextVar[Caller] = ContextVar("caller", default=NOBODY)
 
 
 class JsonFormatter(logging.Formatter):
@@ -67,6 +84,8 @@ class JsonFormatter(logging.Formatter):
         }
         if identity := request_id.get():
             line["request_id"] = identity
+        if name := caller.get().name:
+            line["caller"] = name
         line |= getattr(record, "facts", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -110,8 +129,12 @@ def log(message: str, **facts: object) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Measures:
-    """The outcome of a call, and its durations in seconds; `processing` is its share of the process's time."""
+    """The outcome of a call, and its durations in seconds; `processing` is its share of the process's time.
 
+    `began` is the time on the monotonic clock.
+    """
+
+    began: float = field(default_factory=time.monotonic)
     outcome: Outcome = Outcome.SUCCEEDED
     queue_wait: float | None = None
     processing: float | None = None
@@ -133,12 +156,12 @@ class SharedClock:
 
     @contextmanager
     def running(self, measures: "Measures") -> Iterator[None]:
-        """Charge the block's share of time to `measures.processing`."""
+        """Charge the block's share of time to `measures.processing`, beside that of earlier blocks."""
         before = self._turn(1)
         try:
             yield
         finally:
-            measures.processing = self._turn(-1) - before
+            measures.processing = (measures.processing or 0.0) + self._turn(-1) - before
 
     def _turn(self, change: int) -> float:
         with self._lock:
@@ -156,7 +179,11 @@ def outcome(error: Exception) -> Outcome:
 
 
 class Meter:
-    """Writes the metrics of each call or check as one line of CloudWatch's embedded metric format."""
+    """Writes the metrics of each call or check as one line of CloudWatch's embedded metric format.
+
+    Attributes:
+        observers: are told of each call's measures and its latency, too.
+    """
 
     def __init__(
         self, *, environment: str, service: str, dollars_per_hour: float = 0.0, stream: TextIO = sys.stdout
@@ -164,11 +191,12 @@ class Meter:
         self._dimensions = dict(zip(METRIC_DIMENSIONS, (environment, service), strict=True))
         self._dollars_per_second = dollars_per_hour / 3600
         self._stream = stream
+        self.observers: list[Callable[[Measures, float], None]] = []
 
     @contextmanager
     def call(self) -> Iterator[Measures]:
         """Measure a call from here to the end of the block; an exception decides its outcome."""
-        measures, started = Measures(), time.monotonic()
+        measures = Measures()
         try:
             yield measures
         except Exception as error:
@@ -179,7 +207,10 @@ class Meter:
             measures.outcome = Outcome.CANCELLED
             raise
         finally:
-            self._write(measures, latency=time.monotonic() - started)
+            latency = time.monotonic() - measures.began
+            self._write(measures, latency=latency)
+            for observe in self.observers:
+                observe(measures, latency)
 
     def _write(self, measures: Measures, *, latency: float) -> None:
         known = {
@@ -197,6 +228,8 @@ class Meter:
             OUTCOME_DIMENSION: measures.outcome,
             Metric.CALLS: 1,
         }
+        if name := caller.get().name:
+            facts["caller"] = name
         facts.update((str(metric), value) for metric, value in values.items())
         self._print(
             _directive(METRIC_DIMENSIONS, {metric: UNITS[metric] for metric in values}),
