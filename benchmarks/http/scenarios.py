@@ -16,7 +16,7 @@ from benchmarks.http.servers import BUILD, PEER_PYTHON, ROOT, Server
 
 LOAD = Path(__file__).parent / "load.py"
 AUDIO = BUILD / "audio"
-# Beyond its end, a scenario's callers have this long to get their answers.
+# Beyond the end of arrivals, their callers have this long to get their answers; other callers hang up.
 STOP_SECONDS = 120
 # Callers at once that keep the service's turns and a queue behind them busy.
 SATURATING = 12
@@ -83,7 +83,7 @@ def run(server: Server, *, seconds: int, rate: float = 0.0, **users: int) -> Loa
     total = sum(users.values()) + arrivals
     command = [str(PEER_PYTHON), "-m", "locust", "-f", str(LOAD), *classes, "--headless", "--only-summary"]
     command += ["--host", server.url, "--users", str(total), "--spawn-rate", str(rate or total)]
-    command += ["--run-time", f"{seconds}s", "--stop-timeout", str(STOP_SECONDS), "--loglevel", "WARNING"]
+    command += ["--run-time", f"{seconds}s", "--stop-timeout", str(STOP_SECONDS * bool(rate)), "--loglevel", "WARNING"]
     environ = {name.upper(): str(count) for name, count in users.items()}
     environ |= {"AUDIO": str(AUDIO), "RESULTS": str(results), "HEALTH": server.health}
     done = subprocess.run(command, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, check=False)

@@ -95,7 +95,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
 def test_keys_are_a_line_or_a_list(text: str) -> None:
     """Secrets Manager may hold either form."""
     settings = Settings.from_environ({"WHISPER_API_KEYS": text})
-    assert settings.accepted_keys == ("0123456789abcdef", "fedcba9876543210")
+    assert [key.secrets for key in settings.access_keys] == [("0123456789abcdef",), ("fedcba9876543210",)]
 
 
 @pytest.mark.parametrize(
