@@ -3,21 +3,17 @@
 Findings of AwsSolutions are acknowledged in the constructs instead.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from stacks.environments import Egress, Environment, NetworkPlan
 from tests.policy.findings import Pack
-from tests.policy.verdict import Accepted, everywhere
+from tests.policy.verdict import Accepted, Condition, everywhere
 
 CONTROLS = (Pack.NIST, Pack.HIPAA, Pack.PCI)
 PLAIN = "these environments choose plain HTTP within their network; production cannot"
-LOGS = ("Api/Task/Logs", "Batch/Task/Logs", "Network/Private/Flows")
-BUCKETS = (
-    "Api/Balancer/AccessLogs",
-    "Recordings/Store/AccessLogs",
-    "Recordings/Store/Recordings",
-    "Recordings/Store/Transcripts",
-)
+LOGS = ("Api/Task/Logs", "Batch/Task/Logs")
+ACCESS_LOGS = ("Api/Balancer/AccessLogs", "Recordings/Store/AccessLogs")
+CALLS = ("Recordings/Store/Recordings", "Recordings/Store/Transcripts")
 BALANCER = "Api/Balancer/LoadBalancer"
 OWN_KEYS = (
     "encrypted with AWS-managed keys; customer-managed keys cost per month and request, and are the customer's choice"
@@ -55,9 +51,14 @@ def with_internet(environment: Environment) -> bool:
     return with_network(environment) and environment.network.egress is not Egress.ENDPOINTS
 
 
+def with_web_acl(environment: Environment) -> bool:
+    """Environments whose API has rules of AWS WAF."""
+    return environment.api.web_acl is not None
+
+
 def without_web_acl(environment: Environment) -> bool:
-    """Environments whose API has no rules of AWS WAF."""
-    return environment.api.web_acl is None
+    """Environments whose API has none."""
+    return not with_web_acl(environment)
 
 
 def for_tests(environment: Environment) -> bool:
@@ -80,9 +81,18 @@ def with_gate(environment: Environment) -> bool:
     return bool(environment.releases and environment.releases.gate)
 
 
-def kept(packs: Sequence[Pack], reason: str, *, resources: Sequence[str], pipelines: str, gate: str) -> list[Accepted]:
-    """The same exception for resources of all environments, of the pipelines, and of the gate."""
-    places = ((resources, everywhere), ((pipelines,), with_pipeline), ((gate,), with_gate))
+def with_aws_keys(environment: Environment) -> bool:
+    """Environments whose data are encrypted with keys of AWS."""
+    return not environment.customer_key
+
+
+def both(*conditions: Condition) -> Condition:
+    """Environments that meet every condition."""
+    return lambda environment: all(condition(environment) for condition in conditions)
+
+
+def kept(packs: Sequence[Pack], reason: str, places: Iterable[tuple[Sequence[str], Condition]]) -> list[Accepted]:
+    """The same exception for resources of different environments."""
     return [
         Accepted(packs=tuple(packs), resources=tuple(names), environments=environments, reason=reason)
         for names, environments in places
@@ -90,31 +100,52 @@ def kept(packs: Sequence[Pack], reason: str, *, resources: Sequence[str], pipeli
 
 
 def logs(packs: Sequence[Pack]) -> list[Accepted]:
-    """Exceptions for every log group."""
-    return kept(packs, OWN_KEYS, resources=LOGS, pipelines="Delivery/*/Logs", gate="Gate/Measure/Logs")
+    """Exceptions for every log group that keys of AWS encrypt."""
+    places: tuple[tuple[Sequence[str], Condition], ...] = (
+        (LOGS, everywhere),
+        (("Network/Private/Flows",), with_network),
+        (("Api/Balancer/WebAcl/Refused",), with_web_acl),
+        (("Delivery/*/Logs",), with_pipeline),
+        (("Gate/Measure/Logs",), with_gate),
+    )
+    return kept(packs, OWN_KEYS, [(names, both(with_aws_keys, environments)) for names, environments in places])
 
 
-def buckets(packs: Sequence[Pack], reason: str) -> list[Accepted]:
-    """Exceptions for every bucket."""
-    return kept(packs, reason, resources=BUCKETS, pipelines="Delivery/*/Artifacts", gate="Gate/Gate/Bucket")
+def buckets(packs: Sequence[Pack], reason: str, *, calls: Condition = everywhere) -> list[Accepted]:
+    """Exceptions for every bucket, for those with calls only under a condition."""
+    places = (
+        (ACCESS_LOGS, everywhere),
+        (CALLS, calls),
+        (("Delivery/*/Artifacts",), with_pipeline),
+        (("Gate/Gate/Bucket",), both(with_gate, calls)),
+    )
+    return kept(packs, reason, places)
 
 
 EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
     # Encryption
     "CloudWatchLogGroupEncrypted": logs(CONTROLS),
-    "S3DefaultEncryptionKMS": buckets(CONTROLS, OWN_KEYS),
+    "S3DefaultEncryptionKMS": buckets(CONTROLS, OWN_KEYS, calls=with_aws_keys),
     "SecretsManagerUsingKMSKey": [
-        Accepted(packs=CONTROLS, resources=("Api/Api/Keys",), environments=with_keys, reason=OWN_KEYS)
+        Accepted(
+            packs=CONTROLS, resources=("Api/Api/Keys",), environments=both(with_keys, with_aws_keys), reason=OWN_KEYS
+        )
     ],
     "CKV_AWS_136": [Accepted(packs=(Pack.CHECKOV,), resources=("Registry/Images",), reason=OWN_KEYS)],
     "CKV_AWS_149": [
-        Accepted(packs=(Pack.CHECKOV,), resources=("Api/Api/Keys",), environments=with_keys, reason=OWN_KEYS)
+        Accepted(
+            packs=(Pack.CHECKOV,),
+            resources=("Api/Api/Keys",),
+            environments=both(with_keys, with_aws_keys),
+            reason=OWN_KEYS,
+        )
     ],
     "CKV_AWS_158": logs([Pack.CHECKOV]),
     "CKV_AWS_27": [
         Accepted(
             packs=(Pack.CHECKOV,),
             resources=("Recordings/Store/Queue", "Recordings/Store/DeadLetters"),
+            environments=with_aws_keys,
             reason="SQS encrypts the queues with its own keys, which the check does not recognize",
         )
     ],
@@ -218,9 +249,10 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
     "IAMNoInlinePolicy": [
         Accepted(
             packs=CONTROLS,
-            resources=tuple(f"{stack}/*DefaultPolicy" for stack in ("Api", "Batch", "Network", "People")),
+            resources=tuple(f"{stack}/*DefaultPolicy" for stack in ("Api", "Batch", "People")),
             reason=ONE_ROLE,
         ),
+        Accepted(packs=CONTROLS, resources=("Network/*DefaultPolicy",), environments=with_network, reason=ONE_ROLE),
         Accepted(packs=CONTROLS, resources=("Delivery/*DefaultPolicy",), environments=with_delivery, reason=ONE_ROLE),
         Accepted(packs=CONTROLS, resources=("Gate/*Policy*",), environments=with_gate, reason=ONE_ROLE),
     ],
@@ -249,7 +281,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
             reason="tags except that of the build cache are immutable, a mode that the check does not recognize",
         )
     ],
-    "CKV_AWS_115": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, reason=CUSTOM_REASON)],
-    "CKV_AWS_116": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, reason=CUSTOM_REASON)],
-    "CKV_AWS_117": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, reason=CUSTOM_REASON)],
+    "CKV_AWS_115": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, environments=with_network, reason=CUSTOM_REASON)],
+    "CKV_AWS_116": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, environments=with_network, reason=CUSTOM_REASON)],
+    "CKV_AWS_117": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, environments=with_network, reason=CUSTOM_REASON)],
 }

@@ -13,7 +13,7 @@ from stacks.shared.acknowledge import acknowledge, acknowledge_wildcards
 from tests.policy.exceptions import EXCEPTIONS
 from tests.policy.findings import QUIET, Examination, Finding, Pack, examine, report
 from tests.policy.verdict import Accepted, judge
-from tests.stacks.factory import CLUSTER, FORGE, LINE, LIVE, TRIAL, existing_network
+from tests.stacks.factory import CLUSTER, FORGE, LINE, LIVE, SHARED, TRIAL, existing_network
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,7 @@ def examination(tmp_path_factory: pytest.TempPathFactory) -> Examination:
         )
     )
     others.append(replace(TRIAL, name="guest", network=existing_network(Egress.NAT), cluster=CLUSTER))
+    others.append(replace(TRIAL, name="shared", **SHARED))
     # The values of a fork may leave a choice out, and an acknowledgement that it needs.
     return examine(
         (*environments(), emulated(), *LINE, *others), [Pack.AWS_SOLUTIONS], tmp_path_factory.mktemp("policy")

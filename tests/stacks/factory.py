@@ -8,12 +8,17 @@ are the line of a release. Take one of them and replace what the promise is abou
 A promise about every environment takes the fixture `environment` of conftest.py instead.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import time
+from typing import Any
 
 from service.settings import Settings
 from stacks.capacity import Workload
 from stacks.environments import (
+    AlarmPlan,
     ApiPlan,
+    Chat,
     CommitPlan,
     Egress,
     Environment,
@@ -21,7 +26,9 @@ from stacks.environments import (
     NetworkPlan,
     OfficeHours,
     ReleasePlan,
+    Tag,
     TaskSize,
+    Writer,
 )
 
 REGION = "eu-central-1"
@@ -82,6 +89,17 @@ LIVE = Environment(
 LINE = (FORGE, TRIAL, LIVE)
 
 CLUSTER = "shared-cluster"
+# What an environment shares with its account and others: each field with another value than the default.
+SHARED: Mapping[str, Any] = {
+    "settings": replace(TRIAL.settings, recording_prefixes="connect/,recorder/", recording_suffixes=".wav,.WAV"),
+    "customer_key": True,
+    "writers": (
+        Writer(principal="111122223333", prefix="recorder/"),
+        Writer(principal="arn:aws:iam::444455556666:role/Recorder", prefix="connect/"),
+    ),
+    "alarms": AlarmPlan(endpoint=True, chat=Chat.SLACK),
+    "extra_tags": (Tag(key="owner", value="voice team"), Tag(key="data-class", value="personal")),
+}
 
 
 def existing_network(egress: Egress) -> ExistingNetwork:

@@ -1,5 +1,6 @@
 """Promises that every environment keeps, whatever its choices; the matrix and the property tests check them all."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -139,7 +140,88 @@ def data_is_kept_private(environment: Environment, stacks: Stacks) -> None:
             if environment.production and name in ("Recordings", "Models"):
                 assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == KEPT
         for queue in template.properties("AWS::SQS::Queue"):
-            assert queue["SqsManagedSseEnabled"]
+            assert ("KmsMasterKeyId" in queue) == environment.customer_key
+            assert queue.get("SqsManagedSseEnabled", False) != environment.customer_key
+
+
+def own_key_encrypts_what_it_can(environment: Environment, stacks: Stacks) -> None:
+    """Calls, messages, alarms, logs and API keys, if it was chosen; S3 delivers access logs with its own keys only."""
+    keys = stacks["Recordings"].properties("AWS::KMS::Key")
+    assert [key["EnableKeyRotation"] for key in keys] == [True] * environment.customer_key
+    for name, template in stacks.items():
+        encrypted = {
+            *(("KmsKeyId", str(group.get("KmsKeyId"))) for group in template.properties("AWS::Logs::LogGroup")),
+            *(
+                ("KmsKeyId", str(secret.get("KmsKeyId")))
+                for secret in template.properties("AWS::SecretsManager::Secret")
+            ),
+        }
+        for bucket in template.properties("AWS::S3::Bucket"):
+            (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            if rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms":
+                assert rule["BucketKeyEnabled"]
+                encrypted.add(("Bucket", str(rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"])))
+        if environment.customer_key:
+            assert "None" not in {key for _, key in encrypted}, name
+            # One key: that of the stack that makes it, or the parameter that it published.
+            assert len({key for _, key in encrypted}) <= 1, name
+        else:
+            assert {key for _, key in encrypted} <= {"None"}, name
+    logged = {
+        json.dumps(bucket["LoggingConfiguration"]["DestinationBucketName"])
+        for bucket in stacks["Recordings"].properties("AWS::S3::Bucket")
+        if "LoggingConfiguration" in bucket
+    }
+    plain = [
+        json.dumps({"Ref": name})
+        for name, resource in stacks["Recordings"].body["Resources"].items()
+        if resource["Type"] == "AWS::S3::Bucket" and "aws:kms" not in json.dumps(resource["Properties"])
+    ]
+    assert logged <= set(plain)
+    assert len(plain) == (1 if environment.customer_key else 3)
+
+
+def resources_have_the_tags(environment: Environment, stacks: Stacks) -> None:
+    """Those of the stacks and those of the account's own, for cost reports and access by tags."""
+    for bucket in stacks["Recordings"].properties("AWS::S3::Bucket"):
+        assert environment.tags.items() <= {tag["Key"]: tag["Value"] for tag in bucket["Tags"]}.items()
+    assert set(map(str, environment.extra_tags)) <= {f"{key}={value}" for key, value in environment.tags.items()}
+
+
+def recordings_are_announced_as_filtered(environment: Environment, stacks: Stacks) -> None:
+    """EventBridge's rule and the workers' settings have the same filter."""
+    patterns = environment.settings.key_filter.patterns
+    detail = stacks["Recordings"].only("AWS::Events::Rule")["EventPattern"]["detail"]
+    assert detail.get("object", {}).get("key", []) == patterns
+    (worker,) = stacks["Batch"].only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    variables = {pair["Name"]: pair.get("Value", "") for pair in worker["Environment"]}
+    assert variables["WHISPER_RECORDING_PREFIXES"] == environment.settings.recording_prefixes
+    assert variables["WHISPER_RECORDING_SUFFIXES"] == environment.settings.recording_suffixes
+
+
+def other_accounts_only_upload(environment: Environment, stacks: Stacks) -> None:
+    """A principal of another account may put objects under its prefix, and no one else of another account may do anything."""
+    allowed = [
+        statement
+        for statement in statements(stacks["Recordings"])
+        if statement["Effect"] == "Allow" and "AWS" in statement["Principal"]
+    ]
+    assert len(allowed) == len(environment.writers)
+    for statement, writer in zip(allowed, environment.writers, strict=True):
+        assert f"iam::{writer.account}:root" in str(statement["Principal"])
+        assert set(listed(statement["Action"])) == {"s3:PutObject", "s3:AbortMultipartUpload"}
+        assert str(statement["Resource"]["Fn::Join"][1][-1]) == f"/{writer.prefix}*"
+        assert statement.get("Condition", {}) == (
+            {"ArnEquals": {"aws:PrincipalArn": writer.person}} if writer.person else {}
+        )
+
+
+def alarms_reach_their_subscribers(environment: Environment, stacks: Stacks) -> None:
+    """The mail address always, an endpoint and a channel if they were chosen."""
+    subscriptions = [s["Protocol"] for s in stacks["Monitoring"].properties("AWS::SNS::Subscription")]
+    assert sorted(subscriptions) == ["email", *(["https"] if environment.alarms.endpoint else [])]
+    channels = [kind for kind in stacks["Monitoring"].kinds() if kind.startswith("AWS::Chatbot::")]
+    assert len(channels) == (environment.alarms.chat is not None)
 
 
 def failed_create_leaves_no_data_store(_: Environment, stacks: Stacks) -> None:
@@ -202,4 +284,9 @@ PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (
     no_version_outlives_its_days,
     failed_recordings_are_kept_aside,
     no_role_may_do_everything,
+    own_key_encrypts_what_it_can,
+    resources_have_the_tags,
+    recordings_are_announced_as_filtered,
+    other_accounts_only_upload,
+    alarms_reach_their_subscribers,
 )

@@ -11,7 +11,7 @@ import pytest
 from allpairspy import AllPairs
 
 from stacks.environments import Egress, Environment, NetworkPlan, Processor, Routing, Strategy, WebAcl, Weights
-from tests.stacks.factory import CLUSTER, REGION, TRIAL, existing_network
+from tests.stacks.factory import CLUSTER, REGION, SHARED, TRIAL, existing_network
 from tests.stacks.promises import PROMISES, Stacks
 from tests.stacks.synthesis import Template, synthesize
 
@@ -23,6 +23,8 @@ class Choice:
     Attributes:
         existing: network and cluster are someone else's.
         guarded: with rules of AWS WAF, and with TLS by a certificate that ACM issues.
+        shared: data under the account's own key, from writers elsewhere, through a key filter; alarms to an endpoint and a
+            chat; further tags.
     """
 
     egress: Egress
@@ -33,6 +35,7 @@ class Choice:
     strategy: Strategy
     existing: bool
     guarded: bool
+    shared: bool
 
     @property
     def environment(self) -> Environment:
@@ -57,6 +60,7 @@ class Choice:
                 web_acl=WebAcl() if self.guarded else None,
             ),
             weights=self.weights,
+            **(SHARED if self.shared else {}),
         )
 
     def __str__(self) -> str:
@@ -64,7 +68,7 @@ class Choice:
         return "-".join(str(getattr(self, field.name)) for field in fields(self))
 
 
-VALUES = ([*Egress], [*Routing], [*Weights], [True, False], [*Processor], [*Strategy], [True, False], [True, False])
+VALUES = ([*Egress], [*Routing], [*Weights], [True, False], [*Processor], [*Strategy], [True, False], [True, False], [True, False])
 
 
 def choices(values: Iterable[Iterable[object]]) -> tuple[Choice, ...]:

@@ -33,7 +33,8 @@ def tags(value: Any) -> dict[str, str]:
 
 def test_everything_taggable_is_tagged(templates: Mapping[str, Template], environment: Environment) -> None:
     """Application, environment and cost centre are on every resource, so that costs can be split by them."""
-    wanted = {"application": "whisper", "environment": environment.name, "cost-centre": environment.cost_centre}
+    wanted = environment.tags
+    assert {"application", "environment", "cost-centre"} <= set(wanted)
     untagged, tagged = set(), 0
     for name, template in templates.items():
         if name.startswith(f"{environment.name}/"):

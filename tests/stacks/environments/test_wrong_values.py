@@ -17,6 +17,7 @@ import stacks.environments
 from service.settings import Settings
 from stacks.capacity import Speed, Workload
 from stacks.environments import (
+    AlarmPlan,
     ApiPlan,
     CommitPlan,
     Environment,
@@ -24,8 +25,10 @@ from stacks.environments import (
     NetworkPlan,
     OfficeHours,
     ReleasePlan,
+    Tag,
     TaskSize,
     WebAcl,
+    Writer,
     environments,
     places,
 )
@@ -52,9 +55,14 @@ PARTS: Mapping[str, tuple[type, Mapping[str, str]]] = {
     "api.web_acl": (WebAcl, {"requests_per_minute": "600"}),
     "api.hours": (OfficeHours, {"time_zone": '"Europe/Paris"', "start": "time(7)", "end": "time(20)"}),
     "speed": (Speed, {"audio_seconds_per_second": "4", "cpu": "4096", "source": '"a test"', "measured": "True"}),
-    "commits": (CommitPlan, {}),
+    "alarms": (AlarmPlan, {"endpoint": "True"}),
+    "writers": (Writer, {"principal": '"111122223333"'}),
+    "extra_tags": (Tag, {"key": '"owner"', "value": '"voice"'}),
+    "commits": (CommitPlan, {"branch": '"main"'}),
     "releases": (ReleasePlan, {"images_from": '"dev"'}),
 }
+# Of these an environment has any number.
+SEVERAL = ("writers", "extra_tags")
 NEEDED = ("network", "workload", "size", "settings")
 # Values of other types, as they are written.
 WRONG = {
@@ -104,7 +112,7 @@ def written(part: str, field: str, text: str) -> str:
         for other in PARTS:
             above, _, last = other.rpartition(".")
             if other and above == name and (other in NEEDED or part == other or part.startswith(f"{other}.")):
-                lines[last] = call(other)
+                lines[last] = f"({call(other)},)" if other in SEVERAL else call(other)
         if name == part:
             lines[field] = text
         return f"{kind.__name__}(\n" + "".join(f"{key}={value},\n" for key, value in lines.items()) + ")"
@@ -136,12 +144,10 @@ def refusal(file: Path, text: str) -> str:
 
 def test_file_without_a_wrong_value_is_read(file: Path) -> None:
     """Otherwise the tests below could see another error than theirs."""
-    for part in PARTS:
-        sys.modules.pop(VALUES, None)
-        file.write_text(
-            written(part, *next(iter(PARTS[part][1].items()), ("branch", '"main"'))) if part != "api" else ""
-        )
-        if part != "api":
+    for part, (_, given) in PARTS.items():
+        for field, text in list(given.items())[:1]:
+            sys.modules.pop(VALUES, None)
+            file.write_text(written(part, field, text))
             assert [environment.name for environment in environments()] == ["qa"]
 
 

@@ -148,7 +148,16 @@ def test_analyst_reads_transcripts_only(template: Template) -> None:
     assert all("transcriptsbucket" in resource for _, resource in rights)
 
 
-@pytest.mark.parametrize("role", ["deployer", "operator", "analyst"])
+def test_uploader_puts_recordings_only(template: Template) -> None:
+    """Uploaders write to the recordings bucket, and can neither read, list nor delete; transcripts are out of reach."""
+    rights = set(allowed(template, "Uploader"))
+    assert {action for action, _ in rights} == {"s3:PutObject", "s3:AbortMultipartUpload"}
+    assert all("recordingsbucket" in resource and resource.endswith("/*']]}") for _, resource in rights)
+    for role in ("Operator", "Analyst", "Deployer"):
+        assert not matching(template, role, ("s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"))
+
+
+@pytest.mark.parametrize("role", ["deployer", "operator", "uploader", "analyst"])
 def test_account_names_the_principal_of_each_role(template: Template, environment: Environment, role: str) -> None:
     """Each role trusts one principal, from a parameter of the account, for at most an hour."""
     (trust,) = [
