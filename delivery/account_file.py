@@ -145,7 +145,9 @@ def example(expected: Mapping[str, Iterable[str]]) -> str:
         "# the environments that you deploy. `make parameters ENV=…` writes them to SSM; docs/deploy.md explains them.",
     ]
     for environment, paths in expected.items():
-        keys = {path: AccountFile.key(environment, path).rpartition(".") for path in sorted(paths)}
+        # Its own come first: TOML has the values of a table before those of the tables below it.
+        ordered = sorted(paths, key=lambda path: (not path.startswith(parameter_name(environment, "")), path))
+        keys = {path: AccountFile.key(environment, path).rpartition(".") for path in ordered}
         for path, (table, _, name) in keys.items():
             # Another environment writes it, unless it is in another account or region.
             mark = "" if table == environment else "# "

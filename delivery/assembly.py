@@ -1,10 +1,13 @@
 """The stacks of an environment, read from a synthesized assembly."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+from delivery.programs import ROOT, run
 
 SSM_VALUE = "AWS::SSM::Parameter::Value<String>"
 
@@ -18,12 +21,14 @@ class Stack:
         name: in CloudFormation.
         template: the body that CloudFormation gets.
         needs: paths of the stacks that are deployed before it.
+        account: that it is for; empty for that of the credentials at deploy time.
     """
 
     path: str
     name: str
     template: Mapping[str, Any]
     needs: frozenset[str]
+    account: str = ""
 
     @property
     def takes_image(self) -> bool:
@@ -35,6 +40,15 @@ class Stack:
         """SSM parameters that CloudFormation reads for it, except the one that `cdk bootstrap` makes."""
         given = self.template.get("Parameters", {}).items()
         return {p["Default"] for name, p in given if p["Type"] == SSM_VALUE and name != "BootstrapVersion"}
+
+    @property
+    def bootstrap(self) -> tuple[str, int] | None:
+        """The SSM parameter with the version of the CDK's own stack, and the lowest version that it needs."""
+        if not (given := self.template.get("Parameters", {}).get("BootstrapVersion")):
+            return None
+        (rule,) = self.template["Rules"]["CheckBootstrapVersion"]["Assertions"]
+        too_old, _ = rule["Assert"]["Fn::Not"][0]["Fn::Contains"]
+        return given["Default"], max(map(int, too_old)) + 1
 
     @property
     def writes(self) -> set[str]:
@@ -64,16 +78,32 @@ class Assembly:
                     name=stack["properties"]["stackName"],
                     template=json.loads((folder / stack["properties"]["templateFile"]).read_text()),
                     needs=frozenset(paths[need] for need in stack.get("dependencies", ()) if need in paths),
+                    account="".join(re.findall(r"^aws://([0-9]{12})/", stack["environment"])),
                 )
                 for identity, stack in described.items()
             },
         )
+
+    def within(self, account: str) -> "Assembly":
+        """The stacks of an account; those of another one need its credentials."""
+        stacks = {path: stack for path, stack in self.stacks.items() if stack.account in ("", account)}
+        return Assembly(self.folder, stacks)
 
     @property
     def expected(self) -> set[str]:
         """SSM parameters that must be in the account before the first deploy."""
         stacks = self.stacks.values()
         return set().union(*(stack.reads for stack in stacks)) - set().union(*(stack.writes for stack in stacks))
+
+    @property
+    def bootstrap(self) -> set[tuple[str, int]]:
+        """What the stacks ask of the CDK's own stack; one entry, unless they are deployed in different ways."""
+        return {stack.bootstrap for stack in self.stacks.values() if stack.bootstrap}
+
+    @property
+    def names(self) -> list[str]:
+        """The stacks' names in CloudFormation."""
+        return [stack.name for stack in self.stacks.values()]
 
     def without_image(self) -> list[Stack]:
         """The stacks that can be deployed before the first image exists, in no particular order."""
@@ -83,3 +113,10 @@ class Assembly:
         yield stack
         for need in stack.needs:
             yield from self._with_needs(self.stacks[need])
+
+
+def synthesized(name: str, environ: Mapping[str, str]) -> Assembly:
+    """Synthesize the stacks of the environment called `name`, which needs no credentials."""
+    whole = ROOT / "build" / f"assembly-{name}"
+    run("cdk", "synth", "--quiet", "--context", f"environment={name}", "--output", str(whole), environ=environ)
+    return Assembly.read(whole / f"assembly-{name}")

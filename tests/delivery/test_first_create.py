@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from delivery import first_create
+from delivery import first_create, registry, rollout, states
+from delivery.assembly import Assembly
 from delivery.deployed import DeployedEnvironment
 from local import emulator
 from local.emulator import Emulator
@@ -51,8 +52,14 @@ def create(deployed: DeployedEnvironment, template: Template) -> str:
     return status
 
 
+def recover(deployed: DeployedEnvironment, line: Mapping[str, Template], *stacks: str) -> None:
+    """Recover some of the environment's stacks."""
+    assembly = Assembly.read(line["live/Network"].path.parent)
+    first_create.recover(deployed, assembly, [assembly.stacks[f"live/{stack}"] for stack in stacks])
+
+
 def test_failed_create_of_production_can_be_run_again(live: DeployedEnvironment, line: Mapping[str, Template]) -> None:
-    """It leaves no bucket and no queue; its stack is deleted after `unprotect`; one that works stays protected."""
+    """It leaves no bucket and no queue; its stack is deleted after `recover`; one that works stays protected."""
     cloudformation, ssm, template = live.client("cloudformation"), live.client("ssm"), line["live/Recordings"]
     name = live.environment.stack_name("Recordings")
     ssm.put_parameter(Name=f"/cdk-bootstrap/{template.qualifier}/version", Value="99", Type="String")
@@ -62,11 +69,11 @@ def test_failed_create_of_production_can_be_run_again(live: DeployedEnvironment,
     assert not live.client("sqs").list_queues().get("QueueUrls")
     with pytest.raises(ClientError, match="TerminationProtection"):
         cloudformation.delete_stack(StackName=name)
-    first_create.unprotect(live, ["Network", "Recordings"])
+    recover(live, line, "Network", "Recordings")
     cloudformation.delete_stack(StackName=name)
     ssm.delete_parameter(Name=TAKEN)
     assert create(live, template) == "CREATE_COMPLETE"
-    first_create.unprotect(live, ["Recordings"])
+    recover(live, line, "Recordings")
     with pytest.raises(ClientError, match="TerminationProtection"):
         cloudformation.delete_stack(StackName=name)
 
@@ -80,7 +87,11 @@ class Failed:
 
     def describe_stacks(self, **_: str) -> dict[str, Any]:
         """The one stack."""
-        return {"Stacks": [{"StackStatus": self._status}]}
+        return {
+            "Stacks": [
+                {"StackName": "whisper-live-Api", "StackStatus": self._status, "EnableTerminationProtection": True}
+            ]
+        }
 
     def describe_stack_resources(self, **_: str) -> dict[str, Any]:
         """The load balancer, which remains, and another one that is gone."""
@@ -98,9 +109,13 @@ class Failed:
 
 @pytest.mark.parametrize(("status", "protection"), [("ROLLBACK_FAILED", "false"), ("UPDATE_ROLLBACK_FAILED", "true")])
 def test_only_a_failed_create_loses_the_protection_of_its_load_balancer(
-    live: DeployedEnvironment, monkeypatch: pytest.MonkeyPatch, status: str, protection: str
+    live: DeployedEnvironment,
+    line: Mapping[str, Template],
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+    protection: str,
 ) -> None:
-    """A protected load balancer stops the rollback of a create; that of a stack which worked before stays protected."""
+    """A protected load balancer stops the rollback of a create; a stack that worked before is rolled back instead."""
     balancing = live.client("elbv2")
     (balancer,) = balancing.create_load_balancer(Name=f"live-{protection}", Subnets=["subnet-1", "subnet-2"])[
         "LoadBalancers"
@@ -108,13 +123,45 @@ def test_only_a_failed_create_loses_the_protection_of_its_load_balancer(
     arn = balancer["LoadBalancerArn"]
     key = "deletion_protection.enabled"
     balancing.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[{"Key": key, "Value": "true"}])
-    cloudformation = Failed(arn, status)
+    cloudformation, called = Failed(arn, status), list[tuple[str, ...]]()
     monkeypatch.setitem(live._clients, "cloudformation", cloudformation)
-    first_create.unprotect(live, ["Api"])
-    assert cloudformation.unprotected == ([live.environment.stack_name("Api")] if protection == "false" else [])
+    monkeypatch.setattr(first_create, "run", lambda *command, **_: called.append(command[:3]))
+    recover(live, line, "Api")
+    failed = protection == "false"
+    assert cloudformation.unprotected == ([live.environment.stack_name("Api")] if failed else [])
+    assert called == ([] if failed else [("cdk", "rollback", "live/Api")])
     assert {"Key": key, "Value": protection} in balancing.describe_load_balancer_attributes(LoadBalancerArn=arn)[
         "Attributes"
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "worked"), [("ROLLBACK_COMPLETE", False), ("REVIEW_IN_PROGRESS", False), ("UPDATE_COMPLETE", True)]
+)
+def test_failed_create_is_no_version_to_go_back_to(
+    live: DeployedEnvironment,
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+    worked: bool,  # noqa: FBT001
+) -> None:
+    """A release after it would otherwise roll back to an image that never ran."""
+    monkeypatch.setitem(live._clients, "cloudformation", Failed("", status))
+    assert states.has_worked(live, "Api") == worked
+
+
+def test_every_deploy_recovers_first(
+    live: DeployedEnvironment, line: Mapping[str, Template], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next release mends the leftovers of the last one, not the first deploy alone."""
+    called: list[str] = []
+    assembly = Assembly.read(line["live/Network"].path.parent)
+    monkeypatch.setattr(rollout, "synthesize", lambda _: assembly)
+    for check in ("check_processor", "keep"):
+        monkeypatch.setattr(registry, check, lambda *_: None)
+    monkeypatch.setattr(first_create, "recover", lambda *_: called.append("recover"))
+    monkeypatch.setattr(rollout, "run", lambda *command, **_: called.append(command[1]))
+    rollout.deploy(live, f"sha256:{'0' * 64}")
+    assert called == ["recover", "deploy"]
 
 
 def test_linked_role_of_ecs_is_made_once(live: DeployedEnvironment) -> None:
