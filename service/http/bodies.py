@@ -13,6 +13,8 @@ from service.settings import Settings
 
 # Before the lowest rate is asked for: a network may stall for a moment.
 GRACE_SECONDS = 10.0
+# How long a connection outlives a response that came before the end of the body.
+LINGER_SECONDS = 5.0
 
 
 class Spool:
@@ -31,8 +33,9 @@ class BodyLimits:
     """Watches the body of each request as it is read.
 
     Its errors are raised from the `receive` that the application calls, so that they end the call and are answered as any
-    other. A body that is refused by its headers is never read. A response that is sent before the end of a body closes
-    the connection, because the client may never send the rest.
+    other. A body that is refused by its headers is never kept. A response that is sent before the end of a body closes
+    the connection, because the client may never send the rest. It does so a little later: clients read the response only
+    once they have sent all, and would find the connection broken instead.
     """
 
     def __init__(self, app: ASGIApp, *, queue: Queue, settings: Settings) -> None:
@@ -53,6 +56,10 @@ class BodyLimits:
         async def send_and_close(message: Message) -> None:
             if message["type"] == "http.response.start" and not body.ended:
                 MutableHeaders(scope=message)["connection"] = "close"
+            if message["type"] == "http.response.body" and not message.get("more_body", False) and not body.ended:
+                await send({**message, "more_body": True})
+                await body.discard()
+                message = {"type": "http.response.body"}
             await send(message)
 
         try:
@@ -65,7 +72,7 @@ class _Body:
     """One request's body."""
 
     def __init__(self, receive: Receive, *, headers: Headers, settings: Settings, spool: Spool, queue: Queue) -> None:
-        self.ended = False
+        self.ended = self._stalled = False
         self._receive = receive
         self._headers = headers
         self._settings = settings
@@ -93,6 +100,7 @@ class _Body:
             async with asyncio.timeout(self._began + self._allowed - time.monotonic()):
                 message = await self._receive()
         except TimeoutError:
+            self._stalled = True
             raise UploadTooSlow(
                 received=self._received,
                 seconds=round(time.monotonic() - self._began),
@@ -106,6 +114,16 @@ class _Body:
         self._reserve(self._received)
         self.ended = message["type"] != "http.request" or not message.get("more_body", False)
         return message
+
+    async def discard(self) -> None:
+        """Throw away the rest, for a few seconds at most."""
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                while not self.ended and not self._stalled:
+                    message = await self._receive()
+                    self.ended = message["type"] != "http.request" or not message.get("more_body", False)
+        except TimeoutError:
+            pass
 
     def release(self) -> None:
         """Give back the disk space."""

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
+from service.http import bodies
 from tests.service.http.fakes import FakeEngine, application
+
+
+@pytest.fixture(autouse=True)
+def _close_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "LINGER_SECONDS", 0.3)
 
 
 @pytest.fixture

@@ -56,6 +56,17 @@ def test_body_that_grows_too_large_is_refused_in_its_middle(url: str) -> None:
     assert (answer.status, answer.error["code"]) == (413, "upload_too_large")
 
 
+def test_client_that_reads_only_at_the_end_gets_the_refusal(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As OpenAI's clients do: a connection that closes while they send would hide what is wrong."""
+    monkeypatch.setattr(bodies, "LINGER_SECONDS", 20)
+    body = HEAD + bytes(8_000_000) + TAIL
+    client = RawClient(url)
+    client.post(length(body))
+    client.send(body)
+    answer = client.answer()
+    assert (answer.status, answer.error["code"]) == (413, "upload_too_large")
+
+
 def test_body_that_stops_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """408, though the connection stays open: a client that waits holds nothing for ever."""
     monkeypatch.setattr(bodies, "GRACE_SECONDS", 0.3)
