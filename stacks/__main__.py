@@ -20,7 +20,7 @@ FLEETS = (
     "hours to finish",
     "API upload, MB",
 )
-PARTS = ("of that, $/month", "network", "load balancer", "web ACL", "API tasks", "a task always on")
+PARTS = ("of that, $/month", "network", "load balancer", "web ACL", "API tasks", "checks", "a task always on")
 CHOICE = ("idle $/month", *Egress)
 
 

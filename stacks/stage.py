@@ -14,6 +14,7 @@ from stacks.network.stack import Network
 from stacks.people.stack import People
 from stacks.recordings.stack import Recordings
 from stacks.registry.stack import Registry
+from stacks.watch.stack import Watch
 
 
 class Whisper(Stage):
@@ -37,9 +38,10 @@ class Whisper(Stage):
         api = Api(self, environment=environment, network=network, cluster=cluster, models=models)
         batch = Batch(self, environment=environment, network=network, cluster=cluster, models=models)
         monitoring = Monitoring(self, environment=environment, api=api.api, workers=batch.workers)
+        watch = Watch(self, environment=environment, network=network, cluster=cluster, topic=monitoring.topic)
         people = People(self, environment=environment, cluster_name=cluster.cluster_name)
         # The SSM parameters that connect these stacks do not tell CDK their order.
-        running: list[Stack] = [api, batch]
+        running: list[Stack] = [api, batch, watch]
         pulling = [*running]
         if environment.commits or environment.releases or environment.released_by:
             delivery = Delivery(self, environment=environment)
@@ -53,7 +55,7 @@ class Whisper(Stage):
             stack.add_stack_dependency(registry)
         for stack in running:
             stack.add_stack_dependency(clusters)
-        for reader in (batch, monitoring, people):
+        for reader in (batch, monitoring, people, watch):
             reader.add_stack_dependency(recordings)
         if environment.customer_key:
             # The recordings stack makes the key; the others come after these.

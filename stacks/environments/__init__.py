@@ -14,13 +14,17 @@ from stacks.environments.retention import LEAST_DAYS, Retention
 from stacks.environments.selection import select
 from stacks.environments.tags import Tag
 from stacks.environments.tasks import Processor, TaskSize, Weights
+from stacks.environments.watch import CHECK_SIZE, GOLDEN_CALL_SECONDS, PROOF_SECONDS, WatchPlan
 from stacks.environments.web_acl import WebAcl
 from stacks.environments.writers import Writer
 
 __all__ = [
+    "CHECK_SIZE",
     "EMULATED",
+    "GOLDEN_CALL_SECONDS",
     "INTERFACE_ENDPOINTS",
     "LEAST_DAYS",
+    "PROOF_SECONDS",
     "AlarmPlan",
     "ApiPlan",
     "Chat",
@@ -39,6 +43,7 @@ __all__ = [
     "Strategy",
     "Tag",
     "TaskSize",
+    "WatchPlan",
     "WebAcl",
     "Weights",
     "Writer",

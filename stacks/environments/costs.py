@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from stacks.capacity import Prices, idle_per_month
+from stacks.capacity import HOURS_PER_MONTH, Prices, Task, idle_per_month
 from stacks.environments.environment import Environment
 from stacks.environments.network import Egress
+from stacks.environments.watch import AWAKE_SECONDS, CHECK_SIZE, GOLDEN_CALL_SECONDS, RECONCILE_SECONDS
 
 
 def idle(environment: Environment, egress: Egress, prices: Prices) -> float:
@@ -14,14 +15,25 @@ def idle(environment: Environment, egress: Egress, prices: Prices) -> float:
 
 def idle_parts(environment: Environment, egress: Egress, prices: Prices) -> dict[str, float]:
     """The parts of `idle`, by name."""
-    api = environment.api
-    return idle_per_month(
+    api, task = environment.api, replace(environment.task, public=egress is Egress.PUBLIC)
+    bill = idle_per_month(
         prices,
         network=environment.network.per_month(prices)[egress],
-        task=replace(environment.task, public=egress is Egress.PUBLIC),
+        task=task,
         tasks=api.average_tasks,
         web_acl=api.web_acl is not None,
     )
+    return bill | {"checks": _checks(environment, task, prices)}
+
+
+def _checks(environment: Environment, task: Task, prices: Prices) -> float:
+    """Dollars a month of the tasks that check the environment, and of a sleeping worker that each golden call wakes."""
+    small = replace(task, cpu=CHECK_SIZE.cpu, memory_mib=CHECK_SIZE.memory_mib).per_hour(prices, on_demand_share=1)
+    worker = task.per_hour(prices, on_demand_share=1 if environment.on_demand_workers else 0)
+    golden_call = worker * AWAKE_SECONDS + small * GOLDEN_CALL_SECONDS
+    plan = environment.watch
+    seconds = golden_call / plan.canary_hours + small * RECONCILE_SECONDS / plan.reconcile_hours
+    return HOURS_PER_MONTH * seconds / 3600
 
 
 def per_audio_hour(environment: Environment, prices: Prices, *, on_demand_share: float) -> float:

@@ -34,6 +34,7 @@ from stacks.environments.regions import regions
 from stacks.environments.retention import LEAST_DAYS
 from stacks.environments.tags import CHARACTERS, MAX_VALUE, Tag, check_tags, is_tag_text
 from stacks.environments.tasks import Processor, TaskSize, Weights
+from stacks.environments.watch import WatchPlan
 from stacks.environments.writers import Writer, check_writers
 
 # SQS accepts no more.
@@ -84,6 +85,7 @@ class Environment:
         images_kept: newest images kept in the registry.
         log_retention: how long logs are kept.
         alarms: who gets them besides the account's mail address.
+        watch: how often a golden call is sent, and recordings are compared with their results.
         commits: the pipeline of commits; None if no image is built here.
         releases: the pipeline of releases, from here to the environments after this one; None if there is none.
         released_by: the environment whose release pipeline may read images here, or bring them; empty for none.
@@ -119,6 +121,7 @@ class Environment:
     images_kept: int = 20
     log_retention: RetentionDays = RetentionDays.ONE_MONTH
     alarms: AlarmPlan = field(default_factory=AlarmPlan)
+    watch: WatchPlan = field(default_factory=WatchPlan)
     commits: CommitPlan | None = None
     releases: ReleasePlan | None = None
     released_by: str = ""

@@ -24,7 +24,7 @@ class Monitoring(Stack):
         super().__init__(scope, "Monitoring", termination_protection=environment.production)
         store = PublishedStore(self, "Store", parameter_path=environment.parameter)
         prices = Prices.read(environment.region)
-        topic = AlarmTopic(self, "Topic", environment=environment)
+        self.topic = topic = AlarmTopic(self, "Topic", environment=environment)
         if environment.alarms.chat:
             ChatChannel(self, "Chat", environment=environment, topic=topic)
         alarms = Alarms(self, "Alarms", topic=topic, environment=environment, api=api, workers=workers, store=store)

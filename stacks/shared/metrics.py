@@ -6,7 +6,15 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 
-from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, Metric, Outcome
+from service.contract import (
+    METRIC_DIMENSIONS,
+    METRIC_NAMESPACE,
+    OUTCOME_DIMENSION,
+    Check,
+    CheckMetric,
+    Metric,
+    Outcome,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +51,22 @@ class CallMetrics:
         return self._metric(Metric.CALLS, cloudwatch.Stats.SUM, **{OUTCOME_DIMENSION: outcome})
 
     def _metric(self, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=METRIC_NAMESPACE,
-            metric_name=name,
-            dimensions_map=dict(zip(METRIC_DIMENSIONS, (self.environment, self.verb), strict=True)) | dimensions,
-            statistic=statistic,
-            period=Duration.minutes(5),
-        )
+        return _emitted(name, statistic, environment=self.environment, verb=self.verb, **dimensions)
+
+
+def check_metric(name: CheckMetric, statistic: str, *, environment: str, check: Check) -> cloudwatch.Metric:
+    """A metric that the service emits for each run of a scheduled check."""
+    return _emitted(name, statistic, environment=environment, verb=check)
+
+
+def _emitted(name: str, statistic: str, *, environment: str, verb: str, **dimensions: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=METRIC_NAMESPACE,
+        metric_name=name,
+        dimensions_map=dict(zip(METRIC_DIMENSIONS, (environment, verb), strict=True)) | dimensions,
+        statistic=statistic,
+        period=Duration.minutes(5),
+    )
 
 
 def task_count(service: ecs.FargateService, name: str) -> cloudwatch.Metric:

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 from aws_cdk import Duration, RemovalPolicy
@@ -6,7 +7,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from service.settings import Settings
-from stacks.environments import Environment
+from stacks.environments import Environment, TaskSize
 from stacks.shared.acknowledge import acknowledge, acknowledge_wildcards
 from stacks.shared.encryption import customer_key
 from stacks.shared.images import Images
@@ -17,25 +18,31 @@ NOBODY = "65534:65534"
 
 
 class ServiceTask(ecs.FargateTaskDefinition):
-    """A task of one container that runs a verb of the service: unprivileged user, read-only root, no capabilities."""
+    """A task of one container that runs a verb of the service: unprivileged user, read-only root, no capabilities.
 
-    def __init__(
+    Its size is the environment's, unless another `size` is given.
+    """
+
+    def __init__(  # noqa: PLR0913 -- a task definition has as many parts
         self,
         scope: Construct,
         construct_id: str,
         *,
         verb: str,
+        options: Sequence[str] = (),
         settings: Settings,
         environment: Environment,
         images: Images,
         digest: ImageDigest,
         health_check: ecs.HealthCheck | None = None,
+        size: TaskSize | None = None,
     ) -> None:
+        size = size or environment.size
         super().__init__(
             scope,
             construct_id,
-            cpu=environment.size.cpu,
-            memory_limit_mib=environment.size.memory_mib,
+            cpu=size.cpu,
+            memory_limit_mib=size.memory_mib,
             runtime_platform=ecs.RuntimePlatform(
                 cpu_architecture=ecs.CpuArchitecture.of(environment.processor),
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
@@ -63,7 +70,7 @@ class ServiceTask(ecs.FargateTaskDefinition):
         self.container = self.add_container(
             "Service",
             image=image,
-            command=[verb],
+            command=[verb, *options],
             environment=replace(settings, image=digest.value_as_string).to_environ(),
             health_check=health_check,
             user=NOBODY,

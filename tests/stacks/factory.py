@@ -28,6 +28,7 @@ from stacks.environments import (
     ReleasePlan,
     Tag,
     TaskSize,
+    WatchPlan,
     Writer,
 )
 
@@ -59,6 +60,7 @@ FORGE = Environment(
     on_demand_vcpus=16,
     recording_days=3,
     transcript_days=4,
+    watch=WatchPlan(canary_hours=6, reconcile_hours=1),
     commits=CommitPlan(),
     released_by="trial",
 )

@@ -254,6 +254,19 @@ def failed_recordings_are_kept_aside(environment: Environment, stacks: Stacks) -
     assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
 
 
+def checks_run_as_often_as_chosen(environment: Environment, stacks: Stacks) -> None:
+    """Golden calls and comparisons, each at so many hours of the day; with the image and the confinement of the services."""
+    expressions = [found["ScheduleExpression"] for found in stacks["Watch"].properties("AWS::Scheduler::Schedule")]
+    hours = sorted(expression.split()[1].count(",") + 1 for expression in expressions)
+    plan = environment.watch
+    assert hours == sorted((24 // plan.canary_hours, 24 // plan.reconcile_hours))
+    for task in stacks["Watch"].properties("AWS::ECS::TaskDefinition"):
+        assert task["RuntimePlatform"]["CpuArchitecture"] == environment.processor
+        for container in task["ContainerDefinitions"]:
+            assert container["ReadonlyRootFilesystem"]
+            assert container["User"] == "65534:65534"
+
+
 def no_role_may_do_everything(_: Environment, stacks: Stacks) -> None:
     """No statement allows every action, of all services or of one."""
     for template in stacks.values():
@@ -283,6 +296,7 @@ PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (
     failed_create_leaves_no_data_store,
     no_version_outlives_its_days,
     failed_recordings_are_kept_aside,
+    checks_run_as_often_as_chosen,
     no_role_may_do_everything,
     own_key_encrypts_what_it_can,
     resources_have_the_tags,

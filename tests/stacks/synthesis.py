@@ -14,7 +14,7 @@ from stacks.environments import Environment
 from stacks.stage import Whisper
 
 ROOT = Path(__file__).parent.parent.parent
-STACKS = ("Network", "Registry", "Recordings", "Cluster", "Api", "Batch", "Delivery", "Monitoring", "People")
+STACKS = ("Network", "Registry", "Recordings", "Cluster", "Api", "Batch", "Delivery", "Monitoring", "People", "Watch")
 STATEFUL = {"AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::ECR::Repository", "AWS::EFS::FileSystem"}
 # Deletion and replacement of a resource that outlives its stack, but not the create that made it, if that fails.
 KEPT = ("RetainExceptOnCreate", "Retain")

@@ -1,0 +1,67 @@
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.shared.runbooks import runbook_page
+
+# A run may begin late, and a golden call takes its time.
+GRACE_HOURS = 2
+Operator = cloudwatch.ComparisonOperator
+
+
+class CheckAlarms(Construct):
+    """Two alarms for people on a check that runs by itself: its last run found something wrong, or it does not run.
+
+    A deployment is not judged by them: they speak of hours, and the second one rings from its creation until the first run
+    has ended. So they stand in a stack of their own, and not with those that a release watches.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, topic: sns.ITopic, hours: int, runbook: str) -> None:
+        super().__init__(scope, construct_id)
+        self._topic, self._hours, self._page = topic, hours, runbook_page(runbook)
+
+    def watch(self, metric: cloudwatch.Metric, *, wrong: cloudwatch.ComparisonOperator, meaning: str) -> None:
+        """Ring if `metric` is `wrong` compared with 1, which `meaning` explains, and if there is none for too long."""
+        self._alarm(
+            "Failed",
+            metric=metric,
+            operator=wrong,
+            periods=1,
+            # Between two runs there is no metric: the alarm stays as the last one left it.
+            missing=cloudwatch.TreatMissingData.IGNORE,
+            meaning=meaning,
+        )
+        silent = self._hours + GRACE_HOURS
+        self._alarm(
+            "Missing",
+            metric=metric.with_(statistic=cloudwatch.Stats.SAMPLE_COUNT, period=Duration.hours(1)),
+            operator=Operator.LESS_THAN_THRESHOLD,
+            periods=silent,
+            missing=cloudwatch.TreatMissingData.BREACHING,
+            meaning=f"No run has ended for {silent} hours; there should be one every {self._hours}.",
+        )
+
+    def _alarm(
+        self,
+        construct_id: str,
+        *,
+        metric: cloudwatch.Metric,
+        operator: cloudwatch.ComparisonOperator,
+        periods: int,
+        missing: cloudwatch.TreatMissingData,
+        meaning: str,
+    ) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            construct_id,
+            metric=metric,
+            threshold=1,
+            comparison_operator=operator,
+            evaluation_periods=periods,
+            treat_missing_data=missing,
+            alarm_description=f"{meaning} What to do: {self._page}",
+        )
+        alarm.add_alarm_action(actions.SnsAction(self._topic))
+        alarm.add_ok_action(actions.SnsAction(self._topic))
