@@ -92,7 +92,7 @@ def test_uploads_are_announced_as_the_service_filters(filtered: Template, tmp_pa
         aws = session(running, region=FORGE.region)
         create_stack(aws, running.url, name="filtered", template=filtered.body)
         s3, sqs = aws.client("s3", endpoint_url=running.url), aws.client("sqs", endpoint_url=running.url)
-        events: Any = aws.client("events", endpoint_url=running.url)  # type: ignore[call-overload]
+        events: Any = aws.client("events", endpoint_url=running.url)
         for settings in FILTERS:
             found = filtering(**settings).settings.key_filter
             for key in KEYS:
