@@ -5,33 +5,24 @@ from typing import Any
 
 import boto3
 import botocore.session
-from botocore.credentials import (
-    AssumeRoleCredentialFetcher,
-    CredentialProvider,
-    CredentialResolver,
-    Credentials,
-    DeferredRefreshableCredentials,
-)
+from botocore.credentials import CredentialResolver
 from botocore.exceptions import ClientError
 
-from delivery.programs import Refused
+from delivery.credentials import AssumedRole, under_profile
+from delivery.programs import ROOT, Refused
 from stacks.environments import Environment, select
-
-SESSION_NAME = "whisper-release"
 
 
 class DeployedEnvironment:
     """An environment in its account, seen with the credentials to work there.
 
-    `ROLE_PROD` names the role to assume for prod; without it, the program's own credentials are used. `REPOSITORY_PROD`
-    names the image repository; without it, the output of the stack `Registry` does.
+    `ROLE_PROD` names the role to assume for prod; without it, the program's own credentials are used.
     """
 
     def __init__(self, environment: Environment, environ: Mapping[str, str]) -> None:
         self.environment, self.name = environment, environment.name
         self._environ = environ
         self._role = environ.get(f"ROLE_{self.name.upper()}", "")
-        self._repository = environ.get(f"REPOSITORY_{self.name.upper()}", "")
         self._clients: dict[str, Any] = {}
         self.session = _session(self._role, region=environment.region)
         try:
@@ -65,25 +56,23 @@ class DeployedEnvironment:
         return self._clients[service]
 
     def environ(self) -> dict[str, str]:
-        """Variables under which another program works with this environment's credentials and region."""
-        credentials = self.session.get_credentials()
-        if not credentials:
-            raise Refused(f"credentials: got none, expected some for {self.name}")
-        keys = credentials.get_frozen_credentials()
+        """Variables under which another program works in this environment's region with this environment's credentials.
+
+        They name no role to assume: the program has it already, and no role may assume itself.
+        """
         region = self.environment.region
-        values = {
-            "AWS_ACCESS_KEY_ID": keys.access_key,
-            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
-            "AWS_SESSION_TOKEN": keys.token,
-            "AWS_REGION": region,
-            "AWS_DEFAULT_REGION": region,
-        }
-        return {**self._environ, **{name: value for name, value in values.items() if value}}
+        environ = {**self._environ, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+        if not self._role:
+            return environ
+        del environ[f"ROLE_{self.name.upper()}"]
+        return under_profile(
+            environ, name=self.name, role=self._role, region=region, folder=ROOT / "build" / "credentials"
+        )
 
     @property
     def repository(self) -> str:
         """The image repository, as `HOST/NAME`."""
-        return self._repository or self.outputs("Registry")["RepositoryUri"]
+        return self.outputs("Registry")["RepositoryUri"]
 
     def stack(self, name: str) -> dict[str, Any]:
         """One of its stacks, as CloudFormation describes it.
@@ -102,15 +91,19 @@ class DeployedEnvironment:
         stack: dict[str, Any] = described["Stacks"][0]
         return stack
 
-    def exists(self, stack: str) -> bool:
-        """Whether one of its stacks exists."""
+    def status(self, stack: str) -> str:
+        """The state of one of its stacks; empty if it does not exist."""
         try:
-            self.client("cloudformation").describe_stacks(StackName=self.environment.stack_name(stack))
+            described = self.client("cloudformation").describe_stacks(StackName=self.environment.stack_name(stack))
         except ClientError as error:
             if "does not exist" in error.response["Error"]["Message"]:
-                return False
+                return ""
             raise
-        return True
+        return str(described["Stacks"][0]["StackStatus"])
+
+    def exists(self, stack: str) -> bool:
+        """Whether one of its stacks exists."""
+        return bool(self.status(stack))
 
     def outputs(self, stack: str) -> dict[str, str]:
         """The outputs of a stack, by key."""
@@ -133,26 +126,5 @@ def _session(role: str, *, region: str) -> boto3.Session:
     if not role:
         return boto3.Session(region_name=region)
     assumed = botocore.session.get_session()
-    assumed.register_component("credential_provider", CredentialResolver([_Role(role, region=region)]))
+    assumed.register_component("credential_provider", CredentialResolver([AssumedRole(role, region=region)]))
     return boto3.Session(botocore_session=assumed, region_name=region)
-
-
-class _Role(CredentialProvider):
-    """Credentials of a role, assumed with the program's own."""
-
-    METHOD = "assume-role"
-
-    def __init__(self, role: str, *, region: str) -> None:
-        super().__init__()
-        self._role, self._region = role, region
-
-    def load(self) -> Credentials:
-        own = botocore.session.get_session()
-        own.set_config_variable("region", self._region)
-        fetcher = AssumeRoleCredentialFetcher(
-            client_creator=own.create_client,
-            source_credentials=own.get_credentials(),
-            role_arn=self._role,
-            extra_args={"RoleSessionName": SESSION_NAME},
-        )
-        return DeferredRefreshableCredentials(method=self.METHOD, refresh_using=fetcher.fetch_credentials)

@@ -5,25 +5,29 @@ from collections.abc import Iterator
 from delivery.deployed import DeployedEnvironment
 
 TARGET_GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
+SERVING = ("Api", "Batch")
 # Alarms for people and for deployments; those that drive scaling ring all day.
 WATCHED = ("Api", "Monitoring")
 
 
 def problems(deployed: DeployedEnvironment, digest: str) -> list[str]:
     """What is still wrong with the deployed image; empty once all of it works."""
+    if absent := [stack for stack in SERVING if not deployed.exists(stack)]:
+        return [f"{stack} is not there" for stack in absent]
     return [*_services(deployed, digest), *_targets(deployed)]
 
 
 def ringing(deployed: DeployedEnvironment) -> set[str]:
-    """Names of the alarms in state ALARM."""
-    names = [name for stack in WATCHED for name in deployed.resources(stack, "AWS::CloudWatch::Alarm")]
+    """Names of the alarms in state ALARM. A stack that is not there yet has none."""
+    present = [stack for stack in WATCHED if deployed.exists(stack)]
+    names = [name for stack in present for name in deployed.resources(stack, "AWS::CloudWatch::Alarm")]
     alarms = deployed.client("cloudwatch").describe_alarms(AlarmNames=names, StateValue="ALARM") if names else {}
     return {alarm["AlarmName"] for alarm in alarms.get("MetricAlarms", [])}
 
 
 def _services(deployed: DeployedEnvironment, digest: str) -> Iterator[str]:
     """Complaints unless every desired task runs, and only the new version."""
-    for stack in ("Api", "Batch"):
+    for stack in SERVING:
         if (current := deployed.digest(stack)) != digest:
             yield f"{stack} is deployed with {current}"
         for arn in deployed.resources(stack, "AWS::ECS::Service"):

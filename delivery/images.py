@@ -1,6 +1,7 @@
 """The image of a commit: built once, then copied from registry to registry unchanged."""
 
 import base64
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused, lines, run, say
+from delivery.registry import ARCHITECTURES
 
 COMMIT = r"[0-9a-f]{40}"
 DIGEST = r"sha256:[0-9a-f]{64}"
@@ -24,11 +26,14 @@ def build(deployed: DeployedEnvironment, commit: str) -> str:
     arguments = {"MODEL": environment.settings.model, "COMMIT": commit}
     if environment.commits and environment.commits.locked_model:
         arguments["RELEASE"] = "1"
+    if base := _base(deployed):
+        arguments["BASE"] = base
     # The daemon's own builder cannot keep its cache in a registry.
     run("docker", "buildx", "create", "--use", environ=deployed.environ())
-    cache = f"type=registry,ref={repository}:cache"
+    cache = f"type=registry,ref={deployed.outputs('Registry')['CacheUri']}:cache"
     run(
         *("docker", "buildx", "build", "--file", "service/Dockerfile"),
+        *("--platform", f"linux/{ARCHITECTURES[environment.processor]}"),
         *(part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")),
         # ECR stores a cache as an image only.
         *("--cache-from", cache, "--cache-to", f"{cache},mode=max,image-manifest=true,oci-mediatypes=true"),
@@ -39,6 +44,21 @@ def build(deployed: DeployedEnvironment, commit: str) -> str:
     if digest := find(deployed, commit):
         return digest
     raise Refused(f"image: got none tagged {commit} in {deployed.name}'s registry, expected the one just pushed")
+
+
+def _base(deployed: DeployedEnvironment) -> str:
+    """The image that the service's begins with, by digest, from the account's own copies; empty for the Dockerfile's."""
+    plan, uri = deployed.environment.commits, deployed.outputs("Registry").get("BaseUri")
+    if not (plan and plan.base and uri):
+        return ""
+    if "@" in plan.base:
+        return f"{uri}@{plan.base.rpartition('@')[2]}"
+    inspect = ("docker", "buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}")
+    printed = "".join(lines(*inspect, f"{uri}:{plan.base.rpartition(':')[2]}", environ=deployed.environ())).strip()
+    if not re.fullmatch(DIGEST, printed):
+        raise Refused(f"base: got {printed!r} for {plan.base}, expected a digest")
+    say(f"The base, {plan.base}, is {printed}.")
+    return f"{uri}@{printed}"
 
 
 def verify(deployed: DeployedEnvironment, commit: str, environ: Mapping[str, str]) -> str:
@@ -57,6 +77,9 @@ def verify(deployed: DeployedEnvironment, commit: str, environ: Mapping[str, str
         raise Refused(f"image: got none tagged {commit} in {source.name}'s registry, expected {expected}")
     deployed.stack("Registry")
     say(f"{', '.join(tags)} is {commit}, whose image is {digest}.")
+    if plan.onward and plan.account is None and not plan.source.identity:
+        away = f"what is deployed to {deployed.name} could release to {', '.join(plan.onward)}, approved or not"
+        say(f"The pipeline stands in the account of {deployed.name}: {away}; docs/stacks/delivery.md#separation")
     return digest
 
 
@@ -77,9 +100,33 @@ def promote(deployed: DeployedEnvironment, commit: str, digest: str, environ: Ma
     for at in (source, deployed):
         _log_in(at)
     copy = ("docker", "buildx", "imagetools", "create", "--prefer-index=false")
-    run(*copy, "--tag", f"{deployed.repository}:{commit}", f"{source.repository}@{digest}", environ=environ)
+    references = ("--tag", f"{deployed.repository}:{commit}", f"{source.repository}@{digest}")
+    run(*copy, *references, environ=deployed.environ())
     if (there := find(deployed, commit)) != digest:
         raise Refused(f"image: got {there} in {deployed.name}'s registry after the copy, expected {digest}")
+
+
+def take(deployed: DeployedEnvironment, commit: str, reference: str) -> str:
+    """Copy an image from any registry that this machine's Docker may read, as the image of a commit; its digest.
+
+    Raises:
+        Refused: it is for another processor, or cannot be read.
+    """
+    wanted = ARCHITECTURES[deployed.environment.processor]
+    inspect = ("docker", "buildx", "imagetools", "inspect", "--format", "{{json .Image}}")
+    described = json.loads("\n".join(lines(*inspect, reference, environ=deployed.environ())))
+    # An index describes an image for each platform, such as linux/amd64.
+    one = described.get("architecture")
+    found = [one] if one else sorted({platform.split("/")[1] for platform in described})
+    if wanted not in found:
+        expected = f"one for {wanted}, the processor of {deployed.name}"
+        raise Refused(f"image: got {reference} for {', '.join(found)}, expected {expected}")
+    _log_in(deployed)
+    copy = ("docker", "buildx", "imagetools", "create", "--prefer-index=false")
+    run(*copy, "--tag", f"{deployed.repository}:{commit}", reference, environ=deployed.environ())
+    if digest := find(deployed, commit):
+        return digest
+    raise Refused(f"image: got none tagged {commit} in {deployed.name}'s registry, expected the one just copied")
 
 
 def find(deployed: DeployedEnvironment, tag: str) -> str:

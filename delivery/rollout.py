@@ -2,16 +2,23 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from delivery.assembly import Assembly
+from botocore.exceptions import BotoCoreError, ClientError
+
+from delivery import first_create, proof, registry, states
+from delivery.assembly import Assembly, Stack, synthesized
 from delivery.deployed import DeployedEnvironment
 from delivery.health import problems, ringing
 from delivery.images import commit_of
 from delivery.programs import ROOT, Refused, run, say
 
 # A commit must not change the pipeline that checks it: a person deploys the pipelines and their roles.
-BY_HAND = "Delivery"
+BY_HAND = ("Delivery", "Releases")
+# A check that cannot be made counts as failed: our own refusals, those of AWS, and AWS out of reach.
+FAILURES = (Refused, ClientError, BotoCoreError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +31,20 @@ class Pace:
 
 
 def deploy(deployed: DeployedEnvironment, digest: str) -> None:
-    """Deploy every stack of an environment except its pipelines, with this image in every stack that runs one."""
+    """Deploy every stack of an environment except its pipelines, with this image in every stack that runs one.
+
+    Raises:
+        Refused: another deploy is in progress, the image cannot run there, or the CDK fails.
+    """
     assembly = synthesize(deployed)
-    stacks = [stack for stack in assembly.stacks.values() if stack.path != f"{deployed.name}/{BY_HAND}"]
+    stacks = [stack for stack in assembly.stacks.values() if stack.path.rpartition("/")[2] not in BY_HAND]
     images = [f"{stack.name}:ImageDigest={digest}" for stack in stacks if stack.takes_image]
     if not images:
         raise Refused(f"{assembly.folder}: got no stack that takes an image, expected the services")
+    states.refuse_changing(deployed, [stack.path.rpartition("/")[2] for stack in stacks])
+    registry.check_processor(deployed, digest)
+    registry.keep(deployed, digest, _running(deployed, [stack for stack in stacks if stack.takes_image]))
+    first_create.recover(deployed, assembly, stacks)
     run(
         *("cdk", "deploy", *(stack.path for stack in stacks), "--app", str(assembly.folder), "--exclusively"),
         *("--require-approval", "never", "--progress", "events"),
@@ -39,11 +54,14 @@ def deploy(deployed: DeployedEnvironment, digest: str) -> None:
 
 
 def synthesize(deployed: DeployedEnvironment) -> Assembly:
-    """Synthesize an environment's stacks."""
-    whole = ROOT / "build" / f"assembly-{deployed.name}"
-    context = f"environment={deployed.name}"
-    run("cdk", "synth", "--quiet", "--context", context, "--output", str(whole), environ=deployed.environ())
-    return Assembly.read(whole / f"assembly-{deployed.name}")
+    """Synthesize an environment's stacks; those of another account are left out."""
+    return synthesized(deployed.name, deployed.environ()).within(deployed.account)
+
+
+def _running(deployed: DeployedEnvironment, stacks: Sequence[Stack]) -> dict[str, str]:
+    """The digest that each of these stacks runs, by its name, such as `Api`."""
+    names = [stack.path.rpartition("/")[2] for stack in stacks]
+    return {name: deployed.digest(name) for name in names if deployed.exists(name)}
 
 
 def release(deployed: DeployedEnvironment, digest: str, pace: Pace | None = None) -> None:
@@ -52,19 +70,22 @@ def release(deployed: DeployedEnvironment, digest: str, pace: Pace | None = None
     Raises:
         Refused: the check failed; the version before runs again, if there was one.
     """
-    before = deployed.digest("Api") if deployed.exists("Api") else ""
+    before = deployed.digest("Api") if states.has_worked(deployed, "Api") else ""
     known = ringing(deployed) if before else set()
     if known:
         say(f"Ringing before the deploy, and not held against it: {', '.join(sorted(known))}.")
     try:
         deploy(deployed, digest)
         _check(deployed, digest, known, pace or Pace())
-    except Refused as failure:
+    except FAILURES as failure:
         say(f"{deployed.name}: {failure}")
         if before in ("", digest):
             ran = f"ran {before} before, too" if before else "ran nothing before"
             raise Refused(f"{failure}; {deployed.name} {ran}: there is nothing to go back to") from None
-        _restore(deployed, before)
+        try:
+            _restore(deployed, before)
+        except FAILURES as stuck:
+            raise Refused(f"{failure}; {deployed.name} could not go back to {before}: {stuck}") from None
         raise Refused(f"{failure}; {deployed.name} runs {before} again") from None
 
 
@@ -75,6 +96,7 @@ def _check(deployed: DeployedEnvironment, digest: str, known: set[str], pace: Pa
             raise Refused(f"not settled after {pace.settle_s:g} s: {'; '.join(found)}")
         say(f"Waiting: {'; '.join(found)}.")
         time.sleep(pace.poll_s)
+    proof.prove(deployed, digest, poll_s=pace.poll_s)
     until = time.monotonic() + pace.watch_s
     while True:
         if new := ringing(deployed) - known:
@@ -96,9 +118,15 @@ def _restore(deployed: DeployedEnvironment, digest: str) -> None:
     environ = deployed.environ()
     run("git", "worktree", "add", "--force", "--detach", str(folder), commit, environ=environ)
     try:
-        run("make", "install", environ=environ, folder=folder)
+        run("make", _installing(folder), environ=environ, folder=folder)
         path = os.pathsep.join((str(folder / ".venv" / "bin"), environ.get("PATH", "")))
         step = ("python", "-m", "delivery", "deploy", deployed.name, commit, digest)
         run(*step, environ={**environ, "PATH": path}, folder=folder)
     finally:
         run("git", "worktree", "remove", "--force", str(folder), environ=environ)
+
+
+def _installing(folder: Path) -> str:
+    """The target that installs what a step needs. Older commits have one for all tools only."""
+    lean = "install-delivery"
+    return lean if f"\n{lean}:" in (folder / "Makefile").read_text() else "install"

@@ -1,16 +1,18 @@
 from aws_cdk import Stack, Stage, Tags
+from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from stacks.api.stack import Api
 from stacks.batch.stack import Batch
 from stacks.cluster.stack import Cluster
-from stacks.delivery.stack import Delivery
+from stacks.delivery.stack import Delivery, Releases
 from stacks.environments import Environment, Weights
 from stacks.gate.stack import Gate
 from stacks.models.model_store import InImage, ModelStore
 from stacks.models.stack import Models
 from stacks.monitoring.stack import Monitoring
 from stacks.network.stack import Network
+from stacks.network.task_network import TaskNetwork
 from stacks.people.stack import People
 from stacks.recordings.stack import Recordings
 from stacks.registry.stack import Registry
@@ -39,23 +41,20 @@ class Whisper(Stage):
         batch = Batch(self, environment=environment, network=network, cluster=cluster, models=models)
         monitoring = Monitoring(self, environment=environment, api=api.api, workers=batch.workers)
         watch = Watch(self, environment=environment, network=network, cluster=cluster, topic=monitoring.topic)
-        people = People(self, environment=environment, cluster_name=cluster.cluster_name)
+        readers: list[Stack] = [batch, monitoring, watch]
+        if environment.people:
+            readers.append(People(self, environment=environment, cluster_name=cluster.cluster_name))
         # The SSM parameters that connect these stacks do not tell CDK their order.
         running: list[Stack] = [api, batch, watch]
         pulling = [*running]
-        if environment.commits or environment.releases or environment.released_by:
-            delivery = Delivery(self, environment=environment)
-            pulling.append(delivery)
-            if environment.releases and environment.releases.gate:
-                gate = Gate(self, environment=environment, network=network, cluster=cluster, models=models)
-                gate.add_stack_dependency(delivery)
-                pulling.append(gate)
-                running.append(gate)
+        delivery, gate = self._delivery(environment, network, cluster, models)
+        pulling += [*delivery, *gate]
+        running += gate
         for stack in pulling:
             stack.add_stack_dependency(registry)
         for stack in running:
             stack.add_stack_dependency(clusters)
-        for reader in (batch, monitoring, people, watch):
+        for reader in readers:
             reader.add_stack_dependency(recordings)
         if environment.customer_key:
             # The recordings stack makes the key; the others come after these.
@@ -63,3 +62,20 @@ class Whisper(Stage):
                 encrypted.add_stack_dependency(recordings)
         for key, value in environment.tags.items():
             Tags.of(self).add(key, value)
+
+    def _delivery(
+        self, environment: Environment, network: TaskNetwork, cluster: ecs.ICluster, models: ModelStore
+    ) -> tuple[list[Stack], list[Stack]]:
+        """The stacks of commits and releases, if any reach the environment, and its gate, if they are measured here."""
+        plan = environment.releases
+        if not (environment.commits or plan or environment.released_by):
+            return [], []
+        delivery = Delivery(self, environment=environment)
+        # With a workflow, nothing of AWS runs a release.
+        if plan and not plan.source.identity:
+            Releases(self, plan=plan, environment=environment).add_stack_dependency(delivery)
+        if not (plan and plan.gate):
+            return [delivery], []
+        gate = Gate(self, environment=environment, network=network, cluster=cluster, models=models)
+        gate.add_stack_dependency(delivery)
+        return [delivery], [gate]

@@ -25,6 +25,7 @@ REFUSED = {
     "AWS::EC2::FlowLog",
     "AWS::EC2::SecurityGroupEgress",
     "AWS::EC2::SecurityGroupIngress",
+    "AWS::ECR::PullThroughCacheRule",
     "AWS::ECS::ClusterCapacityProviderAssociations",
     "Custom::VpcRestrictDefaultSG",  # the code of its function is an asset, which no test uploads
 }

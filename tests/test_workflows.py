@@ -1,12 +1,15 @@
 """The workflows of GitHub and GitLab run what anyone can run, and no more."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from delivery import __main__ as program
 
 ROOT = Path(__file__).parents[1]
 GITHUB = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
@@ -44,9 +47,17 @@ def test_workflow_runs_the_one_script(commands: list[str]) -> None:
 
 def test_ci_checks_tests_and_builds_the_image() -> None:
     """The script calls these targets of make, in this order."""
-    called = re.findall(r"(?m)^[^#\n]*\bmake ([a-z-]+)$", (ROOT / ".ci/run").read_text())
+    script = (ROOT / ".ci/run").read_text()
+    called = re.findall(r"(?m)^[^#\n]*\bmake ([a-z-]+) ;;$", script)
     assert called == ["check", "test", "image"]
+    assert f"set -- {' '.join(called)}\n" in script
     assert set(called) <= TARGETS
+
+
+def test_ci_refuses_a_step_that_it_does_not_have() -> None:
+    """A slip in a pipeline's command is no success."""
+    ended = subprocess.run(["bash", ".ci/run", "chekc"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (2, "step: got 'chekc', expected check, test or image\n")
 
 
 def test_github_grants_read_access_only() -> None:
@@ -81,3 +92,56 @@ def test_caches_follow_the_locks() -> None:
     assert "hashFiles('package-lock.json')" in npm
     for lock in GITLAB["ci"]["cache"]["key"]["files"]:
         assert (ROOT / lock).is_file()
+
+
+DELIVERY = ("github.yml", "gitlab.yml")
+# The steps of each environment, in their order, whichever of the two runs them.
+STEPS = [
+    *("build dev", "deploy dev"),
+    *("verify stage", "promote stage", "release stage", "gate stage"),
+    *("promote prod", "release prod", "record stage"),
+]
+
+
+def delivering(name: str) -> tuple[str, dict[str, Any]]:
+    """The text of a workflow that delivers, and its content."""
+    text = (ROOT / "docs" / "ci" / name).read_text()
+    return text, yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("name", DELIVERY)
+def test_delivery_runs_the_steps_of_the_pipelines(name: str) -> None:
+    """The same commands in the same order; the tests are those of CI."""
+    text, _ = delivering(name)
+    assert re.findall(r"python -m delivery ([a-z]+ [a-z]+) ", text) == STEPS
+    assert {step.split()[0] for step in STEPS} <= set(program.STEPS)
+    assert text.count("bash .ci/run check test") == 1
+
+
+def test_github_gives_a_token_to_the_jobs_of_an_environment_only() -> None:
+    """The tests, which run what a dependency brings, get none, and no secret is needed anywhere."""
+    text, workflow = delivering("github.yml")
+    assert "secrets." not in text
+    assert workflow["permissions"] == {"contents": "read"}
+    for name, job in workflow["jobs"].items():
+        assert ("id-token" in job.get("permissions", {})) == ("environment" in job) == (name != "test")
+        assert job["timeout-minutes"] <= 300
+    # Nothing of GitHub's checks a subject of a job without its environment.
+    assert {job["environment"] for job in workflow["jobs"].values() if "environment" in job} == {"dev", "stage", "prod"}
+
+
+def test_release_by_github_holds_its_environments_until_it_has_ended() -> None:
+    """Its approval included: a second tag waits, and is not cancelled."""
+    _, workflow = delivering("github.yml")
+    assert "github.ref_type == 'tag' && 'release'" in workflow["concurrency"]["group"]
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+
+
+def test_gitlab_names_its_jobs_to_aws() -> None:
+    """By tokens for AWS alone; production is started by a person."""
+    _, jobs = delivering("gitlab.yml")
+    assert jobs[".delivery"]["id_tokens"] == {"WEB_IDENTITY_TOKEN": {"aud": "sts.amazonaws.com"}}
+    assert [rule.get("when") for rule in jobs["prod"]["rules"]] == ["manual"]
+    assert {name for name, job in jobs.items() if isinstance(job, dict) and job.get("extends")} == {
+        *("dev", "stage", "prod", "record")
+    }

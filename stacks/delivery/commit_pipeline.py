@@ -1,15 +1,18 @@
 from aws_cdk import Duration
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.delivery.delivery_pipeline import X86_64, DeliveryPipeline, assume
+from stacks.delivery.delivery_pipeline import ARTIFACT_DAYS, X86_64, DeliveryPipeline, Tools, role
 from stacks.delivery.pipeline_source import PipelineSource
-from stacks.environments import CommitPlan, Environment, Processor
-from stacks.shared.acknowledge import acknowledge_wildcards
-from stacks.shared.bootstrap import bootstrap_roles
+from stacks.delivery.proving import allow_proving
+from stacks.delivery.rights import allow_building, allow_deploying, allow_reading
+from stacks.environments import PROOF_SECONDS, CommitPlan, Environment, Processor
+from stacks.environments.deployments import PIPELINE_SECONDS
+from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
+from stacks.shared.alarm_topic import AlarmTopic
 from stacks.shared.images import Images
+from stacks.shared.private_bucket import PrivateBucket
 
 ARM64 = codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_3_0
 
@@ -24,7 +27,7 @@ class CommitPipeline(DeliveryPipeline):
         *,
         plan: CommitPlan,
         images: Images,
-        topic: sns.ITopic,
+        topic: AlarmTopic,
         environment: Environment,
     ) -> None:
         name = environment.name
@@ -45,25 +48,40 @@ class CommitPipeline(DeliveryPipeline):
             topic=topic,
             environment=environment,
         )
-        # The tests also build and run the image, in containers of their own instead of Docker's.
-        self.test = self.project("Test", ".ci/run", timeout=Duration.hours(1), privileged=True)
+        # A checker of types that starts cold takes 3.4 GB.
+        medium = codebuild.ComputeType.MEDIUM
+        self.test = self.project(
+            "Test",
+            # A zip file has no permissions. The image is built where its container engine is, after the tests.
+            "bash .ci/run check test",
+            timeout=Duration.hours(1),
+            on=codebuild.BuildEnvironment(build_image=X86_64, compute_type=medium),
+            tools=Tools.ALL,
+            cache=self._cache(),
+        )
         self.build = self.project(
             "Build",
             f"IMAGE_DIGEST=$(python -m delivery build {name} $CODEBUILD_RESOLVED_SOURCE_VERSION)",
             "export IMAGE_DIGEST",
             timeout=Duration.hours(1),
-            # Built on the processor that it runs on: emulation is many times slower.
-            on=ARM64 if environment.processor is Processor.ARM64 else X86_64,
-            privileged=True,
+            on=codebuild.BuildEnvironment(
+                # Built on the processor that it runs on: emulation is many times slower.
+                build_image=ARM64 if environment.processor is Processor.ARM64 else X86_64,
+                compute_type=medium,
+                # A container engine needs it, and it is that of a commit which passed the tests.
+                privileged=True,
+            ),
             exports=["IMAGE_DIGEST"],
-            variables={f"REPOSITORY_{name.upper()}": images.uri},
         )
-        images.repository.grant_pull_push(self.build)
-        images.repository.grant(self.build, "ecr:DescribeImages")
-        acknowledge_wildcards(self.build, resources=["*"], reason="AWS grants registry login on all resources only")
+        allow_reading(role(self.build), images=images, environment=environment)
+        allow_building(self, role(self.build), plan=plan, images=images, environment=environment)
         step = f"python -m delivery deploy {name} $CODEBUILD_RESOLVED_SOURCE_VERSION $IMAGE_DIGEST"
-        self.deploy = self.project("Deploy", step, timeout=Duration.hours(1))
-        self.deploy.add_to_role_policy(assume(*bootstrap_roles(self)))
+        # A deployment may take an hour, and then its golden call is on its way.
+        proven = Duration.seconds(PIPELINE_SECONDS + PROOF_SECONDS)
+        self.deploy = self.project("Deploy", step, timeout=proven)
+        allow_reading(role(self.deploy), images=images, environment=environment)
+        allow_deploying(self, role(self.deploy), images=images)
+        allow_proving(role(self.deploy), environment=environment)
         built = self.action("Build", self.build, namespace="Built")
         self.pipeline.add_stage(stage_name="Test", actions=[self.action("Test", self.test)])
         self.pipeline.add_stage(stage_name="Build", actions=[built])
@@ -73,3 +91,15 @@ class CommitPipeline(DeliveryPipeline):
         )
         source.start_on_commits(self.pipeline)
         source.admit(self.pipeline, cloning=[])
+
+    def _cache(self) -> PrivateBucket:
+        """A bucket for downloads of the tests: no project that may deploy reads what they wrote."""
+        bucket = PrivateBucket(self, "Downloads", expire_days=ARTIFACT_DAYS, retain=False)
+        acknowledge(bucket, rule="S1", reason="it contains packages that anyone can download")
+        acknowledge_wildcards(
+            self,
+            actions=[*S3_READ, *S3_PUT, "s3:DeleteObject*"],
+            resources=[bucket.arn_for_objects("*")],
+            reason="CodeBuild chooses the keys of its caches",
+        )
+        return bucket

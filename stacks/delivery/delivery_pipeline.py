@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_codebuild as codebuild
@@ -8,21 +9,31 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_sns as sns
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.delivery.pipeline_source import PipelineSource
 from stacks.environments import Environment
-from stacks.shared.acknowledge import S3_PUT, S3_READ, acknowledge, acknowledge_wildcards
+from stacks.shared.acknowledge import S3_READ, acknowledge, acknowledge_wildcards
+from stacks.shared.alarm_topic import AlarmTopic
 from stacks.shared.encryption import customer_key
 from stacks.shared.lint import tolerate
 from stacks.shared.private_bucket import PrivateBucket
 from stacks.shared.runbooks import runbook_page
 
 X86_64 = codebuild.LinuxBuildImage.STANDARD_8_0
+# 4 GB: room for the CDK.
+SMALL = codebuild.BuildEnvironment(build_image=X86_64, compute_type=codebuild.ComputeType.SMALL)
 # Downloads of pip and npm, which both verify against a lock file.
 CACHED = ("/root/.cache/pip/**/*", "/root/.npm/**/*")
 ARTIFACT_DAYS = 7
+
+
+class Tools(StrEnum):
+    """What a project installs: the target of make."""
+
+    ALL = "install"  # with the service and everything that checks and tests it
+    DELIVERY = "install-delivery"  # the CDK and boto3: all that a step of `python -m delivery` needs
 
 
 class DeliveryPipeline(Construct):
@@ -30,6 +41,7 @@ class DeliveryPipeline(Construct):
 
     Attributes:
         pipeline: a V2 pipeline with its source stage; subclasses add the others.
+        log_group: of all its builds.
     """
 
     def __init__(
@@ -39,12 +51,12 @@ class DeliveryPipeline(Construct):
         *,
         source: PipelineSource,
         mode: codepipeline.ExecutionMode,
-        topic: sns.ITopic,
+        topic: AlarmTopic,
         environment: Environment,
     ) -> None:
         super().__init__(scope, construct_id)
         self._source = source
-        self._logs = logs.LogGroup(
+        self.log_group = logs.LogGroup(
             self,
             "Logs",
             retention=environment.log_retention,
@@ -64,7 +76,7 @@ class DeliveryPipeline(Construct):
         self.pipeline.on_state_change(
             "Failures",
             event_pattern=events.EventPattern(detail={"state": ["FAILED"]}),
-            target=targets.SnsTopic(topic, message=_failure(environment.name)),
+            target=targets.SnsTopic(topic, message=_failure(topic, environment.name)),
         )
         tolerate(self.pipeline, rule="W3005", reason="the library names the role as a dependency, too")
         self._acknowledge()
@@ -74,33 +86,39 @@ class DeliveryPipeline(Construct):
         construct_id: str,
         *steps: str,
         timeout: Duration,
-        on: codebuild.IBuildImage = X86_64,
-        privileged: bool = False,
+        on: codebuild.BuildEnvironment = SMALL,
+        tools: Tools = Tools.DELIVERY,
+        cache: s3.IBucket | None = None,
         exports: Sequence[str] = (),
         variables: Mapping[str, str] | None = None,
+        role_name: str = "",
     ) -> codebuild.PipelineProject:
-        """A project that installs the repository's tools and runs `steps` until one fails.
+        """A project that installs tools of the repository and runs `steps` until one fails.
 
         Args:
             construct_id: of the project.
             steps: shell commands.
             timeout: of a build.
-            on: build image.
-            privileged: needed to run containers in the build.
+            on: image and size of the machine.
+            tools: that it installs.
+            cache: of downloads, which no other project uses; None downloads each time.
             exports: variables that later actions read.
             variables: environment variables for all actions that run the project.
+            role_name: by which other roles trust its own; without it, AWS chooses one.
         """
+        builds = iam.ServicePrincipal("codebuild.amazonaws.com")
         project = codebuild.PipelineProject(
             self,
             construct_id,
-            build_spec=codebuild.BuildSpec.from_object_to_yaml(_steps(steps, exports)),
-            environment=codebuild.BuildEnvironment(build_image=on, privileged=privileged),
+            role=iam.Role(self, f"{construct_id}Role", assumed_by=builds, role_name=role_name or None),
+            build_spec=codebuild.BuildSpec.from_object_to_yaml(_steps(steps, exports, tools, cached=cache is not None)),
+            environment=on,
             environment_variables={
                 name: codebuild.BuildEnvironmentVariable(value=value) for name, value in (variables or {}).items()
             },
-            cache=codebuild.Cache.bucket(self._artifacts, prefix="cache"),
+            cache=codebuild.Cache.bucket(cache) if cache else codebuild.Cache.none(),
             logging=codebuild.LoggingOptions(
-                cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=self._logs, prefix=construct_id.lower())
+                cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=self.log_group, prefix=construct_id.lower())
             ),
             timeout=timeout,
             queued_timeout=Duration.hours(1),
@@ -117,7 +135,7 @@ class DeliveryPipeline(Construct):
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         acknowledge_wildcards(
-            project, resources=[own_logs], reason="the library grants a project access to its own logs"
+            role(project), resources=[own_logs], reason="the library grants a project access to its own logs"
         )
         return project
 
@@ -140,33 +158,35 @@ class DeliveryPipeline(Construct):
         acknowledge(self._artifacts, rule="S1", reason="it contains the source of a run, which only the pipeline reads")
         acknowledge_wildcards(
             self,
-            actions=[*S3_READ, *S3_PUT, "s3:DeleteObject*"],
+            actions=[*S3_READ, "s3:Abort*", "s3:DeleteObject*"],
             resources=[self._artifacts.arn_for_objects("*")],
-            reason="the pipeline chooses the keys of artifacts, and projects those of their caches",
+            reason="the pipeline chooses the keys of artifacts",
         )
 
 
-def assume(*roles: str) -> iam.PolicyStatement:
-    """A statement that allows a project to assume roles."""
-    return iam.PolicyStatement(actions=["sts:AssumeRole"], resources=list(roles))
+def role(project: codebuild.IProject) -> iam.IRole:
+    """The role of a project's builds."""
+    assert project.role  # noqa: S101 -- tells the type checker that `DeliveryPipeline.project` gives each one
+    return project.role
 
 
-def _steps(steps: Sequence[str], exports: Sequence[str]) -> dict[str, object]:
-    """A build specification that installs the locked tools, puts them on the path, and runs the steps."""
+def _steps(steps: Sequence[str], exports: Sequence[str], tools: Tools, *, cached: bool) -> dict[str, object]:
+    """A build specification that installs locked tools, puts them on the path, and runs the steps."""
     return {
         "version": "0.2",
         "env": {"shell": "bash", "git-credential-helper": "yes", "exported-variables": list(exports)},
         "phases": {
-            "install": {"runtime-versions": {"python": "3.12"}, "commands": ["make install"]},
+            "install": {"runtime-versions": {"python": "3.12"}, "commands": [f"make {tools}"]},
             "build": {"commands": ['export PATH="$PWD/.venv/bin:$PATH"', *steps]},
         },
-        "cache": {"paths": list(CACHED)},
+        **({"cache": {"paths": list(CACHED)}} if cached else {}),
     }
 
 
-def _failure(environment: str) -> events.RuleTargetInput:
+def _failure(topic: AlarmTopic, environment: str) -> events.RuleTargetInput:
     field = events.EventField.from_path
-    return events.RuleTargetInput.from_text(
-        f"{environment}: the pipeline {field('$.detail.pipeline')} failed, run {field('$.detail.execution-id')}."
-        f" What to do: {runbook_page('pipeline-failed')}"
+    pipeline, execution = field("$.detail.pipeline"), field("$.detail.execution-id")
+    return topic.notice(
+        f"{environment}: the pipeline {pipeline} failed",
+        f"Run {execution}. What to do: {runbook_page('pipeline-failed')}",
     )

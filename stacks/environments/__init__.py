@@ -3,11 +3,11 @@
 from stacks.capacity import InvalidEnvironment
 from stacks.environments.alarms import AlarmPlan, Chat
 from stacks.environments.api import ApiPlan, OfficeHours, Routing, Strategy
-from stacks.environments.delivery import CommitPlan, ReleasePlan, Source
+from stacks.environments.delivery import CommitPlan, Identity, ReleasePlan, Source
 from stacks.environments.emulator import EMULATED, emulated
 from stacks.environments.environment import Environment
 from stacks.environments.existing_network import ExistingNetwork
-from stacks.environments.names import name_prefix, parameter_name
+from stacks.environments.names import RUNNING, name_prefix, parameter_name, releaser_role, role_name, step_role
 from stacks.environments.network import INTERFACE_ENDPOINTS, Egress, NetworkPlan
 from stacks.environments.reading import environments
 from stacks.environments.retention import LEAST_DAYS, Retention
@@ -25,6 +25,7 @@ __all__ = [
     "INTERFACE_ENDPOINTS",
     "LEAST_DAYS",
     "PROOF_SECONDS",
+    "RUNNING",
     "AlarmPlan",
     "ApiPlan",
     "Chat",
@@ -32,6 +33,7 @@ __all__ = [
     "Egress",
     "Environment",
     "ExistingNetwork",
+    "Identity",
     "InvalidEnvironment",
     "NetworkPlan",
     "OfficeHours",
@@ -51,5 +53,8 @@ __all__ = [
     "environments",
     "name_prefix",
     "parameter_name",
+    "releaser_role",
+    "role_name",
     "select",
+    "step_role",
 ]

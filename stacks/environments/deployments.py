@@ -4,8 +4,7 @@ from service.settings import Settings
 from stacks.capacity import InvalidEnvironment
 from stacks.environments.api import ApiPlan, Strategy
 
-# A release reaches another account with a role that it assumes through a role: AWS ends such sessions after an hour.
-# The build that deploys commits has the same limit.
+# The limit of the build that deploys commits; a release has more, and its credentials are renewed.
 PIPELINE_SECONDS = 3600
 # From the start of a task until its model is loaded.
 START_SECONDS = 300

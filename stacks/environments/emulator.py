@@ -30,5 +30,6 @@ def emulated() -> Environment:
         spot_vcpus=64,
         on_demand_vcpus=8,
         log_retention=RetentionDays.ONE_DAY,
-        commits=CommitPlan(),
+        # The emulator has no rules that fetch a base.
+        commits=CommitPlan(base=""),
     )

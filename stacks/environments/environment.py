@@ -24,7 +24,7 @@ from stacks.capacity import (
 from stacks.environments.alarms import AlarmPlan, check_chat
 from stacks.environments.api import ApiPlan, request_limits
 from stacks.environments.checks import listed, nearest
-from stacks.environments.delivery import CommitPlan, ReleasePlan
+from stacks.environments.delivery import CommitPlan, ReleasePlan, Source
 from stacks.environments.deployments import check_deployment
 from stacks.environments.existing_network import ExistingNetwork
 from stacks.environments.key_filters import check_key_filter
@@ -68,8 +68,9 @@ class Environment:
         size: of every task.
         processor: of every task.
         speed: of one task; None takes the measured one of the model, or an assumption.
-        spot_vcpus: the account's quota of Fargate Spot, in vCPU.
-        on_demand_vcpus: its quota of Fargate on demand, in vCPU.
+        spot_vcpus: how much of the account's quota of Fargate Spot its fleet may take, in vCPU; a first deploy reads the
+            quota itself.
+        on_demand_vcpus: likewise of the quota of Fargate on demand.
         on_demand_workers: how many batch tasks run on demand, so that they go on when Spot has no capacity; the first
             tasks of the fleet are these, the rest is Spot.
         weights: the place of the model that the settings name.
@@ -89,6 +90,8 @@ class Environment:
         commits: the pipeline of commits; None if no image is built here.
         releases: the pipeline of releases, from here to the environments after this one; None if there is none.
         released_by: the environment whose release pipeline may read images here, or bring them; empty for none.
+        released_with: what runs those releases: the `source` of its plan.
+        people: roles for people, assumed from roles of the account's own; without them, an administrator does it all.
         cost_centre: who pays, as a tag on everything.
         extra_tags: further tags on everything.
     """
@@ -125,6 +128,8 @@ class Environment:
     commits: CommitPlan | None = None
     releases: ReleasePlan | None = None
     released_by: str = ""
+    released_with: Source = Source.CONNECTION
+    people: bool = True
     cost_centre: str = "call-centre"
     extra_tags: tuple[Tag, ...] = ()
 
@@ -190,7 +195,8 @@ class Environment:
     def api_settings(self) -> Settings:
         """Settings of the API."""
         limited = request_limits(self._priced(on_demand_share=1), speed=self.plan.speed)
-        return replace(limited, host="0.0.0.0")  # noqa: S104 -- its firewall admits the load balancer only
+        # Its firewall admits the load balancer only, which tells the callers' addresses.
+        return replace(limited, host="0.0.0.0", proxies=1)  # noqa: S104
 
     def worker_settings(self, *, queue_url: str, recordings_bucket: str, transcripts_bucket: str) -> Settings:
         """Settings of the workers of a queue."""
@@ -210,6 +216,11 @@ class Environment:
         if self.releases:
             return self.releases.images_from
         return "" if self.commits else self.released_by
+
+    @property
+    def release_source(self) -> Source:
+        """What runs the releases that start or arrive here."""
+        return self.releases.source if self.releases else self.released_with
 
     @property
     def on_demand_share(self) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from stacks.capacity import InvalidEnvironment
 from stacks.environments.checks import apart, listed
+from stacks.environments.delivery import ReleasePlan
 from stacks.environments.emulator import EMULATED, emulated
 from stacks.environments.environment import Environment
 from stacks.environments.reading import environments
@@ -47,8 +48,7 @@ def _check_release(environment: Environment, known: Mapping[str, Environment]) -
         others = [other for other in known if other != environment.name]
         if name not in others:
             raise InvalidEnvironment(f"{environment.name}.releases", name, f"one of {listed(others)}")
-        if (by := known[name].released_by) != environment.name:
-            raise InvalidEnvironment(f"{name}.released_by", by, f"{environment.name}, whose releases name {name}")
+        _check_admission(environment, releases, known[name])
     builder = known[releases.images_from]
     if not builder.commits:
         raise InvalidEnvironment(f"{builder.name}.commits", None, f"a plan, since {environment.name} takes its images")
@@ -59,3 +59,16 @@ def _check_release(environment: Environment, known: Mapping[str, Environment]) -
         if other.weights is Weights.IMAGE and other.settings.model != builder.settings.model:
             expected = f"{builder.settings.model}, which is in the image of {builder.name}"
             raise InvalidEnvironment(f"{other.name}.settings.model", other.settings.model, expected)
+
+
+def _check_admission(environment: Environment, releases: ReleasePlan, other: Environment) -> None:
+    """Another environment lets the releases of this one in, and their pipeline stands apart from both."""
+    if other.released_by != environment.name:
+        expected = f"{environment.name}, whose releases name {other.name}"
+        raise InvalidEnvironment(f"{other.name}.released_by", other.released_by, expected)
+    if other.released_with is not releases.source:
+        expected = f"{releases.source}, the source of the releases of {environment.name}"
+        raise InvalidEnvironment(f"{other.name}.released_with", other.released_with, expected)
+    if releases.account is not None and releases.account in (other.account, environment.account):
+        expected = f"an account that neither {environment.name} nor {other.name} is deployed to"
+        raise InvalidEnvironment(f"{environment.name}.releases.account", releases.account, expected)

@@ -1,12 +1,13 @@
-from aws_cdk import Stack
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from stacks.environments import Environment
-from stacks.gate.release_gate import VERB, ReleaseGate
+from stacks.gate.keeper import Keeper
+from stacks.gate.release_gate import GOLDEN, REPORTS, VERB, ReleaseGate
 from stacks.models.model_store import ModelStore
 from stacks.network.task_network import TaskNetwork
-from stacks.shared.encryption import customer_key
+from stacks.shared.encryption import customer_key, grant_customer_key
 from stacks.shared.handover import published
 from stacks.shared.images import Images
 from stacks.tasks.image_digest import ImageDigest
@@ -45,3 +46,13 @@ class Gate(Stack):
             release_role_arn=published(self, path=environment.parameter("release-role-arn")),
         )
         models.serve(task, service=gate)
+        keeper = Keeper(
+            self,
+            "Keeper",
+            principal_arn=published(self, path=environment.parameter("releaser-principal-arn")),
+            bucket=gate.bucket,
+            golden=GOLDEN,
+            latest=f"{REPORTS}/latest.json",
+        )
+        grant_customer_key(keeper, environment=environment)
+        CfnOutput(self, "KeeperRoleArn", value=keeper.role_arn)

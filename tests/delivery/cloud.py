@@ -14,7 +14,7 @@ from unittest.mock import patch
 import boto3
 
 from delivery.__main__ import main
-from local.emulator import Emulator
+from local.emulator import ACCOUNT, Emulator
 from stacks.environments import name_prefix
 from tests.emulated import DIGEST, create_stack, session
 from tests.stacks.factory import REGION
@@ -22,10 +22,16 @@ from tests.stacks.synthesis import Template
 
 # In the order of a deploy: what a release finds, and what it looks at.
 STACKS = (
-    "forge/Registry",
+    *(f"forge/{name}" for name in ("Registry", "Delivery")),
     *(f"trial/{name}" for name in ("Network", "Registry", "Cluster", "Delivery", "Gate")),
-    *(f"live/{name}" for name in ("Network", "Registry", "Recordings", "Cluster", "Api", "Batch", "Monitoring")),
+    *(
+        f"live/{name}"
+        for name in ("Network", "Registry", "Recordings", "Cluster", "Api", "Batch", "Monitoring", "Watch")
+    ),
+    *("live/Delivery", "trial/Releases"),
 )
+# The role with which the CDK deploys.
+BOOTSTRAP = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-deploy-role-{ACCOUNT}-{REGION}"
 OLD, NEW = DIGEST, f"sha256:{'1' * 64}"
 
 DOCKER = """
@@ -42,7 +48,11 @@ if arguments[:2] == ["buildx", "build"]:
     target = arguments[arguments.index("--tag") + 1]
     if os.environ.get("DOCKER_FAILS"):
         sys.exit("the model is not the locked one")
-    ecr.put_image(repositoryName=name(target), imageTag=target.rpartition(":")[2], imageManifest=target)
+    platform = {"architecture": arguments[arguments.index("--platform") + 1].partition("/")[2]}
+    manifest = json.dumps({"manifests": [{"platform": platform}], "of": target})
+    ecr.put_image(repositoryName=name(target), imageTag=target.rpartition(":")[2], imageManifest=manifest)
+if arguments[:3] == ["buildx", "imagetools", "inspect"]:
+    print("sha256:" + "b" * 64)
 if arguments[:3] == ["buildx", "imagetools", "create"]:
     target, source = arguments[arguments.index("--tag") + 1], arguments[-1]
     (image,) = ecr.batch_get_image(repositoryName=name(source), imageIds=[{"imageDigest": source.partition("@")[2]}])["images"]
@@ -60,7 +70,10 @@ if arguments[0] == "synth":
 if arguments[0] == "deploy":
     if os.environ.get("CDK_FAILS"):
         sys.exit("the stack is in UPDATE_ROLLBACK_COMPLETE")
-    cloudformation = boto3.client("cloudformation")
+    taken = boto3.client("sts").assume_role(RoleArn=os.environ["BOOTSTRAP"], RoleSessionName="cdk")["Credentials"]
+    names = {"access_key_id": "AccessKeyId", "secret_access_key": "SecretAccessKey", "session_token": "SessionToken"}
+    deploying = boto3.Session(**{f"aws_{name}": taken[key] for name, key in names.items()})
+    cloudformation = deploying.client("cloudformation")
     for stack, digest in (a.split(":ImageDigest=") for a in arguments if ":ImageDigest=" in a):
         if stack not in os.environ["STACKS"].split():
             continue
@@ -77,7 +90,7 @@ if arguments[0] == "deploy":
             StackName=stack, UsePreviousTemplate=True, Parameters=parameters, Capabilities=["CAPABILITY_IAM"]
         )
     if alarm := os.environ.get("RINGS"):
-        boto3.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test")
+        deploying.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test")
 """
 
 
@@ -118,14 +131,24 @@ class Cloud:
     def repository(self, name: str) -> str:
         """The name of an environment's repository."""
         stack = self.client("cloudformation").describe_stacks(StackName=stack_name(f"{name}/Registry"))["Stacks"][0]
-        return str(stack["Outputs"][0]["OutputValue"]).partition("/")[2]
+        uris = {output["OutputKey"]: str(output["OutputValue"]) for output in stack["Outputs"]}
+        return uris["RepositoryUri"].partition("/")[2]
 
-    def push(self, name: str, tag: str) -> str:
-        """Put an image into an environment's registry; its digest."""
+    def push(self, name: str, tag: str, *, architecture: str = "amd64", digest: str = "") -> str:
+        """Put an image into an environment's registry; its digest, which is that of its manifest if none is given."""
+        manifest = json.dumps({"manifests": [{"platform": {"architecture": architecture}}], "of": tag})
+        chosen = {"imageDigest": digest} if digest else {}
         pushed = self.client("ecr").put_image(
-            repositoryName=self.repository(name), imageTag=tag, imageManifest=f"an image of {tag}"
+            repositoryName=self.repository(name), imageTag=tag, imageManifest=manifest, **chosen
         )
         return str(pushed["image"]["imageId"]["imageDigest"])
+
+    def tags(self, name: str, digest: str) -> set[str]:
+        """The tags of an image in an environment's registry."""
+        found = self.client("ecr").describe_images(
+            repositoryName=self.repository(name), imageIds=[{"imageDigest": digest}]
+        )
+        return set(found["imageDetails"][0].get("imageTags", ()))
 
 
 def stack_name(path: str) -> str:
@@ -150,8 +173,15 @@ def build(running: Emulator, folder: Path, templates: Mapping[str, Template]) ->
         "CALLS": str(folder / "calls"),
         "ASSEMBLY": str(templates["forge/Registry"].path.parent.parent),
         "STACKS": " ".join(map(stack_name, STACKS)),
+        "BOOTSTRAP": BOOTSTRAP,
     }
     cloud = Cloud(folder=folder, environ=environ, session=clients)
+    for name in ("forge", "live"):
+        cloud.client("ssm").put_parameter(Name=f"/whisper/{name}/release-account", Value=ACCOUNT, Type="String")
     for name in STACKS:
         create_stack(clients, running.url, name=stack_name(name), template=templates[name].body)
+    # Their own commits are unknown.
+    for name in ("trial", "live"):
+        for tag, digest in (("old", OLD), ("new", NEW)):
+            cloud.push(name, tag, digest=digest)
     return cloud

@@ -1,12 +1,19 @@
 """The image of a commit: built once, refused without its grounds, copied as it is."""
 
+import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import stacks.environments.selection
+from delivery.deployed import DeployedEnvironment
+from delivery.programs import Refused
+from delivery.registry import check_processor
+from stacks.environments import CommitPlan
 from tests.delivery.cloud import NEW, Cloud
-from tests.stacks.factory import FORGE, REGION
+from tests.stacks.factory import FORGE, LINE, REGION
 
 COMMIT, OTHER = "a" * 40, "b" * 40
 
@@ -42,7 +49,7 @@ def golden(cloud: Cloud) -> tuple[str, str]:
 
 
 def test_image_is_built_with_its_model_commit_and_lock_and_its_digest_is_handed_on(cloud: Cloud) -> None:
-    """The next step gets the digest that the registry holds for the commit; the cache is in the registry, too."""
+    """The next step gets the digest that the registry holds for the commit; the cache is in a repository of its own."""
     cloud.calls("docker")
     code, digest, _ = cloud.step("build", "forge", OTHER)
     ecr = cloud.client("ecr")
@@ -51,8 +58,83 @@ def test_image_is_built_with_its_model_commit_and_lock_and_its_digest_is_handed_
     (build,) = [call for call in cloud.calls("docker") if call[:2] == ["buildx", "build"]]
     for argument in (f"MODEL={FORGE.settings.model}", f"COMMIT={OTHER}", "RELEASE=1"):
         assert build[build.index(argument) - 1] == "--build-arg"
-    assert build[build.index("--cache-from") + 1].endswith(":cache")
     assert "mode=max,image-manifest=true" in build[build.index("--cache-to") + 1]
+    # The cache is in a repository of its own.
+    cached = build[build.index("--cache-from") + 1].removeprefix("type=registry,ref=")
+    assert cached.endswith(":cache")
+    assert cached.removesuffix(":cache") != build[build.index("--tag") + 1].rpartition(":")[0]
+
+
+def test_image_begins_with_the_accounts_own_copy_of_its_base_by_digest_on_the_tasks_processor(cloud: Cloud) -> None:
+    """No public registry limits the build, which says what it began with; an Arm laptop builds what the tasks run."""
+    cloud.calls("docker")
+    _, _, log = cloud.step("build", "forge", "9" * 40)
+    inspect, build = [call for call in cloud.calls("docker") if call[1] in ("build", "imagetools")]
+    (base,) = [argument for argument in build if argument.startswith("BASE=")]
+    name, _, digest = base.removeprefix("BASE=").partition("@")
+    assert inspect[-1] == f"{name}:3.12-slim-bookworm"
+    assert name.partition("/")[2] == "whisper-forge/docker/library/python"
+    assert digest == f"sha256:{'b' * 64}"
+    assert f"The base, {FORGE.commits.base if FORGE.commits else ''}, is {digest}." in log
+    assert build[build.index("--platform") + 1] == "linux/amd64"
+
+
+def test_pinned_base_is_taken_as_it_is(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A digest needs no look at the registry."""
+    pinned = CommitPlan(base=f"docker/library/python@sha256:{'c' * 64}")
+    monkeypatch.setattr(
+        stacks.environments.selection, "environments", lambda: (replace(FORGE, commits=pinned), *LINE[1:])
+    )
+    cloud.calls("docker")
+    assert cloud.step("build", "forge", "8" * 40)[0] == 0
+    calls = cloud.calls("docker")
+    assert not [call for call in calls if "inspect" in call]
+    assert [a for call in calls for a in call if a.startswith("BASE=") and a.endswith(f"@sha256:{'c' * 64}")]
+
+
+def test_image_for_another_processor_is_not_deployed(cloud: Cloud) -> None:
+    """An image that an Arm laptop pushed by hand is refused before anything changes."""
+    digest = cloud.push("trial", "from-a-laptop", architecture="arm64")
+    cloud.calls("cdk")
+    code, _, log = cloud.step("deploy", "trial", COMMIT, digest)
+    assert code == 1
+    said = f"image: got {digest} for arm64, expected amd64, the processor of trial"
+    assert log.splitlines()[-1] == f"deploy trial: refused: {said}"
+    assert not [call for call in cloud.calls("cdk") if call[0] == "deploy"]
+
+
+def test_image_that_the_registry_does_not_have_is_not_deployed(cloud: Cloud) -> None:
+    """Its tasks could never start."""
+    absent = f"sha256:{'d' * 64}"
+    code, _, log = cloud.step("deploy", "trial", COMMIT, absent)
+    assert code == 1
+    assert f"image: got none with {absent} in trial's registry, expected it" in log.splitlines()[-1]
+
+
+def test_processor_of_a_single_image_is_in_its_configuration(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A build pushes one manifest, which says nothing of its processor: its configuration does, fetched from ECR."""
+    for name, value in cloud.environ.items():
+        monkeypatch.setenv(name, value)
+    deployed = DeployedEnvironment.named("trial", cloud.environ)
+    ecr = cloud.client("ecr")
+    digests = {}
+    for architecture in ("amd64", "arm64"):
+        (tmp_path / architecture).write_text(json.dumps({"architecture": architecture}))
+        manifest = json.dumps({"config": {"digest": f"sha256:{architecture}"}})
+        pushed = ecr.put_image(repositoryName=cloud.repository("trial"), imageTag=architecture, imageManifest=manifest)
+        digests[architecture] = pushed["image"]["imageId"]["imageDigest"]
+    # The emulator answers with an address of AWS.
+    deployed.client("ecr").meta.events.register(
+        "after-call.ecr.GetDownloadUrlForLayer",
+        lambda parsed, **_: parsed.update(
+            downloadUrl=(tmp_path / parsed["layerDigest"].removeprefix("sha256:")).as_uri()
+        ),
+    )
+    check_processor(deployed, digests["amd64"])
+    with pytest.raises(Refused, match=f"got {digests['arm64']} for arm64, expected amd64"):
+        check_processor(deployed, digests["arm64"])
 
 
 def test_image_that_is_there_is_not_built_again(cloud: Cloud) -> None:
@@ -121,10 +203,7 @@ def test_same_digest_arrives_in_the_next_environment(cloud: Cloud) -> None:
     cloud.calls("docker")
     for name in ("trial", "live"):
         assert cloud.step("promote", name, COMMIT, digest)[:2] == (0, digest)
-        found = cloud.client("ecr").describe_images(
-            repositoryName=cloud.repository(name), imageIds=[{"imageDigest": digest}]
-        )
-        assert found["imageDetails"][0]["imageTags"] == [COMMIT]
+        assert cloud.tags(name, digest) == {COMMIT}
     copies = [call for call in cloud.calls("docker") if call[0] != "login"]
     assert [call[:4] for call in copies] == [["buildx", "imagetools", "create", "--prefer-index=false"]] * 2
     assert cloud.step("promote", "live", COMMIT, digest)[0] == 0

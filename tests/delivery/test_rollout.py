@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
+from delivery import rollout
 from delivery.deployed import DeployedEnvironment
+from delivery.health import problems, ringing
 from delivery.programs import Refused
 from delivery.rollout import Pace, deploy, release
 from tests.delivery.cloud import NEW, OLD, Cloud
@@ -61,7 +64,7 @@ def test_every_stack_with_tasks_gets_the_digest_and_no_pipeline_is_touched(cloud
     assert "trial/Delivery" not in stacks
     assert "--exclusively" in call
     images = {part for part in call if "ImageDigest" in part}
-    assert images == {f"whisper-trial-{stack}:ImageDigest={NEW}" for stack in ("Api", "Batch", "Gate")}
+    assert images == {f"whisper-trial-{stack}:ImageDigest={NEW}" for stack in ("Api", "Batch", "Gate", "Watch")}
 
 
 def test_deploy_that_fails_stops_with_one_line(cloud: Cloud) -> None:
@@ -98,6 +101,82 @@ def test_alarm_that_rang_before_is_not_held_against_the_version(cloud: Cloud, en
     cloud.client("cloudwatch").set_alarm_state(AlarmName=alarms(cloud)[0], StateValue="ALARM", StateReason="a test")
     release(DeployedEnvironment.named("live", environ), NEW, BRISK)
     assert running(environ) == {NEW}
+
+
+def test_registry_keeps_what_runs_and_what_comes(cloud: Cloud, environ: Mapping[str, str]) -> None:
+    """However many images follow: both are tagged before the deploy, so that no rule expires them."""
+    production = DeployedEnvironment.named("live", environ)
+    deploy(production, NEW)
+    assert {"running-api", "running-batch"} <= cloud.tags("live", OLD)
+    assert "running-next" in cloud.tags("live", NEW)
+    deploy(production, NEW)
+    assert {"running-api", "running-batch", "running-next"} <= cloud.tags("live", NEW)
+    assert not {tag for tag in cloud.tags("live", OLD) if tag.startswith("running-")}
+
+
+def test_deploy_during_another_one_is_refused(environ: Mapping[str, str], cloud: Cloud) -> None:
+    """A second release does not cut into the first: one line names the stack and its state."""
+
+    class Changing(DeployedEnvironment):
+        """Production while another program deploys its API."""
+
+        def status(self, stack: str) -> str:
+            return "UPDATE_IN_PROGRESS" if stack == "Api" else super().status(stack)
+
+    cloud.calls("cdk")
+    with pytest.raises(Refused, match=r"^whisper-live-Api: got UPDATE_IN_PROGRESS, expected no change in progress"):
+        deploy(Changing(DeployedEnvironment.named("live", environ).environment, environ), NEW)
+    assert deployed(cloud) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "ExpiredToken", "Message": "it has expired"}}, "DescribeAlarms"),
+        EndpointConnectionError(endpoint_url="an endpoint"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_check_that_cannot_be_made_takes_the_version_back(
+    environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """AWS that refuses or does not answer is no sign of health."""
+    answers = iter([set[str]()])
+
+    def ringing(_: DeployedEnvironment) -> set[str]:
+        for known in answers:
+            return known
+        raise error
+
+    monkeypatch.setattr(rollout, "ringing", ringing)
+    with pytest.raises(Refused, match=f"; live runs {OLD} again$"):
+        release(DeployedEnvironment.named("live", environ), NEW, BRISK)
+    assert running(environ) == {OLD}
+
+
+def test_way_back_that_fails_is_said_in_the_same_line(
+    environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody believes that the version before runs if it does not."""
+
+    def stuck(*_: object) -> None:
+        raise Refused("`git worktree` ended with 1")
+
+    monkeypatch.setattr(rollout, "_restore", stuck)
+    with pytest.raises(Refused, match=f"live could not go back to {OLD}: `git worktree` ended with 1$"):
+        release(DeployedEnvironment.named("live", {**environ, "CDK_FAILS": "1"}), NEW, BRISK)
+
+
+def test_watch_survives_stacks_that_are_not_there(environ: Mapping[str, str]) -> None:
+    """Before the first release there is neither an alarm nor a service: no alarm rings, and the services are missed."""
+
+    class Empty(DeployedEnvironment):
+        def status(self, stack: str) -> str:
+            return "" if stack in ("Api", "Batch", "Monitoring") else super().status(stack)
+
+    empty = Empty(DeployedEnvironment.named("live", environ).environment, environ)
+    assert ringing(empty) == set()
+    assert problems(empty, NEW) == ["Api is not there", "Batch is not there"]
 
 
 def test_tasks_that_do_not_come_up_take_the_version_back(environ: Mapping[str, str]) -> None:
@@ -159,8 +238,8 @@ def test_first_release_that_does_not_work_has_nothing_to_go_back_to(environ: Map
     """An environment without services takes its first image by a release, too."""
 
     class New(DeployedEnvironment):
-        def exists(self, stack: str) -> bool:
-            return stack != "Api" and super().exists(stack)
+        def status(self, stack: str) -> str:
+            return "" if stack == "Api" else super().status(stack)
 
     deployed = DeployedEnvironment.named("live", environ)
     with pytest.raises(Refused, match="live ran nothing before: there is nothing to go back to"):

