@@ -197,6 +197,14 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
             reason="the load balancer is internal: only listed networks reach it, and callers need a key",
         )
     ],
+    "CKV_AWS_192": [
+        Accepted(
+            packs=(Pack.CHECKOV,),
+            resources=("Api/Balancer/WebAcl/Rules",),
+            environments=with_web_acl,
+            reason="it asks for rules against Log4j, and no Java runs behind the load balancer",
+        )
+    ],
     "VPCNoUnrestrictedRouteToIGW": [
         Accepted(
             packs=CONTROLS,
