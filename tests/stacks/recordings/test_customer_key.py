@@ -119,13 +119,15 @@ def test_key_lives_as_long_as_the_data(environment: Environment, tmp_path_factor
         ("People", "Operator", {"kms:Decrypt", "kms:GenerateDataKey"}),
         ("People", "Uploader", {"kms:Decrypt", "kms:GenerateDataKey"}),
         ("People", "Analyst", {"kms:Decrypt", "kms:GenerateDataKey"}),
+        ("Api", "TaskRole", {"kms:Decrypt"}),
         ("Api", "ExecutionRole", {"kms:Decrypt"}),
         (
             "Gate",
             "TaskRole",
             {"kms:DescribeKey", "kms:Decrypt", "kms:Encrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"},
         ),
-        ("Delivery", "Pipeline", {"kms:Decrypt", "kms:GenerateDataKey*"}),
+        ("Releases", "Pipeline", {"kms:Decrypt", "kms:GenerateDataKey*"}),
+        ("Watch", "CanaryTaskRole", {"kms:Decrypt", "kms:GenerateDataKey"}),
     ],
 )
 def test_roles_that_reach_the_data_may_use_the_key(
