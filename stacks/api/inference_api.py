@@ -90,7 +90,7 @@ class InferenceApi(Construct):
         keys = secretsmanager.Secret(
             self,
             "Keys",
-            description="Keys of the API's callers, separated by commas. Tasks read them when they start.",
+            description="Keys of the API's callers. Tasks read them when they start, and every minute.",
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=40, exclude_punctuation=True),
             encryption_key=customer_key(self, environment=environment),
             removal_policy=removal(retain=environment.production),
@@ -99,7 +99,11 @@ class InferenceApi(Construct):
             keys, rule="SMG4", reason="callers have the keys too, so rotation needs a person who hands them the new one"
         )
         task.container.add_secret(variable("api_keys"), ecs.Secret.from_secrets_manager(keys))
-        grant_customer_key(task.obtain_execution_role(), environment=environment, write=False)
+        # ECS hands the secret over at the start only; the service reads it again.
+        keys.grant_read(task.task_role)
+        for role in (task.task_role, task.obtain_execution_role()):
+            grant_customer_key(role, environment=environment, write=False)
+        task.container.add_environment(variable("api_keys_secret"), keys.secret_arn)
         return keys
 
     def _service(

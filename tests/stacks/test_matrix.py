@@ -25,6 +25,7 @@ class Choice:
         guarded: with rules of AWS WAF, and with TLS by a certificate that ACM issues.
         shared: data under the account's own key, from writers elsewhere, through a key filter; alarms to an endpoint and a
             chat; further tags.
+        people: with roles for people.
     """
 
     egress: Egress
@@ -36,6 +37,7 @@ class Choice:
     existing: bool
     guarded: bool
     shared: bool
+    people: bool
 
     @property
     def environment(self) -> Environment:
@@ -60,6 +62,7 @@ class Choice:
                 web_acl=WebAcl() if self.guarded else None,
             ),
             weights=self.weights,
+            people=self.people,
             **(SHARED if self.shared else {}),
         )
 
@@ -68,7 +71,18 @@ class Choice:
         return "-".join(str(getattr(self, field.name)) for field in fields(self))
 
 
-VALUES = ([*Egress], [*Routing], [*Weights], [True, False], [*Processor], [*Strategy], [True, False], [True, False], [True, False])
+VALUES = (
+    [*Egress],
+    [*Routing],
+    [*Weights],
+    [True, False],
+    [*Processor],
+    [*Strategy],
+    [True, False],
+    [True, False],
+    [True, False],
+    [True, False],
+)
 
 
 def choices(values: Iterable[Iterable[object]]) -> tuple[Choice, ...]:

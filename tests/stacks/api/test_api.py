@@ -210,9 +210,32 @@ def test_api_key_is_in_secrets_manager_only(template: Template, environment: Env
     assert container["Secrets"] == [{"Name": "WHISPER_API_KEYS", "ValueFrom": {"Ref": name}}]
 
 
+def test_running_tasks_read_the_keys_again_and_no_other_secret(template: Template, environment: Environment) -> None:
+    """ECS hands the secret over at the start only; the service knows where it is and may read it."""
+    if not environment.api.keys:
+        return
+    (name,) = [n for n, r in template.body["Resources"].items() if r["Type"] == "AWS::SecretsManager::Secret"]
+    (container,) = template.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    assert {"Name": "WHISPER_API_KEYS_SECRET", "Value": {"Ref": name}} in container["Environment"]
+    statements = [
+        statement
+        for policy in template.properties("AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "secretsmanager:GetSecretValue" in statement["Action"]
+    ]
+    # Of the execution role, and of the task.
+    assert [statement["Resource"] for statement in statements] == [{"Ref": name}] * 2
+
+
+def test_api_takes_addresses_from_its_load_balancer(environment: Environment) -> None:
+    """Its limits are the callers', not those of the load balancer's own addresses."""
+    assert environment.api_settings.proxies == 1
+    assert environment.settings.proxies == 0
+
+
 def test_service_accepts_a_generated_key() -> None:
     """Secrets Manager generates forty letters and digits."""
-    assert Settings(api_keys="aB3" * 13 + "x").accepted_keys == ("aB3" * 13 + "x",)
+    assert [key.secrets for key in Settings(api_keys="aB3" * 13 + "x").access_keys] == [("aB3" * 13 + "x",)]
 
 
 def test_container_that_does_not_respond_is_replaced(template: Template) -> None:

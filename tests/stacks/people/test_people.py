@@ -39,7 +39,9 @@ CALLS = ("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject",
 
 @pytest.fixture
 def template(templates: Mapping[str, Template], environment: Environment) -> Template:
-    """The people stack of each environment."""
+    """The people stack of each environment that has one."""
+    if not environment.people:
+        pytest.skip("it has no roles for people")
     return templates[f"{environment.name}/People"]
 
 
