@@ -79,6 +79,8 @@ def measure(server: Server, *, seconds: int) -> Figures:
     saturated = run(server, seconds=seconds, clips=SATURATING, probes=1)
     mixed = run(server, seconds=seconds, clips=1, long_calls=LONG_CALLS, probes=1)
     slow = run(server, seconds=seconds, clips=1, slow_uploads=SLOW_UPLOADS, probes=1)
+    if not saturated.audio_per_second:
+        raise SystemExit(f"--seconds: got {seconds}, expected more: {server.name} answered no clip in that time")
     rate = OVERLOAD * saturated.audio_per_second / samples.CLIP_SECONDS
     overload = run(server, seconds=seconds, rate=rate, probes=1)
     return Figures(

@@ -9,6 +9,8 @@ import os
 import random
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,11 +34,15 @@ def _close(**_: object) -> None:
     OUTPUT.close()
 
 
-def note(kind: str, *, began: float, status: int, retry_after: str = "") -> None:
-    """Write how a request ended."""
-    facts = {"kind": kind, "status": status, "began": began, "seconds": time.time() - began}
-    OUTPUT.write(json.dumps(facts | ({"retry_after": int(retry_after)} if retry_after else {})) + "\n")
-    OUTPUT.flush()
+@contextmanager
+def noted(kind: str) -> Iterator[dict[str, int]]:
+    """Write how the request in the block ended; status 0 is no answer, also if the load ended before."""
+    facts, began = {"status": 0}, time.time()
+    try:
+        yield facts
+    finally:
+        OUTPUT.write(json.dumps({"kind": kind, "began": began, "seconds": time.time() - began, **facts}) + "\n")
+        OUTPUT.flush()
 
 
 class Caller(HttpUser):
@@ -46,12 +52,14 @@ class Caller(HttpUser):
     kind = ""
 
     def transcribe(self, content: bytes) -> None:
-        """Send a recording; status 0 is no answer at all."""
-        began = time.time()
-        answer = self.client.post(
-            ROUTE, files={"file": ("call.wav", content)}, data={"model": "whisper-1"}, timeout=TIMEOUT_SECONDS
-        )
-        note(self.kind, began=began, status=answer.status_code, retry_after=answer.headers.get("retry-after", ""))
+        """Send a recording."""
+        with noted(self.kind) as facts:
+            answer = self.client.post(
+                ROUTE, files={"file": ("call.wav", content)}, data={"model": "whisper-1"}, timeout=TIMEOUT_SECONDS
+            )
+            facts["status"] = answer.status_code
+            if "retry-after" in answer.headers:
+                facts["retry_after"] = int(answer.headers["retry-after"])
 
 
 class Clips(Caller):
@@ -101,9 +109,8 @@ class Probes(HttpUser):
     @task
     def health(self) -> None:
         """The health check."""
-        began = time.time()
-        answer = self.client.get(os.environ["HEALTH"], timeout=TIMEOUT_SECONDS)
-        note("health", began=began, status=answer.status_code)
+        with noted("health") as facts:
+            facts["status"] = self.client.get(os.environ["HEALTH"], timeout=TIMEOUT_SECONDS).status_code
 
 
 class SlowUploads(User):
@@ -120,13 +127,16 @@ class SlowUploads(User):
     @task
     def upload(self) -> None:
         """An upload without an end."""
-        target, began = urlsplit(self.host), time.time()
+        target = urlsplit(self.host)
         head = (
             f"POST {ROUTE} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
             f"Content-Length: {SLOW_LENGTH}\r\n\r\n--x\r\n"
             'Content-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
         )
-        with socket.create_connection((target.hostname, target.port), source_address=(self.address, 0)) as connection:
+        with (
+            noted("slow upload") as facts,
+            socket.create_connection((target.hostname, target.port), source_address=(self.address, 0)) as connection,
+        ):
             connection.sendall(head.encode())
             connection.settimeout(SLOW_SECONDS)
             while True:
@@ -136,4 +146,4 @@ class SlowUploads(User):
                     connection.sendall(bytes(SLOW_BYTES))
                     continue
                 break
-        note("slow upload", began=began, status=int(answer.split()[1]) if answer else 0)
+            facts["status"] = int(answer.split()[1]) if answer else 0

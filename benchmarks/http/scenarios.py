@@ -41,9 +41,9 @@ class Load:
     began: float
     ended: float
 
-    def seconds(self, kind: str, *, status: int = 200) -> list[float]:
-        """The times of the requests of a kind that were answered so, in order."""
-        return sorted(each.seconds for each in self.requests if each.kind == kind and each.status == status)
+    def seconds(self, kind: str) -> list[float]:
+        """The times of the requests of a kind, in order: until the answer, or for as long as the caller has waited for one."""
+        return sorted(each.seconds for each in self.requests if each.kind == kind and each.status in {0, 200})
 
     def statuses(self, kind: str) -> Counter[int]:
         """How many requests of a kind were answered with each status."""
