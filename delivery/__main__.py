@@ -11,16 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from delivery import gate, images, rollout
+from delivery import gate, images, proof, rollout
 from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused, say
 
 STEPS = {
     "build": "build the commit's image and push it, unless it is there",
-    "deploy": "deploy the environment with an image",
+    "deploy": "deploy the environment with an image, and send it a golden call",
     "verify": "refuse a release before it changes anything",
     "promote": "copy the image from the environment that built or tried it",
-    "release": "deploy, check, and roll back if the check fails",
+    "prove": "send the environment a golden call, and wait for its transcript",
+    "release": "deploy, prove, check, and roll back if the check fails",
     "gate": "measure the image against the last release",
     "record": "compare later releases with this one",
 }
@@ -49,17 +50,26 @@ def _take(step: str, name: str, commit: str, digest: str, environ: Mapping[str, 
             digest = images.verify(deployed, commit, environ)
             if deployed.environment.releases and deployed.environment.releases.gate:
                 gate.prepared(deployed)
-        case "deploy":
-            rollout.deploy(deployed, digest)
         case "promote":
             images.promote(deployed, commit, digest, environ)
-        case "release":
-            rollout.release(deployed, digest)
-        case "gate":
-            gate.measure(deployed, digest)
-        case "record":
-            gate.record(deployed, digest)
+        case _:
+            ON_DIGEST[step](deployed, digest)
     return digest
+
+
+def _deploy(deployed: DeployedEnvironment, digest: str) -> None:
+    rollout.deploy(deployed, digest)
+    proof.prove(deployed, digest)
+
+
+# The steps that need nothing but the image.
+ON_DIGEST: Mapping[str, Callable[[DeployedEnvironment, str], None]] = {
+    "deploy": _deploy,
+    "prove": proof.prove,
+    "release": rollout.release,
+    "gate": gate.measure,
+    "record": gate.record,
+}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,12 +1,12 @@
 """The release gate: a task of the new image measures itself on golden recordings, against the last release."""
 
 import time
-from typing import Any
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError
 
 from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused, say
+from delivery.tasks import OneTask
 
 # Exit codes of the task.
 WORSE, UNUSABLE = 1, 2
@@ -35,12 +35,20 @@ def measure(deployed: DeployedEnvironment, digest: str, *, poll_s: float = POLL_
     if not _exists(deployed, latest):
         say(f"The first release: nothing at {latest} to compare with.")
         command.append("--first-release")
-    task = _run(deployed, stack, command)
+    gate = OneTask(
+        deployed=deployed,
+        title="gate",
+        stack=stack,
+        definition=stack["Task"],
+        log_group=stack["Logs"],
+        verb="evaluate",
+    )
+    task = gate.start(command)
     say(f"Measuring: {task}")
-    code = _wait(deployed, stack, task, poll_s)
+    code = gate.wait(task, timeout_s=TIMEOUT_SECONDS, poll_s=poll_s)
     # Its last log lines may arrive late.
     time.sleep(poll_s)
-    _print_log(deployed, stack, task)
+    gate.print_log(task)
     if code == WORSE:
         raise Refused("gate: the image is worse than the last release; the table above shows which rates")
     if code == UNUSABLE:
@@ -73,60 +81,3 @@ def _exists(deployed: DeployedEnvironment, url: str) -> bool:
             return False
         raise Refused(f"{url}: cannot be read ({error})") from None
     return True
-
-
-def _run(deployed: DeployedEnvironment, stack: dict[str, str], command: list[str]) -> str:
-    """Start the task; its ARN."""
-    started = deployed.client("ecs").run_task(
-        cluster=stack["Cluster"],
-        taskDefinition=stack["Task"],
-        launchType="FARGATE",
-        networkConfiguration={
-            "awsvpcConfiguration": {
-                "subnets": stack["Subnets"].split(","),
-                "securityGroups": [stack["Firewall"]],
-                "assignPublicIp": stack["PublicAddress"],
-            }
-        },
-        overrides={"containerOverrides": [{"name": "Service", "command": command}]},
-    )
-    if not started["tasks"]:
-        raise Refused(f"gate: no task started ({started['failures']})")
-    return str(started["tasks"][0]["taskArn"])
-
-
-def _wait(deployed: DeployedEnvironment, stack: dict[str, str], task: str, poll_s: float) -> int:
-    """The task's exit code. A gate that does not end is stopped and fails the release."""
-    ecs, wanted = deployed.client("ecs"), {"cluster": stack["Cluster"], "tasks": [task]}
-    attempts = int(TIMEOUT_SECONDS / poll_s)
-    try:
-        ecs.get_waiter("tasks_stopped").wait(**wanted, WaiterConfig={"Delay": poll_s, "MaxAttempts": attempts})
-    except WaiterError as error:
-        ecs.stop_task(cluster=stack["Cluster"], task=task, reason="the release gate took too long")
-        raise Refused(f"gate: not done after {TIMEOUT_SECONDS:g} s; the task was stopped") from error
-    (state,) = ecs.describe_tasks(**wanted)["tasks"]
-    return _exit_code(state)
-
-
-def _exit_code(state: dict[str, Any]) -> int:
-    codes = [container["exitCode"] for container in state["containers"] if container.get("exitCode") is not None]
-    if not codes:
-        raise Refused(f"gate: the task did not run ({state.get('stoppedReason', 'no reason given')})")
-    return int(codes[0])
-
-
-def _print_log(deployed: DeployedEnvironment, stack: dict[str, str], task: str) -> None:
-    """Print the task's log, which ends with its table."""
-    stream = {"logGroupName": stack["Logs"], "logStreamName": f"evaluate/Service/{task.rpartition('/')[2]}"}
-    token: dict[str, str] = {}
-    try:
-        while True:
-            page = deployed.client("logs").get_log_events(**stream, startFromHead=True, **token)
-            for event in page["events"]:
-                say(event["message"])
-            # The token stops changing at the end of the log. The release role may read streams only, so no paginator.
-            if page["nextForwardToken"] == token.get("nextToken"):
-                return
-            token = {"nextToken": page["nextForwardToken"]}
-    except ClientError as error:
-        say(f"The task's log cannot be read ({error}).")

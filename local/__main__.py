@@ -58,7 +58,9 @@ def _run(asked: argparse.Namespace, folder: Path) -> None:
         case "rehearse":
             end_like_interrupted()
             sys.exit(
-                0 if rehearse(folder / "rehearsal", overrides=_overrides(asked)) else "\nlocal: a promise is broken"
+                0
+                if rehearse(folder / "rehearsal", overrides=_overrides(asked), golden=asked.golden)
+                else "\nlocal: a promise is broken"
             )
         case "run":
             end_like_interrupted()
@@ -93,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         verb.add_argument("--release", action="store_true", help="refuse a model that is not locked")
     rehearsal = verbs.add_parser("rehearse", help="rehearse the batch path and its faults in a cloud of its own")
+    rehearsal.add_argument("--golden", type=Path, metavar="DIR", help="a golden call that another model understands")
     run = verbs.add_parser("run", help="run a cloud with API and workers until interrupted")
     run.add_argument("--port", type=_port, default=8000, help="port of the API (default: 8000; 0 takes a free one)")
     run.add_argument(

@@ -52,6 +52,7 @@ class Cloud:
         agent: beside every task.
         machine: runs the tasks.
         worker: the task definition of the workers.
+        canary: that of the task that sends golden calls.
         peak: the largest number of workers that the scaling has asked for.
         watchers: called at each tick.
     """
@@ -69,6 +70,7 @@ class Cloud:
     agent: Agent
     machine: Machine
     worker: TaskDefinition
+    canary: TaskDefinition
     peak: int = 0
     watchers: list[Callable[[], None]] = field(default_factory=list)
     _minute: float = field(default_factory=time.monotonic)
@@ -290,13 +292,14 @@ def _assemble(
     def secret(properties: Mapping[str, Any]) -> str:
         return str(vault.get_random_password(**properties["GenerateSecretString"])["RandomPassword"])
 
-    def definition(body: Mapping[str, Any]) -> TaskDefinition:
+    def definition(body: Mapping[str, Any], *, verb: str = "") -> TaskDefinition:
         pseudo = {"AWS::AccountId": ACCOUNT, "AWS::Region": deployment.region, "AWS::URLSuffix": "amazonaws.com"}
         resolve = Resolver(body, pseudo=pseudo, given={"ImageDigest": code_digest()}, published=published)
-        return TaskDefinition.read(body, resolve=resolve, secret=secret)
+        return TaskDefinition.read(body, verb=verb, resolve=resolve, secret=secret)
 
     batch = template(running.folder / ASSEMBLY, "Batch")
     worker, api = definition(batch), definition(template(running.folder / ASSEMBLY, "Api"))
+    canary = definition(template(running.folder / ASSEMBLY, "Watch"), verb="canary")
     worker = replace(worker, environ={**worker.environ, **overrides})
     # A task has an address of its own; a process shares the machine's network.
     api = replace(api, environ={**api.environ, **overrides, variable("host"): HOST, variable("port"): str(port)})
@@ -317,6 +320,7 @@ def _assemble(
         agent=agent,
         machine=machine,
         worker=worker,
+        canary=replace(canary, environ={**canary.environ, **overrides}),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 
+from local import canary
 from local.cloud import Cloud, running_cloud
 from local.deploy import ROOT
 from local.processes import Process
@@ -29,8 +30,13 @@ MINUTE_SECONDS = 1.0
 PATIENCE_SECONDS = 150
 
 
-def rehearse(folder: Path, *, overrides: Mapping[str, str]) -> bool:
+def rehearse(folder: Path, *, overrides: Mapping[str, str], golden: Path | None = None) -> bool:
     """Play and print all of it; whether every promise was kept.
+
+    Args:
+        folder: for the files of the cloud.
+        overrides: variables that replace the tasks' synthesized ones.
+        golden: a folder with a golden call that the model understands; None for the service's own.
 
     Raises:
         LocalError: an awaited event did not happen in time.
@@ -50,6 +56,7 @@ def rehearse(folder: Path, *, overrides: Mapping[str, str]) -> bool:
         replacement.deploy(report)
         _settle(cloud, stages, report)
         replacement.conclude(report)
+        canary.prove(cloud, report, golden=golden)
         outcomes = _conclude(cloud, report, newest=newest)
     print(f"\nThe outcomes after {clock.seconds:.0f} s:\n")
     for row in outcomes:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from service.settings import CANARY_FOLDER
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -14,13 +16,16 @@ def transcripts(s3: "S3Client", bucket: str, *, recordings: str = "") -> Iterato
 
 
 def count_writes(s3: "S3Client", bucket: str) -> int:
-    """How many transcripts and failures were ever written; one that was written twice counts twice.
+    """How many transcripts and failures of recordings were ever written; one that was written twice counts twice.
+
+    As in the service's bookkeeping, golden calls are none.
 
     The bucket keeps versions, so that a second write shows even if its content is the first one's.
     """
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
     keys = (entry["Key"] for page in pages for entry in page.get("Versions", ()))
-    return sum(key.startswith(("transcripts/", "failed/")) and _is_result(key) for key in keys)
+    counted = (key for key in keys if key.startswith(("transcripts/", "failed/")) and _is_result(key))
+    return sum(CANARY_FOLDER not in key for key in counted)
 
 
 def count_transcribed(tally: Mapping[str, int]) -> int:

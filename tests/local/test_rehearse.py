@@ -1,5 +1,6 @@
 """`make rehearse`: the longest of all tests, so that it has a file, and with that a test process, of its own."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,18 +10,27 @@ import pytest
 from local.deploy import ROOT
 from local.report import Report
 from tests.local.leftovers import left_behind
-from tests.standin import MODEL
+from tests.standin import CALLS, MODEL
 
 # Kinds of events that the rehearsal prints: seen in the buckets and on the queue, and played by the rehearsal itself.
 SEEN = {"deployed", "started", "scaled", "uploaded", "received", "transcribed", "latest", "refused", "deleted"}
-PLAYED = {"repeated", "killed", "interrupted", "stopped", "answered", "blocked"}
+PLAYED = {"repeated", "killed", "interrupted", "stopped", "answered", "blocked", "canary"}
 
 
 @pytest.mark.timeout(900)
 def test_rehearsal_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
-    """Every promise is kept, and no process is left."""
+    """Every promise is kept, the golden call's words are those that were spoken, and no process is left."""
+    golden = tmp_path / "golden"
+    golden.mkdir()
+    call = CALLS["voicemail.wav"]
+    turns = [{"channel": turn.channel, "text": turn.text} for turn in call.turns]
+    listed = {"audio": str(call.path), "language": call.language, "turns": turns}
+    (golden / "manifest.json").write_text(json.dumps({"recordings": [listed]}))
     done = subprocess.run(
-        [sys.executable, "-m", "local", "--folder", str(tmp_path), "rehearse", "--model", str(MODEL)],
+        [
+            *(sys.executable, "-m", "local", "--folder", str(tmp_path), "rehearse"),
+            *("--model", str(MODEL), "--golden", str(golden)),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
