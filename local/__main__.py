@@ -15,7 +15,7 @@ from pathlib import Path
 from local import emulator, sbom
 from local.cloud import region_variables
 from local.container import report
-from local.deploy import ROOT, Deployment, deploy
+from local.deploy import ENVIRONMENT, ROOT, Deployment, deploy
 from local.emulator import Emulator
 from local.errors import LocalError
 from local.image import Store
@@ -66,6 +66,7 @@ def _run(asked: argparse.Namespace, folder: Path) -> None:
             end_like_interrupted()
             run_cloud(
                 folder / "run",
+                environment=asked.environment,
                 port=asked.port,
                 minute_seconds=asked.minute,
                 overrides=_overrides(asked),
@@ -98,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     rehearsal.add_argument("--golden", type=Path, metavar="DIR", help="a golden call that another model understands")
     run = verbs.add_parser("run", help="run a cloud with API and workers until interrupted")
     run.add_argument("--port", type=_port, default=8000, help="port of the API (default: 8000; 0 takes a free one)")
+    run.add_argument(
+        "--environment",
+        type=_environment,
+        default=ENVIRONMENT,
+        metavar="NAME",
+        help="one of your environments instead of the emulator's own (default: %(default)s)",
+    )
     run.add_argument(
         "--minute", type=_seconds, default=2.0, help="length of a minute of the scaling, in seconds (default: 2)"
     )
@@ -141,6 +149,16 @@ def _seconds(text: str) -> float:
     if not 0.1 <= seconds <= 60:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from 0.1 to 60")
     return seconds
+
+
+def _environment(text: str) -> str:
+    from stacks.environments import select  # noqa: PLC0415 -- the CDK takes seconds to import
+
+    try:
+        select(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _port(text: str) -> int:

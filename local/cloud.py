@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from local import emulator
 from local.agent import Agent, running_agent
-from local.deploy import ASSEMBLY, ROOT, Deployment, deploy, template
+from local.deploy import ASSEMBLY, ENVIRONMENT, ROOT, Deployment, deploy, template
 from local.emulator import ACCOUNT, HOST, Emulator, free_port
 from local.errors import LocalError
 from local.fleet import Fleet, Service
@@ -202,12 +202,19 @@ class Cloud:
 
 @contextmanager
 def running_cloud(
-    folder: Path, *, port: int = 0, minute_seconds: float, say: Say, overrides: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    environment: str = ENVIRONMENT,
+    port: int = 0,
+    minute_seconds: float,
+    say: Say,
+    overrides: Mapping[str, str] | None = None,
 ) -> Iterator[Cloud]:
     """A cloud of its own in `folder`; at the end of the block all of its processes are ended.
 
     Args:
         folder: for its files.
+        environment: whose stacks are deployed, and whose tasks run.
         port: of the API; 0 takes one that is free.
         minute_seconds: how long a minute of the scaling takes.
         say: called with each event: its kind, and a description.
@@ -223,7 +230,7 @@ def running_cloud(
     (log := folder / "cdk.log").unlink(missing_ok=True)
     try:
         running = emulator.start(folder)
-        deployment = deploy(running, log=log)
+        deployment = deploy(running, environment=environment, log=log)
         say("deployed", ", ".join(deployment.outputs))
         with serving(
             running, deployment, port=port, minute_seconds=minute_seconds, say=say, overrides=overrides or {}
@@ -297,9 +304,11 @@ def _assemble(
         resolve = Resolver(body, pseudo=pseudo, given={"ImageDigest": code_digest()}, published=published)
         return TaskDefinition.read(body, verb=verb, resolve=resolve, secret=secret)
 
-    batch = template(running.folder / ASSEMBLY, "Batch")
-    worker, api = definition(batch), definition(template(running.folder / ASSEMBLY, "Api"))
-    canary = definition(template(running.folder / ASSEMBLY, "Watch"), verb="canary")
+    batch, serving, watching = (
+        template(running.folder / ASSEMBLY, stack, environment=deployment.environment)
+        for stack in ("Batch", "Api", "Watch")
+    )
+    worker, api, canary = definition(batch), definition(serving), definition(watching, verb="canary")
     worker = replace(worker, environ={**worker.environ, **overrides})
     # A task has an address of its own; a process shares the machine's network.
     api = replace(api, environ={**api.environ, **overrides, variable("host"): HOST, variable("port"): str(port)})

@@ -25,13 +25,14 @@ GENERATED = ("ExportsOutput", "PublishOutput")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """The stacks in the emulator: their region, and their outputs by name."""
+    """The stacks in the emulator: their environment and region, and their outputs by name."""
 
+    environment: str
     region: str
     outputs: Mapping[str, str]
 
 
-def deploy(emulator: Emulator, *, log: Path | None = None) -> Deployment:
+def deploy(emulator: Emulator, *, environment: str = ENVIRONMENT, log: Path | None = None) -> Deployment:
     """Synthesize, bootstrap and deploy; a second deploy updates. The CDK's output goes to `log`, or to the terminal.
 
     Raises:
@@ -43,41 +44,43 @@ def deploy(emulator: Emulator, *, log: Path | None = None) -> Deployment:
     # The CDK caches the account of an access key in its home, which must not be the user's.
     environ = emulator.environ() | {"CDK_HOME": str(emulator.folder / "cdk")}
     cdk = partial(_cdk, environ=environ, log=log)
-    cdk("synth", "--quiet", "--context", f"environment={ENVIRONMENT}", "--output", str(assembly))
-    region = _region(assembly)
+    cdk("synth", "--quiet", "--context", f"environment={environment}", "--output", str(assembly))
+    region = _region(assembly, environment)
     cdk("bootstrap", f"aws://{ACCOUNT}/{region}", "--app", str(assembly))
-    stacks = [f"{ENVIRONMENT}/{stack}" for stack in STACKS]
+    stacks = [f"{environment}/{stack}" for stack in STACKS]
     options = ["--exclusively", "--require-approval", "never", "--outputs-file", str(outputs)]
     cdk("deploy", *stacks, "--app", str(assembly), *options)
     by_stack: dict[str, dict[str, str]] = json.loads(outputs.read_text())
     named = {name: value for stack in by_stack.values() for name, value in stack.items()}
     return Deployment(
-        region=region, outputs={name: value for name, value in named.items() if not name.startswith(GENERATED)}
+        environment=environment,
+        region=region,
+        outputs={name: value for name, value in named.items() if not name.startswith(GENERATED)},
     )
 
 
-def template(assembly: Path, stack: str) -> dict[str, Any]:
-    """The synthesized template of one of the environment's stacks, such as `Batch`.
+def template(assembly: Path, stack: str, *, environment: str = ENVIRONMENT) -> dict[str, Any]:
+    """The synthesized template of one of an environment's stacks, such as `Batch`.
 
     Raises:
         LocalError: there is no such stack.
     """
-    for part in _stacks(assembly):
-        if part["displayName"] == f"{ENVIRONMENT}/{stack}":
-            file = assembly / f"assembly-{ENVIRONMENT}" / part["properties"]["templateFile"]
+    for part in _stacks(assembly, environment):
+        if part["displayName"] == f"{environment}/{stack}":
+            file = assembly / f"assembly-{environment}" / part["properties"]["templateFile"]
             read: dict[str, Any] = json.loads(file.read_text())
             return read
-    raise LocalError(f"stack: got no '{ENVIRONMENT}/{stack}', expected one of those in {assembly}")
+    raise LocalError(f"stack: got no '{environment}/{stack}', expected one of those in {assembly}")
 
 
-def _region(assembly: Path) -> str:
+def _region(assembly: Path, environment: str) -> str:
     """The region that the environment's stacks were synthesized for."""
-    environment: str = _stacks(assembly)[0]["environment"]  # such as aws://unknown-account/eu-west-1
-    return environment.rpartition("/")[2]
+    target: str = _stacks(assembly, environment)[0]["environment"]  # such as aws://unknown-account/eu-west-1
+    return target.rpartition("/")[2]
 
 
-def _stacks(assembly: Path) -> list[dict[str, Any]]:
-    manifest = json.loads((assembly / f"assembly-{ENVIRONMENT}" / "manifest.json").read_text())
+def _stacks(assembly: Path, environment: str) -> list[dict[str, Any]]:
+    manifest = json.loads((assembly / f"assembly-{environment}" / "manifest.json").read_text())
     return [part for part in manifest["artifacts"].values() if part["type"] == "aws:cloudformation:stack"]
 
 

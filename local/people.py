@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.cloud import Cloud, running_cloud
+from local.deploy import ENVIRONMENT
 from local.exports import exported, exports
 from local.stages import Clock, Stages
 
@@ -13,14 +14,27 @@ EXPORTS = "exports.sh"
 
 
 def run_cloud(
-    folder: Path, *, port: int, minute_seconds: float, overrides: Mapping[str, str], file: Path | None = None
+    folder: Path,
+    *,
+    environment: str = ENVIRONMENT,
+    port: int,
+    minute_seconds: float,
+    overrides: Mapping[str, str],
+    file: Path | None = None,
 ) -> None:
-    """Run until interrupted; `file` holds a shell's exports meanwhile, by default one in `folder`.
+    """Run an environment's tasks until interrupted; `file` holds a shell's exports meanwhile, by default one in `folder`.
 
     Raises:
         LocalError: the port is taken, the file cannot be written, or the emulator, the deploy or the API fails.
     """
-    with running_cloud(folder, port=port, minute_seconds=minute_seconds, say=Clock().say, overrides=overrides) as cloud:
+    with running_cloud(
+        folder,
+        environment=environment,
+        port=port,
+        minute_seconds=minute_seconds,
+        say=Clock().say,
+        overrides=overrides,
+    ) as cloud:
         cloud.watchers.append(Stages(cloud).look)
         cloud.wait(cloud.ready, seconds=READY_SECONDS, awaited="the API to be ready")
         file = file or folder / EXPORTS

@@ -1,6 +1,6 @@
 """Your environments. This file is yours: the product reads it, and changes it only with a note in the changelog.
 
-dev, stage and prod are the example. A new environment is one more value; docs/environments.md explains each field.
+dev, stage and prod are the example of a release line, solo that of one person. A new environment is one more value; docs/environments.md explains each field.
 """
 
 from datetime import time
@@ -75,5 +75,23 @@ def environments() -> tuple[Environment, ...]:
             api=ApiPlan(min_tasks=2),
             log_retention=RetentionDays.ONE_YEAR,
             released_by="stage",
+        ),
+        # One account, one person: no pipeline, no certificate, no domain, and no more than a new account's quotas.
+        Environment(
+            name="solo",
+            region="eu-west-1",
+            network=NetworkPlan(cidr="10.64.64.0/20", egress=Egress.PUBLIC),
+            workload=Workload(
+                agents=2, calls_per_agent_per_day=40, talk_minutes_per_call=6, days_per_batch=1, window_hours=12
+            ),
+            tls=False,
+            settings=Settings(max_audio_seconds=1800, api_deadline_seconds=900),
+            size=TaskSize(cpu=2048, memory_mib=4096),
+            spot_vcpus=6,
+            on_demand_vcpus=6,
+            recording_days=7,
+            transcript_days=30,
+            log_retention=RetentionDays.ONE_WEEK,
+            people=False,
         ),
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stacks.environments import emulated, select
-from tests.stacks.printed import SNAPSHOTS, TABLES, page, snapshots, text
+from tests.stacks.printed import EXAMPLE, SNAPSHOTS, TABLES, account_example, page, snapshots, text
 from tests.stacks.synthesis import ROOT, Template, synthesize
 
 
@@ -22,6 +22,7 @@ def write(templates: Mapping[str, Template]) -> list[str]:
         said.append(f"removed    {path.relative_to(ROOT)}")
     SNAPSHOTS.mkdir(exist_ok=True)
     said += [_put(path, content) for path, content in wanted.items()]
+    said.append(_put(EXAMPLE, account_example(templates)))
     # One page after the other, since two tables may stand on one.
     said += [_put(path, page(name)) for name, (path, _) in TABLES.items()]
     return said

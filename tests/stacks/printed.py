@@ -1,4 +1,4 @@
-"""Everything that is printed from the values of the environments: snapshots of the templates, and tables in pages.
+"""Everything that is printed from the environments: snapshots of the templates, tables in pages, and the account's example.
 
 Each is compared by a test, and `make snapshots` writes them all (`tests/stacks/__main__.py`).
 """
@@ -11,12 +11,15 @@ from typing import Any
 
 from aws_cdk.aws_logs import RetentionDays
 
+from delivery.account_file import example
+from delivery.assembly import Assembly, Stack
 from stacks.__main__ import FLEETS, fleets
 from stacks.environments import EMULATED, Environment, environments
 from tests.stacks.comparison import differences, readable, without_assets, without_name
 from tests.stacks.synthesis import ROOT, Template
 
 SNAPSHOTS = ROOT / "tests" / "values" / "snapshots"
+EXAMPLE = ROOT / "account.example.toml"
 COMMAND = "`make snapshots` writes it"
 # A table begins after the first of these comments and ends before the second.
 BEGIN, END = "<!-- {name}: `make snapshots` writes this table -->", "<!-- end of the table -->"
@@ -63,6 +66,19 @@ def text(path: Path, snapshot: Any) -> str:
     """A snapshot as it is written: templates line by line, differences as short as they can be read."""
     plain = json.dumps(snapshot, indent=1, sort_keys=True) if "-from-" not in path.name else readable(snapshot)
     return f"{plain}\n"
+
+
+def account_example(templates: Mapping[str, Template]) -> str:
+    """The example of the values that only the account knows, as the templates read them."""
+
+    def expected(environment: str) -> set[str]:
+        own = {name: each for name, each in templates.items() if name.startswith(f"{environment}/")}
+        stacks = {
+            name: Stack(path=name, name=name, template=each.body, needs=frozenset()) for name, each in own.items()
+        }
+        return Assembly(Path(), stacks).expected
+
+    return example({environment.name: expected(environment.name) for environment in environments()})
 
 
 def values() -> list[str]:

@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 
 from tests.stacks import comparison
 from tests.stacks.comparison import differences, readable, without_name
-from tests.stacks.printed import COMMAND, SNAPSHOTS, TABLES, compared, page, snapshots, whole
+from tests.stacks.printed import (
+    COMMAND,
+    EXAMPLE,
+    SNAPSHOTS,
+    TABLES,
+    account_example,
+    compared,
+    page,
+    snapshots,
+    whole,
+)
 from tests.stacks.synthesis import ROOT, Template
 
 VALUES = st.recursive(
@@ -55,6 +65,11 @@ def test_table_of_a_page_is_as_printed(name: str) -> None:
     """A reader finds the values that are deployed."""
     path, _ = TABLES[name]
     assert path.read_text() == page(name), f"the table {name!r} in {path.relative_to(ROOT)} is old; {COMMAND}"
+
+
+def test_example_of_the_account_is_as_printed(templates: Mapping[str, Template]) -> None:
+    """It has every value that a first deploy asks for, and no other."""
+    assert EXAMPLE.read_text() == account_example(templates), f"{EXAMPLE.name} is old; {COMMAND}"
 
 
 @settings(deadline=None)

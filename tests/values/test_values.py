@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from delivery.quotas import Need
 from stacks.environments import environments
 from tests.stacks.synthesis import Template
 
-DEV, STAGE, PROD = environments()
+DEV, STAGE, PROD, SOLO = environments()
 
 
 def test_image_goes_from_dev_through_stage_to_prod() -> None:
@@ -36,3 +37,18 @@ def test_dev_saves_tls_and_the_gateway_and_sleeps_at_night() -> None:
     """A team's environment costs as little as possible."""
     assert (DEV.tls, str(DEV.network.egress)) == (False, "public-egress")
     assert DEV.api.hours is not None
+
+
+def test_solo_needs_one_value_of_the_account(templates: Mapping[str, Template]) -> None:
+    """One person with a new account gives a mail address, and neither roles, nor a domain, nor a repository."""
+    own = [template for name, template in templates.items() if name.startswith("solo/")]
+    given = {p["Default"] for template in own for p in template.body.get("Parameters", {}).values() if "Default" in p}
+    made = {properties["Name"] for template in own for properties in template.properties("AWS::SSM::Parameter")}
+    assert {name for name in given - made if name.startswith("/whisper/")} == {"/whisper/solo/alarm-address"}
+
+
+def test_solo_fits_the_quotas_of_a_new_account() -> None:
+    """A new account has 6 vCPU on demand and 6 on Spot, and a request for more takes days."""
+    need = Need.of(SOLO)
+    assert max(need.spot, need.on_demand) <= 6
+    assert (SOLO.spot_vcpus, SOLO.on_demand_vcpus) == (6, 6)
