@@ -125,6 +125,7 @@ def environments():
             commits=CommitPlan(source=Source.CODECOMMIT, locked_model=False),
             on_demand_workers=1,
             released_by="south",
+            released_with=Source.CODECOMMIT,
             cost_centre="another team",
         ),
         replace(
