@@ -134,7 +134,7 @@ class Engine:
         call.pending = deque(self._windows(call, doubtful_last=not told))
         most = self._workers.windows_at_once
         # A listener hears something after a short round. Of a single window the language could be a guess.
-        size = max(1, most // 4) if told else most
+        size = min(most, max(2, most // self._settings.batch_size)) if told else most
         done = share = 0.0
         while call.pending:
             windows = [call.pending.popleft() for _ in range(min(size, len(call.pending)))]

@@ -67,7 +67,7 @@ class Parameters:
             if not distinct == recording.channels == len(self.speakers):
                 raise UnsupportedValue(
                     field="response_format",
-                    value=f"{DIARIZED} for {distinct} channels",
+                    value=f"{DIARIZED}; distinct channels: {distinct}",
                     expected=f"a recording with a channel for each of {', '.join(self.speakers)}, or other"
                     " known_speaker_names[], in the order of the channels",
                 )
