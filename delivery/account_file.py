@@ -53,7 +53,7 @@ class AccountFile:
         A parameter that another environment owns is in a table of its own: `[stage.prod]`. An empty text, as in the
         example, is no value.
         """
-        found = {}
+        found: dict[str, Any] = {}
         table = self.tables.get(environment, {})
         for key, value in table.items() if isinstance(table, dict) else ():
             if isinstance(value, dict):

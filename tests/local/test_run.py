@@ -127,3 +127,10 @@ def test_minute_out_of_range_is_refused(capsys: pytest.CaptureFixture[str], seco
     with pytest.raises(SystemExit):
         main(["run", "--minute", seconds])
     assert f"--minute: got '{seconds}', expected a number from 0.1 to 60" in capsys.readouterr().err
+
+
+def test_environment_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Any of the values' environments can run here, and a typo is answered before an emulator starts."""
+    with pytest.raises(SystemExit):
+        main(["run", "--environment", "nowhere"])
+    assert "--environment: environment: got 'nowhere', expected one of " in capsys.readouterr().err
