@@ -77,7 +77,7 @@ async def _respond(request: Request, read: Read, *, fields: Sequence[str]) -> Re
     try:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not asked.done():
-            await work  # which raises what is wrong with the form
+            await work  # which raises the error of the form
             return gone()
         parameters, silence = asked.result(), request.app.state.silence_seconds
         if parameters.stream:

@@ -12,7 +12,7 @@ from service.http.openai.names import NAMES
 from service.http.openai.parameters import DIARIZED, VERBOSE, Parameters
 from service.transcript import UNDETERMINED, Segment, Transcript, additions, render, running_text
 
-# The formats that are no JSON, with what may stand in front of them if the answer takes long.
+# The formats other than JSON, with the white space that their readers skip.
 PLAIN = {
     "text": Form(media_type="text/plain", space=b"\n"),
     "srt": Form(media_type="text/plain", space=b"\n"),
@@ -45,14 +45,14 @@ def languages(transcript: Transcript) -> list[dict[str, str]]:
 
 
 def losses(transcript: Transcript) -> dict[str, Any]:
-    """What the transcript lacks: audio that could not be decoded, and speech that gave no words; empty if nothing is lost."""
+    """The losses of a transcript: audio that could not be decoded, and speech that gave no words; empty if nothing is lost."""
     facts = transcript.to_dict()
     lost = ("partial", "missing_seconds", "gaps") if transcript.partial else ()
     return {key: facts[key] for key in (*lost, *(("unheard",) if transcript.unheard else ()))}
 
 
 def log_probabilities(segment: Segment, addition: str) -> list[dict[str, Any]]:
-    """The words of what a segment adds to the running text, each with the logarithm of its probability."""
+    """The words of a segment's addition to the running text, each with the logarithm of its probability."""
     pieces, at = list[str](), 0
     for word in segment.words:
         found = addition.find(word.text, at)

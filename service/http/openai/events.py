@@ -36,7 +36,7 @@ News = asyncio.Queue[Sequence[Segment] | None]
 async def streamed(work: Work, news: News, parameters: Parameters, *, ping_seconds: float) -> Response:
     """The answer in events, with a comment after each silence.
 
-    The status waits for the first segment or the first silence, so that what refuses a recording has a status of its own;
+    The status waits for the first segment or the first silence, so that a refused recording has its own status;
     an error after that is an event, which clients raise.
     """
     first = await _next(news, ping_seconds)

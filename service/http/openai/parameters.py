@@ -1,4 +1,4 @@
-"""The parameters of OpenAI's audio routes: what a request asks for, or why it cannot be done."""
+"""The parameters of OpenAI's audio routes: read, or refused with the reason."""
 
 import json
 import math
@@ -40,7 +40,7 @@ LIST_FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What a request asks for.
+    """The wishes of a request.
 
     Attributes:
         form: the format of the answer.

@@ -14,7 +14,7 @@ USUAL = {"model": "whisper-1", "language": "en", "languages[]": ["en", "de"], "c
 
 
 def _noise(channels: int) -> bytes:
-    """A quarter of a second that nobody speaks in."""
+    """A quarter of a second without speech."""
     file = io.BytesIO()
     with wave.open(file, "wb") as target:
         target.setnchannels(channels)

@@ -115,7 +115,7 @@ def test_translation_is_english(engine: FakeEngine) -> None:
 
 @pytest.mark.parametrize("form", ["json", "verbose_json", "diarized_json", "text", "vtt"])
 def test_losses_are_told_in_every_format(engine: FakeEngine, form: str) -> None:
-    """A client that knows OpenAI only still gets an honest answer: JSON and a header say what is missing."""
+    """A client that knows OpenAI only still gets an honest answer: JSON and a header tell the missing seconds."""
     response = post(client_of(engine, DAMAGED), response_format=form)
     assert response.headers["x-missing-seconds"] == "1.5"
     if form.endswith("json"):

@@ -93,7 +93,7 @@ def test_diarized_segments_come_with_their_speakers(engine: FakeEngine) -> None:
 
 
 def test_losses_are_told_at_the_end(engine: FakeEngine) -> None:
-    """The length of what is missing is part of the last event."""
+    """The missing seconds are part of the last event."""
     done = events_of(post(client_of(engine, DAMAGED), stream="true").text)[-1]
     assert done.items() >= {"partial": True, "missing_seconds": 1.5}.items()
 

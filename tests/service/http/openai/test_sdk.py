@@ -93,7 +93,7 @@ def ask(request: pytest.FixtureRequest, server: Server, clip: Path) -> Ask:
 
 
 def heard(text: str) -> float:
-    """The share of what was said in a text."""
+    """The share of the spoken words that a text has."""
     matcher = SequenceMatcher(None, SAID, words(text), autojunk=False)
     return sum(block.size for block in matcher.get_matching_blocks()) / len(SAID)
 
