@@ -87,7 +87,7 @@ def _expected(kind: Any) -> str:
     """An annotated type in words."""
     if get_origin(kind) is tuple:
         entry = get_args(kind)[0]
-        if is_dataclass(entry):
+        if isinstance(entry, type) and is_dataclass(entry):
             return f"{entry.__name__}(…) in brackets, with a comma after each"
         return 'texts in brackets, such as ("one",) or ("one", "two")'
     if isinstance(kind, UnionType):
