@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TextIO
 
-from delivery import doctor, first_create, images, machine, rollout, workflow
+from delivery import doctor, first_create, images, machine, proof, rollout, workflow
 from delivery.account_file import AccountFile
 from delivery.assembly import Assembly
 from delivery.deployed import DeployedEnvironment
@@ -39,6 +39,7 @@ def first(deployed: DeployedEnvironment, environ: Mapping[str, str], *, terminal
     )
     if digest := images.find(deployed, commit) or _bring_image(deployed, commit, image, environ):
         rollout.deploy(deployed, digest)
+        proof.prove(deployed, digest)
         say(f"{deployed.name} runs {digest}, the image of {commit}.")
     elif (plan := deployed.environment.commits) and plan.source.identity:
         say(f"{deployed.name} is ready: a push to {plan.branch} starts the workflow that builds and deploys its image.")

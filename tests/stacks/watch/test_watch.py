@@ -96,6 +96,21 @@ def test_comparison_reads_no_object(line: Mapping[str, Template]) -> None:
     assert set(found) == {"s3:ListBucketVersions", "s3:ListBucket", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
 
 
+def test_names_of_the_tasks_are_those_that_a_deployment_may_run(line: Mapping[str, Template]) -> None:
+    """The roles of Delivery, which is deployed first, know the beginning of each name."""
+    for definition in tasks(watch(line)).values():
+        assert definition["Family"].startswith("liveWatch")
+    allowed = [
+        str(statement["Resource"])
+        for template in (line["live/Delivery"], line["forge/Delivery"])
+        for policy in template.properties("AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "ecs:RunTask"
+    ]
+    assert allowed
+    assert all(re.search(r"task-definition/(live|forge)Watch\*:\*", resource) for resource in allowed)
+
+
 def test_failed_run_rings_until_the_next_one(line: Mapping[str, Template]) -> None:
     """Between two runs there is no metric, which must not end the alarm."""
     found = alarms(watch(line), "ignore")
