@@ -11,7 +11,7 @@ from tests.policy.verdict import Accepted, Condition, everywhere
 
 CONTROLS = (Pack.NIST, Pack.HIPAA, Pack.PCI)
 PLAIN = "these environments choose plain HTTP within their network; production cannot"
-LOGS = ("Api/Task/Logs", "Batch/Task/Logs")
+LOGS = ("Api/Task/Logs", "Batch/Task/Logs", "Watch/Canary/Logs", "Watch/Reconcile/Logs")
 ACCESS_LOGS = ("Api/Balancer/AccessLogs", "Recordings/Store/AccessLogs")
 CALLS = ("Recordings/Store/Recordings", "Recordings/Store/Transcripts")
 BALANCER = "Api/Balancer/LoadBalancer"
@@ -257,7 +257,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
     "IAMNoInlinePolicy": [
         Accepted(
             packs=CONTROLS,
-            resources=tuple(f"{stack}/*DefaultPolicy" for stack in ("Api", "Batch", "People")),
+            resources=tuple(f"{stack}/*DefaultPolicy" for stack in ("Api", "Batch", "People", "Watch")),
             reason=ONE_ROLE,
         ),
         Accepted(packs=CONTROLS, resources=("Network/*DefaultPolicy",), environments=with_network, reason=ONE_ROLE),
