@@ -3,19 +3,9 @@
 import pytest
 
 from service.batch.session import Phase, Session
+from tests.service.clock import Clock
 
 OPEN, CLOSING, RESTING = Phase.OPEN, Phase.CLOSING, Phase.RESTING
-
-
-class Clock:
-    """A clock that goes forward when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        """The time."""
-        return self.now
 
 
 @pytest.fixture

@@ -13,19 +13,9 @@ from service.errors import Busy, ShareExceeded
 from service.http import admission
 from service.http.admission import Pace, Queue
 from service.telemetry import NOBODY
+from tests.service.clock import Clock
 
 HOUR = 3600.0
-
-
-class Clock:
-    """A clock that stands until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        """The time."""
-        return self.now
 
 
 @pytest.fixture

@@ -8,18 +8,8 @@ from starlette.testclient import TestClient
 from service.errors import RateExceeded
 from service.http import limits
 from service.http.limits import Rates, address_of
+from tests.service.clock import Clock
 from tests.service.http.fakes import AUDIO, SETTINGS, FakeEngine, application, error
-
-
-class Clock:
-    """A clock that stands until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        """The time."""
-        return self.now
 
 
 @pytest.fixture
