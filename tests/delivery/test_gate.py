@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pytest
 
@@ -10,50 +9,19 @@ from delivery import gate
 from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused
 from tests.delivery.cloud import NEW, OLD, Cloud
+from tests.delivery.tasks import EndedTasks
 
 TABLE = "language  errors before  errors now"
 
 
-class Measured(DeployedEnvironment):
-    """The environment with the gate, in which a task of the gate ends with a code and leaves a table in its log."""
+def measured(environ: Mapping[str, str], *, code: int | None) -> EndedTasks:
+    """The environment with the gate, whose task ends with a code and leaves a table."""
+    return EndedTasks(environ, name="trial", stack="Gate", logs="Logs", verb="evaluate", line=TABLE, code=code)
 
-    def __init__(self, environ: Mapping[str, str], *, code: int | None) -> None:
-        named = DeployedEnvironment.named("trial", environ)
-        super().__init__(named.environment, environ)
-        self._code = code
-        self.commands: list[list[str]] = []
-        self.ecs = self.session.client("ecs")
-        self.ecs.meta.events.register("before-parameter-build.ecs.RunTask", self._started)
-        self.ecs.meta.events.register("after-call.ecs.DescribeTasks", self._ended)
 
-    def client(self, service: str) -> Any:
-        """The emulator's, but for ECS; and a log, which a container would have written."""
-        if service == "logs":
-            self._write(super().client("logs"))
-        return self.ecs if service == "ecs" else super().client(service)
-
-    def _started(self, params: Mapping[str, Any], **_: Any) -> None:
-        """Remember the command of a task."""
-        self.commands.append(params["overrides"]["containerOverrides"][0]["command"])
-
-    def _ended(self, parsed: Mapping[str, Any], **_: Any) -> None:
-        """The emulator runs no container: let each task have ended with the code, or without ever running."""
-        for task in parsed["tasks"]:
-            task["lastStatus"], task["stoppedReason"] = "STOPPED", "CannotPullContainerError"
-            for container in task["containers"]:
-                container.pop("exitCode", None)
-                if self._code is not None:
-                    container["exitCode"] = self._code
-
-    def _write(self, logs: Any) -> None:
-        group = self.outputs("Gate")["Logs"]
-        (task,) = super().client("ecs").list_tasks(cluster=self.outputs("Gate")["Cluster"])["taskArns"][-1:]
-        stream = f"evaluate/Service/{task.rpartition('/')[2]}"
-        if not logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]:
-            logs.create_log_stream(logGroupName=group, logStreamName=stream)
-            logs.put_log_events(
-                logGroupName=group, logStreamName=stream, logEvents=[{"timestamp": 1_790_000_000_000, "message": TABLE}]
-            )
+def commands(trial: EndedTasks) -> list[list[str]]:
+    """The command of each task."""
+    return [request["overrides"]["containerOverrides"][0]["command"] for request in trial.requests]
 
 
 @pytest.fixture
@@ -85,12 +53,12 @@ def test_image_that_is_no_worse_passes_and_its_table_is_in_the_log(
     environ: Mapping[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The first release has nothing to be compared with."""
-    trial = Measured(environ, code=0)
+    trial = measured(environ, code=0)
     gate.measure(trial, NEW, poll_s=0.01)
     outputs = trial.outputs("Gate")
     latest, report = (f"{outputs['Reports']}/{name}.json" for name in ("latest", NEW.removeprefix("sha256:")))
     compared = ["evaluate", outputs["Manifest"], "--against", latest, "--report", report]
-    assert trial.commands == [[*compared, "--first-release"]]
+    assert commands(trial) == [[*compared, "--first-release"]]
     assert TABLE in capsys.readouterr().err
 
 
@@ -98,9 +66,9 @@ def test_later_release_is_compared_with_the_last(cloud: Cloud, environ: Mapping[
     """If there is a latest report, it counts: the command does not allow it to be missing."""
     bucket, prefix = reports(cloud)
     cloud.client("s3").put_object(Bucket=bucket, Key=f"{prefix}/latest.json", Body=b"{}")
-    trial = Measured(environ, code=0)
+    trial = measured(environ, code=0)
     gate.measure(trial, NEW, poll_s=0.01)
-    (command,) = trial.commands
+    (command,) = commands(trial)
     assert command[command.index("--against") + 1] == f"s3://{bucket}/{prefix}/latest.json"
     assert "--first-release" not in command
 
@@ -118,7 +86,7 @@ def test_other_end_stops_the_release_after_the_table(
 ) -> None:
     """Worse, unusable or killed: none of them is a pass, and each message follows the task's own log."""
     with pytest.raises(Refused) as failure:
-        gate.measure(Measured(environ, code=code), NEW, poll_s=0.01)
+        gate.measure(measured(environ, code=code), NEW, poll_s=0.01)
     assert str(failure.value) == says
     assert TABLE in capsys.readouterr().err
 
@@ -126,15 +94,15 @@ def test_other_end_stops_the_release_after_the_table(
 def test_task_that_never_ran_is_no_pass(environ: Mapping[str, str]) -> None:
     """ECS gives its reason instead of an exit code."""
     with pytest.raises(Refused, match=r"the task did not run \(CannotPullContainerError\)"):
-        gate.measure(Measured(environ, code=None), NEW, poll_s=0.01)
+        gate.measure(measured(environ, code=None), NEW, poll_s=0.01)
 
 
 def test_gate_of_another_image_is_not_started(environ: Mapping[str, str]) -> None:
     """The release's own image is measured, no other."""
-    trial = Measured(environ, code=0)
+    trial = measured(environ, code=0)
     with pytest.raises(Refused, match=f"gate: got a task of {NEW}, expected {OLD}"):
         gate.measure(trial, OLD, poll_s=0.01)
-    assert not trial.commands
+    assert not trial.requests
 
 
 def test_report_becomes_the_latest_once_its_release_serves(cloud: Cloud, environ: Mapping[str, str]) -> None:

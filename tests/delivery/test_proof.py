@@ -1,8 +1,6 @@
 """A golden call is sent with the new image, and its end decides about the deployment."""
 
-import time
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pytest
 
@@ -12,51 +10,14 @@ from delivery.programs import Refused
 from delivery.proof import prove
 from delivery.rollout import Pace, deploy, release
 from tests.delivery.cloud import NEW, OLD, Cloud
+from tests.delivery.tasks import EndedTasks
 
 LINE = "canary: passed: the golden call came back after 412 s; 3% of its words (en) are wrong"
 
 
-class Watched(DeployedEnvironment):
-    """An environment in which every task ends with a code, and leaves a line in its log.
-
-    Attributes:
-        started: the definition of each task, in order.
-    """
-
-    def __init__(self, environ: Mapping[str, str], *, code: int | None) -> None:
-        named = DeployedEnvironment.named("live", environ)
-        super().__init__(named.environment, environ)
-        self._code = code
-        self.started: list[str] = []
-        self.ecs = self.session.client("ecs")
-        self.ecs.meta.events.register("before-parameter-build.ecs.RunTask", self._start)
-        self.ecs.meta.events.register("after-call.ecs.DescribeTasks", self._end)
-
-    def client(self, service: str) -> Any:
-        """The emulator's, but for ECS; and a log, which a container would have written."""
-        if service == "logs":
-            self._write(super().client("logs"))
-        return self.ecs if service == "ecs" else super().client(service)
-
-    def _start(self, params: Mapping[str, Any], **_: Any) -> None:
-        self.started.append(params["taskDefinition"])
-
-    def _end(self, parsed: Mapping[str, Any], **_: Any) -> None:
-        for task in parsed["tasks"]:
-            task["lastStatus"], task["stoppedReason"] = "STOPPED", "CannotPullContainerError"
-            for container in task["containers"]:
-                container.pop("exitCode", None)
-                if self._code is not None:
-                    container["exitCode"] = self._code
-
-    def _write(self, logs: Any) -> None:
-        stack = self.outputs("Watch")
-        (task,) = self.ecs.list_tasks(cluster=stack["Cluster"])["taskArns"][-1:]
-        stream = f"canary/Service/{task.rpartition('/')[2]}"
-        if not logs.describe_log_streams(logGroupName=stack["CanaryLogs"], logStreamNamePrefix=stream)["logStreams"]:
-            logs.create_log_stream(logGroupName=stack["CanaryLogs"], logStreamName=stream)
-            event = {"timestamp": round(time.time() * 1000), "message": LINE}
-            logs.put_log_events(logGroupName=stack["CanaryLogs"], logStreamName=stream, logEvents=[event])
+def watched(environ: Mapping[str, str], *, code: int | None) -> EndedTasks:
+    """The environment whose canary ends with a code."""
+    return EndedTasks(environ, name="live", stack="Watch", logs="CanaryLogs", verb="canary", line=LINE, code=code)
 
 
 @pytest.fixture
@@ -78,10 +39,10 @@ def test_call_that_comes_back_proves_the_deployment(
     environ: Mapping[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The task's line is in the log of the step; recordings are compared with their results meanwhile."""
-    live = Watched(environ, code=0)
+    live = watched(environ, code=0)
     prove(live, NEW, poll_s=0.01)
     stack = live.outputs("Watch")
-    assert live.started == [stack["CanaryTask"], stack["ReconcileTask"]]
+    assert [request["taskDefinition"] for request in live.requests] == [stack["CanaryTask"], stack["ReconcileTask"]]
     log = capsys.readouterr().err
     assert LINE in log
     assert log.splitlines()[-1] == f"live has worked with {NEW}: the golden call is through."
@@ -99,16 +60,16 @@ def test_call_that_comes_back_proves_the_deployment(
 def test_other_end_is_no_proof(environ: Mapping[str, str], code: int | None, says: str) -> None:
     """Late, wrong, refused, killed or never started."""
     with pytest.raises(Refused) as failure:
-        prove(Watched(environ, code=code), NEW, poll_s=0.01)
+        prove(watched(environ, code=code), NEW, poll_s=0.01)
     assert str(failure.value) == says
 
 
 def test_task_of_another_image_is_not_started(environ: Mapping[str, str]) -> None:
     """It would prove another version than the one deployed."""
-    live = Watched(environ, code=0)
+    live = watched(environ, code=0)
     with pytest.raises(Refused, match=f"golden call: got a task of {NEW}, expected {OLD}"):
         prove(live, OLD, poll_s=0.01)
-    assert not live.started
+    assert not live.requests
 
 
 def test_every_deploy_is_proven(cloud: Cloud, environ: Mapping[str, str], proofs: list[str]) -> None:
