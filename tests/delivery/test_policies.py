@@ -13,7 +13,7 @@ from local.emulator import ACCOUNT
 from tests.delivery.cloud import BOOTSTRAP, NEW, OLD, Cloud
 from tests.delivery.policies import FREE, Need, Policies, as_text, covers
 from tests.delivery.recorder import Recording, recording
-from tests.delivery.test_gate import Measured
+from tests.delivery.tasks import EndedTasks
 from tests.delivery.test_images import git as repository_with_a_tag
 from tests.delivery.test_images import golden, head
 from tests.delivery.test_rollout import BRISK
@@ -61,7 +61,7 @@ BEYOND: Mapping[str, set[str]] = {
 }
 
 
-class Silent(Measured):
+class Silent(EndedTasks):
     """An environment whose gate passes, and leaves no log: to write one would be a call of the tests' own."""
 
     def _write(self, logs: object) -> None:
@@ -143,7 +143,7 @@ def released(cloud: Cloud, repository_with_a_tag: dict[str, str], monkeypatch: p
         with made.working_as("trial", monkeypatch, "forge", "trial") as own:
             images.promote(DeployedEnvironment.named("trial", own), commit, digest, own)
             rollout.deploy(DeployedEnvironment.named("trial", own), digest)
-            measured = Silent(own, code=0)
+            measured = Silent(own, name="trial", stack="Gate", logs="Logs", verb="evaluate", line="", code=0)
             gate.measure(measured, digest, poll_s=0.01)
         with made.working_as("live", monkeypatch, "trial", "live") as own:
             live = DeployedEnvironment.named("live", own)
