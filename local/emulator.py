@@ -26,6 +26,8 @@ from local.errors import LocalError
 HOST = "127.0.0.1"
 # The emulator takes an access key of twelve digits as the account id; no real access key looks like that.
 ACCOUNT = "000000000000"
+# Of links to objects it checks the signature, with this secret.
+SECRET = "test"
 START_SECONDS = 30
 STOP_SECONDS = 10
 
@@ -46,7 +48,7 @@ class Emulator:
     @property
     def credentials(self) -> dict[str, str]:
         """The variables that direct an AWS client to the emulator."""
-        return {"AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "local"}
+        return {"AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": SECRET}
 
     def environ(self) -> dict[str, str]:
         """A process environment in which AWS clients can reach the emulator only."""

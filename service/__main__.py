@@ -16,7 +16,6 @@ import json
 import math
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -27,13 +26,14 @@ from service import __version__, processor, telemetry
 from service.batch import arguments
 from service.contract import AGENT_VARIABLE, Check
 from service.errors import ServiceError
-from service.http import health
+from service.http import health, listening
 from service.settings import SettingError, Settings, variable
 from service.transcript import FORMATS
 
 if TYPE_CHECKING:
     from service.aws.s3 import Bucket
     from service.engine.engine import Engine
+    from service.http.jobs_desk import JobDesk
     from service.recording import Decode
 
 
@@ -142,13 +142,18 @@ def _api(settings: Settings, _: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     # The port first: a model takes seconds to load, and a port in use is known at once.
-    with _bind(settings) as listener:
+    with listening.bind(settings) as listener:
         from service.http import app, server
 
         loaded = _load_engine(settings)
         meter = _meter(settings, service="api")
         application = app.create_app(
-            engine=loaded, decode=_decoder(settings), meter=meter, settings=settings, read_keys=_key_reader(settings)
+            engine=loaded,
+            decode=_decoder(settings),
+            meter=meter,
+            settings=settings,
+            read_keys=_key_reader(settings),
+            jobs=_job_desk(settings),
         )
         form = processor.number_format(settings.compute_type)
         telemetry.log("ready", host=settings.host, port=settings.port, model=settings.model, compute_type=form)
@@ -347,6 +352,16 @@ def _key_reader(settings: Settings) -> Callable[[], str] | None:
     return vault.Secret(settings.api_keys_secret).read
 
 
+def _job_desk(settings: Settings) -> "JobDesk | None":
+    if not (settings.recordings_bucket and settings.transcripts_bucket):
+        return None
+    from service.aws import s3
+    from service.http import jobs_desk
+
+    buckets = s3.Bucket(settings.recordings_bucket), s3.Bucket(settings.transcripts_bucket)
+    return jobs_desk.JobDesk(recordings=buckets[0], transcripts=buckets[1], settings=settings)
+
+
 def _locate(url: str) -> "tuple[Bucket, str]":
     from service.aws import s3
 
@@ -357,22 +372,6 @@ def _need(settings: Settings, *names: str) -> None:
     for name in names:
         if not getattr(settings, name):
             raise SettingError(variable(name), "", "a value, which this verb needs")
-
-
-def _bind(settings: Settings) -> socket.socket:
-    """A socket that is bound but does not listen: clients are refused, not kept waiting, while the model loads."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except socket.gaierror:
-        raise SettingError("WHISPER_HOST", settings.host, "an address of this machine") from None
-    except OSError as error:
-        raise SettingError(
-            "WHISPER_PORT", settings.port, f"a port free on {settings.host} ({error.strerror})"
-        ) from None
-    return listener
 
 
 def _program() -> int:

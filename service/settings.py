@@ -18,6 +18,8 @@ PREFIX = "WHISPER_"
 MAX_STOP_TIMEOUT_SECONDS = 120
 # The reserved part of the keys of golden calls, with a name that no recorder uses by chance.
 CANARY_FOLDER = "whisper-canary/"
+# Likewise, of the recordings that callers of the API upload for their jobs.
+JOB_FOLDER = "whisper-jobs/"
 # Gateways between a caller and the API (NAT, PrivateLink, network load balancers) drop a connection that is silent for
 # 350 seconds, and tell neither side. The load balancer closes idle connections shortly before.
 MAX_IDLE_TIMEOUT_SECONDS = 340
@@ -218,8 +220,8 @@ class Settings:
     )
     image: str = _anything("", "Digest of the running image, recorded in every transcript.")
     queue_url: str = _anything("", "URL of the queue that announces recordings; for the worker.")
-    recordings_bucket: str = _anything("", "Bucket in which recordings arrive; for the worker.")
-    transcripts_bucket: str = _anything("", "Bucket for the transcripts; for the worker.")
+    recordings_bucket: str = _anything("", "Bucket in which recordings arrive; for the worker, and for jobs over HTTP.")
+    transcripts_bucket: str = _anything("", "Bucket for the transcripts; for the worker, and for jobs over HTTP.")
     recording_prefixes: str = _text(
         "",
         "Beginnings of the keys of recordings, separated by commas; other objects of the bucket are ignored; empty: any.",
@@ -294,6 +296,11 @@ class Settings:
     def canary_folder(self) -> str:
         """How the keys of golden calls begin: in a folder of their own, which the key filter admits."""
         return (*self.key_filter.prefixes, "")[0] + CANARY_FOLDER
+
+    @property
+    def job_folder(self) -> str:
+        """How the keys of jobs' uploads begin, likewise."""
+        return (*self.key_filter.prefixes, "")[0] + JOB_FOLDER
 
     @property
     def visibility_timeout_seconds(self) -> int:

@@ -1,12 +1,14 @@
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 import boto3
 from boto3.exceptions import Boto3Error
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from service.aws.faults import CLIENT_CONFIG, CONDITION_FAILED, Refused, faults
@@ -15,9 +17,12 @@ from service.contract import S3_SCHEME
 from service.errors import BadModelUrl, ModelBucketUnreachable, NothingAtModelUrl, RecordingMissing, RecordingTooLarge
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ObjectVersionTypeDef
 
 CHUNK_BYTES = 1 << 20
+# By default a link would name the global endpoint, which redirects while a bucket is new, and sign none of the headers.
+LINKS = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
 
 
 class Bucket:
@@ -90,14 +95,56 @@ class Bucket:
         with faults("recordings"):
             pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix)
             for entry in (entry for page in pages for entry in page.get("Versions", ())):
-                yield Upload(
-                    bucket=self._name,
-                    key=entry["Key"],
-                    version_id="" if entry["VersionId"] == "null" else entry["VersionId"],
-                    etag=entry["ETag"].strip('"'),
-                    size=entry["Size"],
-                    time=entry["LastModified"].strftime("%Y-%m-%dT%H:%M:%SZ"),
-                )
+                yield self._upload(entry)
+
+    def current(self, key: str) -> Upload | None:
+        """The newest version of an object; None if there is none, or if it was deleted."""
+        with faults("recordings"):
+            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=key)
+            # Keys come in order, so that the key itself comes before longer ones.
+            for entry in (entry for page in pages for entry in page.get("Versions", ())):
+                if entry["Key"] != key or entry["IsLatest"]:
+                    return self._upload(entry) if entry["Key"] == key else None
+        return None
+
+    def erase(self, prefix: str) -> None:
+        """Delete every version of every object whose key starts with `prefix`, beyond recall."""
+        with faults("recordings"):
+            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix)
+            for page in pages:
+                versions = [(entry["Key"], entry["VersionId"]) for entry in page.get("Versions", ())]
+                versions += [(entry["Key"], entry["VersionId"]) for entry in page.get("DeleteMarkers", ())]
+                for key, version_id in versions:
+                    self._client.delete_object(Bucket=self._name, Key=key, VersionId=version_id)
+
+    def upload_link(self, key: str, *, sha256: bytes, size: int, seconds: int) -> tuple[str, dict[str, str]]:
+        """A link to put one object with, and the headers that the request must have: S3 takes this content only, once."""
+        digest = b64encode(sha256).decode()
+        content = {"ContentLength": size, "ChecksumSHA256": digest, "IfNoneMatch": "*"}
+        link = self._links.generate_presigned_url(
+            "put_object", Params={"Bucket": self._name, "Key": key, **content}, ExpiresIn=seconds
+        )
+        return link, {"content-length": str(size), "x-amz-checksum-sha256": digest, "if-none-match": "*"}
+
+    def download_link(self, key: str, *, seconds: int) -> str:
+        """A link to read an object with."""
+        params = {"Bucket": self._name, "Key": key}
+        return self._links.generate_presigned_url("get_object", Params=params, ExpiresIn=seconds)
+
+    @cached_property
+    def _links(self) -> "S3Client":
+        """A client that signs links; it sends nothing."""
+        return boto3.client("s3", config=LINKS)
+
+    def _upload(self, entry: "ObjectVersionTypeDef") -> Upload:
+        return Upload(
+            bucket=self._name,
+            key=entry["Key"],
+            version_id="" if entry["VersionId"] == "null" else entry["VersionId"],
+            etag=entry["ETag"].strip('"'),
+            size=entry["Size"],
+            time=entry["LastModified"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
 
     def _open(self, key: str, version_id: str, etag: str) -> "GetObjectOutputTypeDef":
         try:

@@ -12,96 +12,21 @@
 NAME is the recording's key. docs/transcript.schema.json describes the documents.
 """
 
-import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
-from enum import StrEnum
+from dataclasses import asdict, fields
 from typing import Any
 
 from service import processor
 from service.batch.events import Upload
 from service.contract import Outcome
 from service.errors import ServiceError
+from service.result_keys import FOLDERS, INCOMPLETE, ResultKeys, State, name
 from service.settings import Settings
 from service.transcript import Transcript
 
 SCHEMA = 1
-# S3 keys have at most 1024 bytes; the rest is for the prefix, the version and the suffix.
-MAX_NAME_BYTES = 850
-
-
-class State(StrEnum):
-    """What became of a version of a recording, by its result; the first one that fits counts."""
-
-    PARTIAL = "partial"  # transcribed, but audio is missing
-    UNHEARD = "unheard"  # transcribed, but speech, or a sound like speech, gave no words
-    DONE = "done"  # transcribed as a whole
-    FAILED = "failed"
-    RUNNING = "running"
-    IGNORED = "ignored"  # no recording, by its key
-    UNACCOUNTED = "unaccounted"
-
-
-# The folder that holds the results of each state.
-FOLDERS = {
-    State.PARTIAL: "partial",
-    State.UNHEARD: "unheard",
-    State.DONE: "transcripts",
-    State.FAILED: "failed",
-    State.RUNNING: "running",
-}
-# These have a document beside that of the transcript.
-INCOMPLETE = (State.PARTIAL, State.UNHEARD)
-
-
-def name(key: str) -> str:
-    """The recording's key; if it is too long, its beginning and its digest."""
-    if len(key.encode()) <= MAX_NAME_BYTES:
-        return key
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    return key.encode()[: MAX_NAME_BYTES - 65].decode(errors="ignore") + "~" + digest
-
-
-@dataclass(frozen=True, slots=True)
-class ResultKeys:
-    """The keys of an upload's results."""
-
-    upload: Upload
-
-    def of(self, state: State) -> str:
-        """The document that puts the upload into one of the states of `FOLDERS`."""
-        return self._key(state, f"{self.upload.version}.json")
-
-    @property
-    def transcript(self) -> str:
-        """The transcript document, which is written once."""
-        return self.of(State.DONE)
-
-    @property
-    def renderings(self) -> dict[str, str]:
-        """The key of each rendering of the transcript, by its format."""
-        return {
-            form: self._key(State.DONE, f"{self.upload.version}.{suffix}")
-            for form, suffix in (("vtt", "vtt"), ("text", "txt"))
-        }
-
-    @property
-    def latest(self) -> str:
-        """The pointer that all versions of a recording share."""
-        return self._key(State.DONE, "latest.json")
-
-    @property
-    def failure(self) -> str:
-        """The reason why there is no transcript."""
-        return self.of(State.FAILED)
-
-    @property
-    def running(self) -> str:
-        """The progress of the worker that transcribes it."""
-        return self.of(State.RUNNING)
-
-    def _key(self, state: State, last: str) -> str:
-        return f"{FOLDERS[state]}/{name(self.upload.key)}/{last}"
+# The documents and their keys are read together.
+__all__ = ["FOLDERS", "INCOMPLETE", "ResultKeys", "State", "name"]
 
 
 def transcript_document(

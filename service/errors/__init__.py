@@ -44,6 +44,7 @@ from service.errors.faults import (
     ShareExceeded,
     TooManyRequests,
 )
+from service.errors.jobs import InvalidJob, JobNotFound, JobRunning, JobsUnavailable, NoSuchRecording
 from service.errors.models import (
     BadModelUrl,
     LockMismatch,
@@ -128,7 +129,11 @@ __all__ = [
     "InvalidApiKey",
     "InvalidField",
     "InvalidFlag",
+    "InvalidJob",
     "InvalidValue",
+    "JobNotFound",
+    "JobRunning",
+    "JobsUnavailable",
     "LockMismatch",
     "MisplacedOption",
     "MissingFile",
@@ -147,6 +152,7 @@ __all__ = [
     "NoImageModelFromS3",
     "NoModelFromS3",
     "NoSuchModel",
+    "NoSuchRecording",
     "NotAudio",
     "NothingAtModelUrl",
     "OutputNotWritable",

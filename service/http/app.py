@@ -11,11 +11,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.http import description, probes
+from service.http import jobs as job_routes
 from service.http.answering import gone, transcript_of
 from service.http.api_keys import KeyRing
 from service.http.calls import Calls, Transcriber
 from service.http.form import TRANSCRIBE_PATH, read_call
 from service.http.guards import add_guards
+from service.http.jobs_desk import JobDesk
 from service.http.late_answer import answered
 from service.http.openai import audio, models
 from service.http.responses import EXCEPTION_HANDLERS, answer
@@ -31,10 +33,11 @@ def create_app(
     meter: Meter,
     settings: Settings,
     read_keys: Callable[[], str] | None = None,
+    jobs: JobDesk | None = None,
 ) -> Starlette:
     """The application; `engine` is already loaded, so that `/readyz` is true from its first response.
 
-    `read_keys` reads the secret with the callers' keys again.
+    `read_keys` reads the secret with the callers' keys again. Without `jobs`, none are taken.
     """
     app = Starlette(
         routes=[
@@ -42,6 +45,7 @@ def create_app(
             *probes.ROUTES,
             *audio.ROUTES,
             *models.ROUTES,
+            *job_routes.ROUTES,
             *description.ROUTES,
         ],
         exception_handlers=EXCEPTION_HANDLERS,
@@ -53,6 +57,7 @@ def create_app(
     ring = KeyRing(settings.access_keys, read=read_keys)
     add_guards(app, calls=app.state.calls, ring=ring, settings=settings)
     app.state.silence_seconds = settings.silence_seconds
+    app.state.jobs = jobs
     app.state.models = models.served(settings)
     return app
 

@@ -1,0 +1,266 @@
+"""Jobs: recordings that callers hand over to the workers, and the state that their results put them into.
+
+A job is a document in the transcripts bucket, `jobs/ID.json`. Its recording takes the way of every other one (bucket, event,
+queue, worker), so its state follows from the keys that the workers write.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from service.errors import InvalidJob, JobNotFound, JobRunning, NoSuchRecording
+from service.result_keys import FOLDERS, INCOMPLETE, ResultKeys, State, folder
+from service.settings import Settings
+
+JSON = "application/json"
+# The validity of links: long enough to send the largest upload, and to fetch a result.
+UPLOAD_SECONDS, RESULT_SECONDS = 3600, 300
+# Until an upload is announced and the first worker has started.
+WAIT_SECONDS = 1800
+# No call is sparser: 8 kbit/s, as of G.729 and AMR. So a size says how long a recording is at most.
+LEAST_BYTES_PER_SECOND = 1000
+
+
+class JobState(StrEnum):
+    """What became of a job."""
+
+    AWAITING_UPLOAD = "awaiting_upload"
+    EXPIRED = "expired"  # the upload did not come in time, or the lifecycles of the buckets removed all of it
+    WAITING = "waiting"
+    RUNNING = "running"
+    LATE = "late"  # no result by the deadline; one may still come
+    DONE = "done"
+    PARTIAL = "partial"
+    UNHEARD = "unheard"
+    FAILED = "failed"
+
+
+TRANSCRIBED = {JobState.DONE, JobState.PARTIAL, JobState.UNHEARD}
+ENDED = {*TRANSCRIBED, JobState.FAILED}
+FOR_UPLOAD = {JobState.AWAITING_UPLOAD, JobState.EXPIRED}
+
+
+class StoredVersion(Protocol):
+    """A version of an object in the recordings bucket."""
+
+    @property
+    def version(self) -> str:
+        """Identifies this version among those of the same key."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    @property
+    def time(self) -> str:
+        """When it was written, ISO 8601 in UTC."""
+
+
+class Bucket(Protocol):
+    """A bucket as jobs see it; each method may raise `RetryLater`, and blocks."""
+
+    def current(self, key: str) -> StoredVersion | None:
+        """The newest version of an object; None if there is none, or if it was deleted."""
+
+    def read(self, key: str) -> tuple[bytes, str] | None:
+        """An object's content and its entity tag; None if there is no such object."""
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
+        """Write an object unconditionally."""
+
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
+        """The keys that start with `prefix`, each with its time of writing."""
+
+    def erase(self, prefix: str) -> None:
+        """Delete every version of every object whose key starts with `prefix`, beyond recall."""
+
+    def upload_link(self, key: str, *, sha256: bytes, size: int, seconds: int) -> tuple[str, dict[str, str]]:
+        """A link to put one object with, and the headers that the request must have."""
+
+    def download_link(self, key: str, *, seconds: int) -> str:
+        """A link to read an object with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as it is stored.
+
+    Attributes:
+        key: of its recording.
+        version: of its recording; empty if the recording was to be uploaded for this job.
+        size: of its recording, in bytes.
+        created: ISO 8601, like `expires`, by when the upload has to begin; empty if none is awaited.
+    """
+
+    id: str
+    key: str
+    size: int
+    created: str
+    version: str = ""
+    expires: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A job as its caller sees it; keys of the description that do not apply are left out."""
+
+    state: JobState
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDesk:
+    """Takes jobs, tells what became of them, and removes them. Every method blocks."""
+
+    recordings: Bucket
+    transcripts: Bucket
+    settings: Settings
+
+    def take_upload(self, *, caller: str, sha256: bytes, size: int) -> View:
+        """The job of a caller for the content with this digest; with a link for the upload as long as it is missing."""
+        # Keyed by the content's digest: nobody else can compute the id, and a caller only finds its own uploads.
+        identity = hmac.digest(sha256, f"upload\n{caller}".encode(), hashlib.sha256).hex()[:40]
+        suffix = (*self.settings.key_filter.suffixes, "")[0]
+        key = f"{self.settings.job_folder}{identity}{suffix}"
+        now = datetime.now(UTC)
+        known = self._read(identity)
+        job = known or Job(id=identity, key=key, size=size, created=_iso(now), expires=_iso(now))
+        view = self._view(job)
+        if view.state not in FOR_UPLOAD:
+            if not known:
+                self._store(job)
+            return view
+        expires = now + timedelta(seconds=UPLOAD_SECONDS)
+        job = replace(job, size=size, created=_iso(now), expires=_iso(expires))
+        self._store(job)
+        url, headers = self.recordings.upload_link(job.key, sha256=sha256, size=size, seconds=UPLOAD_SECONDS)
+        upload = {"method": "PUT", "url": url, "headers": headers, "expires": job.expires}
+        facts = _facts(job, JobState.AWAITING_UPLOAD) | {"upload": upload}
+        return View(state=JobState.AWAITING_UPLOAD, facts=facts)
+
+    def take_key(self, *, caller: str, key: str) -> View:
+        """The job of a caller for the newest version of a recording in the bucket."""
+        if not self.settings.key_filter.admits(key):
+            raise InvalidJob(
+                field="key", expected="a key that the workers take for a recording's, by its prefix and suffix"
+            )
+        found = self.recordings.current(key)
+        if not found:
+            raise NoSuchRecording
+        identity = hmac.digest(found.version.encode(), f"key\n{caller}\n{key}".encode(), hashlib.sha256).hex()[:40]
+        job = self._read(identity)
+        if not job:
+            job = Job(id=identity, key=key, version=found.version, size=found.size, created=_iso(datetime.now(UTC)))
+            self._store(job)
+        return self._view(job)
+
+    def look(self, identity: str) -> View:
+        """What became of a job.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        return self._view(self._find(identity))
+
+    def remove(self, identity: str) -> None:
+        """Remove a job and, if its recording was uploaded for it, the recording and all its results.
+
+        Raises:
+            JobNotFound: there is no such job.
+            JobRunning: a worker has the recording already; it is removed, and the rest when the worker has ended.
+        """
+        job = self._find(identity)
+        if not job.version:
+            self.recordings.erase(job.key)
+            # A worker shows itself before it downloads a recording. One that has not yet finds no recording.
+            if any(self.transcripts.keys(folder(State.RUNNING, job.key))):
+                raise JobRunning
+            for state in FOLDERS:
+                self.transcripts.erase(folder(state, job.key))
+        self.transcripts.erase(_document(identity))
+
+    def _find(self, identity: str) -> Job:
+        if job := self._read(identity):
+            return job
+        raise JobNotFound
+
+    def _read(self, identity: str) -> Job | None:
+        found = self.transcripts.read(_document(identity))
+        return Job(**json.loads(found[0])) if found else None
+
+    def _store(self, job: Job) -> None:
+        self.transcripts.put(_document(job.id), json.dumps(asdict(job)).encode(), content_type=JSON)
+
+    def _view(self, job: Job) -> View:
+        stored = None if job.version else self.recordings.current(job.key)
+        version = job.version or (stored.version if stored else self._known_version(job.key))
+        if not version:
+            state = JobState.EXPIRED if datetime.now(UTC) >= datetime.fromisoformat(job.expires) else None
+            state = state or JobState.AWAITING_UPLOAD
+            return View(state=state, facts=_facts(job, state))
+        arrival = stored.time if stored else job.created
+        return self._seen(job, ResultKeys(_Version(key=job.key, version=version)), arrival)
+
+    def _seen(self, job: Job, keys: ResultKeys, arrival: str) -> View:
+        """The state of a job whose recording has arrived, by its results; a worker deletes its marker last."""
+        deadline = datetime.fromisoformat(arrival) + timedelta(seconds=self._allowed_seconds(job.size))
+        facts: dict[str, Any] = {"deadline": _iso(deadline)}
+        state = JobState.WAITING
+        if running := self.transcripts.read(keys.running):
+            state, facts["progress"] = JobState.RUNNING, json.loads(running[0])["share"]
+        elif self._exists(keys.transcript):
+            incomplete = [one for one in INCOMPLETE if self._exists(keys.of(one))]
+            state = JobState((*incomplete, State.DONE)[0])
+            links = {"json": keys.transcript, **keys.renderings}
+            facts["results"] = {
+                form: self.transcripts.download_link(key, seconds=RESULT_SECONDS) for form, key in links.items()
+            }
+        elif failure := self.transcripts.read(keys.failure):
+            error = json.loads(failure[0])["error"]
+            state, facts["error"] = JobState.FAILED, {"code": error["code"], "message": error["message"]}
+        if state not in ENDED and datetime.now(UTC) > deadline:
+            state = JobState.LATE
+            facts["error"] = {"code": "deadline", "message": "no result by the deadline; the operators see why"}
+        return View(state=state, facts=_facts(job, state) | facts)
+
+    def _allowed_seconds(self, size: int) -> int:
+        """How long a recording may take from its arrival to its results: the longer it can be, by its size, the longer."""
+        longest = min(1.0, size / (LEAST_BYTES_PER_SECOND * self.settings.max_audio_seconds))
+        return WAIT_SECONDS + round(self.settings.job_deadline_seconds * longest)
+
+    def _known_version(self, key: str) -> str:
+        """The version that has results, if its recording is gone."""
+        for state in (State.DONE, State.FAILED, State.RUNNING):
+            for result, _ in self.transcripts.keys(folder(state, key)):
+                version = result.rpartition("/")[2].rpartition(".")[0]
+                if version != "latest":
+                    return version
+        return ""
+
+    def _exists(self, key: str) -> bool:
+        return any(found == key for found, _ in self.transcripts.keys(key))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Version:
+    """A version of a recording, as the keys of results are named after it."""
+
+    key: str
+    version: str
+
+
+def _facts(job: Job, state: JobState) -> dict[str, Any]:
+    return {"id": job.id, "object": "job", "state": state, "created": job.created, "links": {"self": f"/jobs/{job.id}"}}
+
+
+def _document(identity: str) -> str:
+    return f"jobs/{identity}.json"
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="seconds")
