@@ -17,6 +17,9 @@ from delivery.programs import ROOT, Refused, run, say
 
 # A commit must not change the pipeline that checks it: a person deploys the pipelines and their roles.
 BY_HAND = ("Delivery", "Releases")
+WITH_IMAGE = ("Api", "Batch", "Gate", "Watch")
+# A stack that went back to its last state by itself has the parameters of that state.
+SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 # A check that cannot be made counts as failed: our own refusals, those of AWS, and AWS out of reach.
 FAILURES = (Refused, ClientError, BotoCoreError)
 
@@ -83,10 +86,10 @@ def release(deployed: DeployedEnvironment, digest: str, pace: Pace | None = None
             ran = f"ran {before} before, too" if before else "ran nothing before"
             raise Refused(f"{failure}; {deployed.name} {ran}: there is nothing to go back to") from None
         try:
-            _restore(deployed, before)
+            doubt = _restore(deployed, before)
         except FAILURES as stuck:
             raise Refused(f"{failure}; {deployed.name} could not go back to {before}: {stuck}") from None
-        raise Refused(f"{failure}; {deployed.name} runs {before} again") from None
+        raise Refused(f"{failure}; {deployed.name} runs {before} again{doubt}") from None
 
 
 def _check(deployed: DeployedEnvironment, digest: str, known: set[str], pace: Pace) -> None:
@@ -107,13 +110,17 @@ def _check(deployed: DeployedEnvironment, digest: str, known: set[str], pace: Pa
     say(f"{deployed.name} runs {digest}: tasks are up, the load balancer reaches them, no new alarm rings.")
 
 
-def _restore(deployed: DeployedEnvironment, digest: str) -> None:
-    """Deploy the version before exactly as it was: the stacks of its commit with its image."""
+def _restore(deployed: DeployedEnvironment, digest: str) -> str:
+    """Deploy the version before exactly as it was: the stacks of its commit with its image.
+
+    Returns:
+        Why it may not work although it is deployed, to follow `runs … again`; empty if there is no doubt.
+    """
     commit = commit_of(deployed, digest)
     if not commit:
         say(f"{digest} has no commit for a tag: it goes back under the stacks of this release.")
         deploy(deployed, digest)
-        return
+        return ""
     folder = ROOT / "build" / f"rollback-{deployed.name}"
     environ = deployed.environ()
     run("git", "worktree", "add", "--force", "--detach", str(folder), commit, environ=environ)
@@ -121,9 +128,23 @@ def _restore(deployed: DeployedEnvironment, digest: str) -> None:
         run("make", _installing(folder), environ=environ, folder=folder)
         path = os.pathsep.join((str(folder / ".venv" / "bin"), environ.get("PATH", "")))
         step = ("python", "-m", "delivery", "deploy", deployed.name, commit, digest)
-        run(*step, environ={**environ, "PATH": path}, folder=folder)
+        try:
+            run(*step, environ={**environ, "PATH": path}, folder=folder)
+        except Refused as failure:
+            # Its step sends a golden call after the deploy, which may fail for the same reason as the release's.
+            if not _runs(deployed, digest):
+                raise
+            return f", but that version did not prove itself: {failure}"
+        return ""
     finally:
         run("git", "worktree", "remove", "--force", str(folder), environ=environ)
+
+
+def _runs(deployed: DeployedEnvironment, digest: str) -> bool:
+    """Whether each stack that runs an image has settled on this one."""
+    stacks = [stack for stack in WITH_IMAGE if deployed.exists(stack)]
+    settled = all(deployed.status(stack) in SETTLED for stack in stacks)
+    return settled and {deployed.digest(stack) for stack in stacks} == {digest}
 
 
 def _installing(folder: Path) -> str:

@@ -222,6 +222,53 @@ def test_version_before_comes_back_as_it_was_with_its_own_stacks(
     assert deployed(cloud) == [{NEW}]
 
 
+@pytest.mark.parametrize(
+    ("digests", "state", "says"),
+    [
+        (
+            {"Api": OLD, "Batch": OLD, "Watch": OLD},
+            "UPDATE_COMPLETE",
+            f"live runs {OLD} again, but that version did not",
+        ),
+        ({"Api": OLD, "Batch": NEW, "Watch": OLD}, "UPDATE_COMPLETE", f"live could not go back to {OLD}: "),
+        ({"Api": OLD, "Batch": OLD, "Watch": OLD}, "UPDATE_IN_PROGRESS", f"live could not go back to {OLD}: "),
+    ],
+    ids=["deployed", "in part", "unfinished"],
+)
+def test_version_before_that_is_deployed_but_whose_own_golden_call_fails_runs_again(
+    environ: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    digests: Mapping[str, str],
+    state: str,
+    says: str,
+) -> None:
+    """The line tells a stack that did not go back from a version that came back and did not prove itself."""
+
+    class After(DeployedEnvironment):
+        """Production as the step of the version before leaves it, which ends with 1 after its deploy."""
+
+        def status(self, stack: str) -> str:
+            return state if stack in digests else ""
+
+        def digest(self, stack: str) -> str:
+            return digests[stack]
+
+    def deploy(*_: object) -> None:
+        raise Refused("golden call: it did not come back")
+
+    commit = repository(tmp_path, code=1)
+    monkeypatch.setattr(rollout, "deploy", deploy)
+    monkeypatch.setattr(rollout, "commit_of", lambda *_: commit)
+    more = {"GIT_DIR": str(tmp_path / ".git"), "SAID": str(tmp_path / "said")}
+    after = After(DeployedEnvironment.named("live", environ).environment, {**environ, **more})
+    with pytest.raises(Refused) as failure:
+        release(after, NEW, BRISK)
+    assert (tmp_path / "said").read_text().split() == ["deploy", "live", commit, OLD]
+    assert str(failure.value).startswith(f"golden call: it did not come back; {says}")
+    assert str(failure.value).endswith("`python -m` ended with 1; it says why above")
+
+
 def test_same_image_again_has_nothing_to_go_back_to(
     cloud: Cloud, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,11 +293,15 @@ def test_first_release_that_does_not_work_has_nothing_to_go_back_to(environ: Map
         release(New(deployed.environment, {**environ, "CDK_FAILS": "1"}), NEW, BRISK)
 
 
-def repository(folder: Path) -> str:
-    """A repository whose one commit installs a Python and deploys by writing down how it was asked; the commit."""
+def repository(folder: Path, *, code: int = 0) -> str:
+    """A repository whose one commit installs a Python and deploys by writing down how it was asked; the commit.
+
+    Its step ends with `code`.
+    """
     (folder / "delivery").mkdir()
     (folder / "delivery" / "__init__.py").touch()
     program = 'import os, pathlib, sys\npathlib.Path(os.environ["SAID"]).write_text(" ".join(sys.argv[1:]))\n'
+    program += f"sys.exit({code})\n"
     (folder / "delivery" / "__main__.py").write_text(program)
     (folder / "Makefile").write_text(
         "install:\n\t@mkdir -p .venv/bin\n"
