@@ -222,6 +222,15 @@ class Settings:
     queue_url: str = _anything("", "URL of the queue that announces recordings; for the worker.")
     recordings_bucket: str = _anything("", "Bucket in which recordings arrive; for the worker, and for jobs over HTTP.")
     transcripts_bucket: str = _anything("", "Bucket for the transcripts; for the worker, and for jobs over HTTP.")
+    worker_max_upload_bytes: int = _between(
+        1_073_741_824, 1024, 5_368_709_120, "The workers' WHISPER_MAX_UPLOAD_BYTES, for jobs over HTTP."
+    )
+    worker_max_audio_seconds: int = _between(
+        5400, 1, 86_400, "The workers' WHISPER_MAX_AUDIO_SECONDS, for the deadline of jobs over HTTP."
+    )
+    worker_deadline_seconds: int = _between(
+        3600, 60, 14_400, "The workers' WHISPER_JOB_DEADLINE_SECONDS, for the deadline of jobs over HTTP."
+    )
     recording_prefixes: str = _text(
         "",
         "Beginnings of the keys of recordings, separated by commas; other objects of the bucket are ignored; empty: any.",

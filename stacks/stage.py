@@ -41,7 +41,7 @@ class Whisper(Stage):
         batch = Batch(self, environment=environment, network=network, cluster=cluster, models=models)
         monitoring = Monitoring(self, environment=environment, api=api.api, workers=batch.workers)
         watch = Watch(self, environment=environment, network=network, cluster=cluster, topic=monitoring.topic)
-        readers: list[Stack] = [batch, monitoring, watch]
+        readers: list[Stack] = [api, batch, monitoring, watch]
         if environment.people:
             readers.append(People(self, environment=environment, cluster_name=cluster.cluster_name))
         # The SSM parameters that connect these stacks do not tell CDK their order.

@@ -30,7 +30,7 @@ async def create(request: Request) -> Response:
             raise InsufficientScope(scope=Scope.JOBS)
         view = await asyncio.to_thread(desk.take_key, caller=who.name, key=_key(body))
     else:
-        sha256, size = _upload(body, limit=desk.settings.max_upload_bytes)
+        sha256, size = _upload(body, limit=desk.settings.worker_max_upload_bytes)
         view = await asyncio.to_thread(desk.take_upload, caller=who.name, sha256=sha256, size=size)
     return _shown(view, status=200 if view.state in ENDED else 202)
 

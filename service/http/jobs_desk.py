@@ -27,7 +27,7 @@ LEAST_BYTES_PER_SECOND = 1000
 
 
 class JobState(StrEnum):
-    """What became of a job."""
+    """The state of a job, for its caller."""
 
     AWAITING_UPLOAD = "awaiting_upload"
     EXPIRED = "expired"  # the upload did not come in time, or the lifecycles of the buckets removed all of it
@@ -115,7 +115,7 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDesk:
-    """Takes jobs, tells what became of them, and removes them. Every method blocks."""
+    """Takes jobs, tells their states, and removes them. Every method blocks."""
 
     recordings: Bucket
     transcripts: Bucket
@@ -123,7 +123,7 @@ class JobDesk:
 
     def take_upload(self, *, caller: str, sha256: bytes, size: int) -> View:
         """The job of a caller for the content with this digest; with a link for the upload as long as it is missing."""
-        # Keyed by the content's digest: nobody else can compute the id, and a caller only finds its own uploads.
+        # Keyed by the content's digest: without the content the id cannot be computed, and a caller finds its own uploads only.
         identity = hmac.digest(sha256, f"upload\n{caller}".encode(), hashlib.sha256).hex()[:40]
         suffix = (*self.settings.key_filter.suffixes, "")[0]
         key = f"{self.settings.job_folder}{identity}{suffix}"
@@ -160,7 +160,7 @@ class JobDesk:
         return self._view(job)
 
     def look(self, identity: str) -> View:
-        """What became of a job.
+        """The state of a job.
 
         Raises:
             JobNotFound: there is no such job.
@@ -230,8 +230,8 @@ class JobDesk:
 
     def _allowed_seconds(self, size: int) -> int:
         """How long a recording may take from its arrival to its results: the longer it can be, by its size, the longer."""
-        longest = min(1.0, size / (LEAST_BYTES_PER_SECOND * self.settings.max_audio_seconds))
-        return WAIT_SECONDS + round(self.settings.job_deadline_seconds * longest)
+        longest = min(1.0, size / (LEAST_BYTES_PER_SECOND * self.settings.worker_max_audio_seconds))
+        return WAIT_SECONDS + round(self.settings.worker_deadline_seconds * longest)
 
     def _known_version(self, key: str) -> str:
         """The version that has results, if its recording is gone."""

@@ -1,19 +1,23 @@
+from dataclasses import replace
+
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from stacks.api.inference_api import LIVENESS, InferenceApi
 from stacks.api.internal_balancer import InternalBalancer
+from stacks.api.jobs import grant_jobs
 from stacks.environments import Environment
 from stacks.models.model_store import ModelStore
 from stacks.network.task_network import TaskNetwork
 from stacks.shared.images import Images
+from stacks.shared.published_store import PublishedStore
 from stacks.tasks.image_digest import ImageDigest
 from stacks.tasks.service_task import ServiceTask
 
 
 class Api(Stack):
-    """The API: transcription over HTTP for internal tools."""
+    """The API: transcription over HTTP for internal tools, at once or as jobs of the workers."""
 
     def __init__(
         self,
@@ -25,11 +29,18 @@ class Api(Stack):
         models: ModelStore,
     ) -> None:
         super().__init__(scope, "Api", termination_protection=environment.production)
+        store = PublishedStore(self, "Store", parameter_path=environment.parameter)
         task = ServiceTask(
             self,
             "Task",
             verb="api",
-            settings=models.locate(environment.api_settings),
+            settings=models.locate(
+                replace(
+                    environment.api_settings,
+                    recordings_bucket=store.recordings.bucket_name,
+                    transcripts_bucket=store.transcripts.bucket_name,
+                )
+            ),
             environment=environment,
             images=Images(self, "Images", parameter_path=environment.parameter),
             digest=ImageDigest(self),
@@ -39,6 +50,7 @@ class Api(Stack):
         self.api = InferenceApi(
             self, "Api", network=network, cluster=cluster, task=task, balancer=balancer, environment=environment
         )
+        grant_jobs(task, store=store, environment=environment)
         models.serve(task, service=self.api.service)
         CfnOutput(self, "Url", value=balancer.url)
         if self.api.keys:

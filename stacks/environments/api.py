@@ -132,7 +132,8 @@ class ApiPlan:
 def request_limits(settings: Settings, *, speed: Speed) -> Settings:
     """The service's settings with an API's limits on a request.
 
-    The API refuses a recording that it could not answer before its own deadline, or could not store.
+    The API refuses a recording that it could not answer before its own deadline, or could not store. Jobs go to the workers,
+    whose limits stay as they are.
     """
     deadline = min(settings.job_deadline_seconds, settings.api_deadline_seconds)
     longest = min(settings.max_audio_seconds, int(deadline * speed.limiting.audio_seconds_per_second))
@@ -141,4 +142,7 @@ def request_limits(settings: Settings, *, speed: Speed) -> Settings:
         job_deadline_seconds=deadline,
         max_audio_seconds=longest,
         max_upload_bytes=largest_upload(replace(settings, max_audio_seconds=longest)),
+        worker_max_upload_bytes=settings.max_upload_bytes,
+        worker_max_audio_seconds=settings.max_audio_seconds,
+        worker_deadline_seconds=settings.job_deadline_seconds,
     )

@@ -13,7 +13,7 @@ from service.settings import Settings
 from stacks.environments import Environment, Retention, Strategy
 from tests.stacks.api.resources import attributes, targets
 from tests.stacks.factory import FORGE
-from tests.stacks.synthesis import Template, synthesize
+from tests.stacks.synthesis import Template, listed, synthesize
 
 CERTIFICATE = "AWS::CertificateManager::Certificate"
 
@@ -252,3 +252,31 @@ def test_api_limits_recordings_to_those_it_can_transcribe_in_time(environment: E
     settings = environment.api_settings
     seconds = settings.max_audio_seconds / environment.plan.speed.audio_seconds_per_second
     assert seconds <= settings.api_deadline_seconds
+
+
+def test_jobs_read_no_recording_and_write_their_own_uploads_only(template: Template, environment: Environment) -> None:
+    """A link has the rights of the task: of recordings, it can give access to the folder of jobs, and to write there."""
+    rights: dict[str, set[str]] = {}
+    for policy in template.properties("AWS::IAM::Policy"):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            for action in listed(statement["Action"]):
+                rights.setdefault(action, set()).update(map(str, listed(statement["Resource"])))
+    uploads = f"/{environment.settings.job_folder}*"
+    assert len(rights["s3:PutObject"]) == 2
+    assert all(uploads in resource or "/jobs/*" in resource for resource in rights["s3:PutObject"])
+    assert all(uploads in resource or "/jobs/*" in resource for resource in rights["s3:DeleteObjectVersion"])
+    assert any("transcriptsbucket" in resource for resource in rights["s3:GetObject"])
+    assert not any("recordingsbucket" in resource for resource in rights["s3:GetObject"])
+    assert {action for action in rights if action.startswith("s3:Delete")} == {"s3:DeleteObjectVersion"}
+
+
+def test_jobs_have_the_limits_of_the_workers(template: Template, environment: Environment) -> None:
+    """The API's own are shorter; both buckets are named."""
+    (container,) = template.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    found = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
+    worker = environment.worker_settings(queue_url="", recordings_bucket="", transcripts_bucket="")
+    assert int(found["WHISPER_WORKER_MAX_UPLOAD_BYTES"]) == worker.max_upload_bytes
+    assert int(found["WHISPER_WORKER_MAX_AUDIO_SECONDS"]) == worker.max_audio_seconds
+    assert int(found["WHISPER_WORKER_DEADLINE_SECONDS"]) == worker.job_deadline_seconds
+    assert "Ref" in found["WHISPER_RECORDINGS_BUCKET"]
+    assert "Ref" in found["WHISPER_TRANSCRIPTS_BUCKET"]
