@@ -119,7 +119,7 @@ def test_key_lives_as_long_as_the_data(environment: Environment, tmp_path_factor
         ("People", "Operator", {"kms:Decrypt", "kms:GenerateDataKey"}),
         ("People", "Uploader", {"kms:Decrypt", "kms:GenerateDataKey"}),
         ("People", "Analyst", {"kms:Decrypt", "kms:GenerateDataKey"}),
-        ("Api", "TaskRole", {"kms:Decrypt"}),
+        ("Api", "TaskRole", {"kms:Decrypt", "kms:GenerateDataKey"}),
         ("Api", "ExecutionRole", {"kms:Decrypt"}),
         (
             "Gate",
