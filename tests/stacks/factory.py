@@ -26,6 +26,7 @@ from stacks.environments import (
     NetworkPlan,
     OfficeHours,
     ReleasePlan,
+    Source,
     Tag,
     TaskSize,
     WatchPlan,
@@ -102,6 +103,18 @@ SHARED: Mapping[str, Any] = {
     "alarms": AlarmPlan(endpoint=True, chat=Chat.SLACK),
     "extra_tags": (Tag(key="owner", value="voice team"), Tag(key="data-class", value="personal")),
 }
+# A release pipeline in an account that nothing is deployed to.
+APART: Mapping[str, Any] = {"releases": ReleasePlan(images_from="forge", onward=("live",), account="777788889999")}
+
+
+def by_workflow(source: Source) -> Mapping[str, Any]:
+    """Commits that a workflow builds, on a base by its digest, and releases that it takes here from there."""
+    return {
+        "commits": CommitPlan(source=source, base=f"docker/library/python@sha256:{'b' * 64}"),
+        "releases": None,
+        "released_by": "trial",
+        "released_with": source,
+    }
 
 
 def existing_network(egress: Egress) -> ExistingNetwork:

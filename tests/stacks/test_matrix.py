@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from allpairspy import AllPairs
 
-from stacks.environments import Egress, Environment, NetworkPlan, Processor, Routing, Strategy, WebAcl, Weights
-from tests.stacks.factory import CLUSTER, REGION, SHARED, TRIAL, existing_network
+from stacks.environments import Egress, Environment, NetworkPlan, Processor, Routing, Source, Strategy, WebAcl, Weights
+from tests.stacks.factory import APART, CLUSTER, REGION, SHARED, TRIAL, by_workflow, existing_network
 from tests.stacks.promises import PROMISES, Stacks
 from tests.stacks.synthesis import Template, synthesize
 
@@ -26,6 +26,8 @@ class Choice:
         shared: data under the account's own key, from writers elsewhere, through a key filter; alarms to an endpoint and a
             chat; further tags.
         people: with roles for people.
+        workflow: built and released by the workflow of a repository, on GitHub if there are people, else on GitLab; by
+            pipelines otherwise, with that of releases in an account of its own.
     """
 
     egress: Egress
@@ -38,6 +40,7 @@ class Choice:
     guarded: bool
     shared: bool
     people: bool
+    workflow: bool
 
     @property
     def environment(self) -> Environment:
@@ -64,6 +67,7 @@ class Choice:
             weights=self.weights,
             people=self.people,
             **(SHARED if self.shared else {}),
+            **(by_workflow(Source.GITHUB if self.people else Source.GITLAB) if self.workflow else APART),
         )
 
     def __str__(self) -> str:
@@ -78,6 +82,7 @@ VALUES = (
     [True, False],
     [*Processor],
     [*Strategy],
+    [True, False],
     [True, False],
     [True, False],
     [True, False],
