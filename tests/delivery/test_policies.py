@@ -11,7 +11,7 @@ from delivery import gate, images, rollout
 from delivery.deployed import DeployedEnvironment
 from local.emulator import ACCOUNT
 from tests.delivery.cloud import BOOTSTRAP, NEW, OLD, Cloud
-from tests.delivery.policies import FREE, Need, Policies, as_text, covers
+from tests.delivery.policies import FREE, OF_THE_LIBRARY, Need, Policies, as_text, covers
 from tests.delivery.recorder import Recording, recording
 from tests.delivery.tasks import EndedTasks
 from tests.delivery.test_images import git as repository_with_a_tag
@@ -31,14 +31,6 @@ CODEBUILD = {
 CLONING = {"codeconnections:UseConnection", "codestar-connections:UseConnection"}
 # A gate that does not end is stopped; the report of the release is copied by parts, if it is large.
 STOPPING = {"ecs:StopTask", "s3:Abort*"}
-# What the library grants to whoever writes an object; its tags and retention are none of a release's business.
-OF_THE_LIBRARY = {
-    "s3:GetBucket*",
-    "s3:PutObjectLegalHold",
-    "s3:PutObjectRetention",
-    "s3:PutObjectTagging",
-    "s3:PutObjectVersionTagging",
-}
 # A step that finds a stack finds its resources, too.
 LOOKING = {"cloudformation:DescribeStackResources"}
 # After a first create of production that failed; nothing of the kind happens here.
