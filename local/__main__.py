@@ -9,6 +9,7 @@ if __name__ == "__main__":
 
 import argparse
 import signal
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -152,12 +153,20 @@ def _seconds(text: str) -> float:
 
 
 def _environment(text: str) -> str:
-    from stacks.environments import select  # noqa: PLC0415 -- the CDK takes seconds to import
-
-    try:
-        select(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    # In a process of its own: the CDK takes seconds to import, and its Node would end with noise on Ctrl-C.
+    program = """
+import sys
+from stacks.environments import select
+try:
+    select(sys.argv[1])
+except ValueError as error:
+    sys.exit(str(error))
+"""
+    if text != ENVIRONMENT:
+        command = [sys.executable, "-c", program, text]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise argparse.ArgumentTypeError(done.stderr.strip())
     return text
 
 

@@ -27,7 +27,7 @@ HOST = "127.0.0.1"
 # The emulator takes an access key of twelve digits as the account id; no real access key looks like that.
 ACCOUNT = "000000000000"
 # Of links to objects it checks the signature, with this secret.
-SECRET = "test"
+SECRET = "test"  # noqa: S105 -- the one that the emulator accepts
 START_SECONDS = 30
 STOP_SECONDS = 10
 

@@ -21,7 +21,7 @@ def allow(role: iam.IRole, *actions: str, on: Sequence[str], because: str = "") 
     """Allow actions on resources; `because` is the reason for wildcards in the resources."""
     role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(on)))
     if because:
-        acknowledge_wildcards(role, resources=list(on), reason=because)
+        acknowledge_wildcards(role, resources=[resource for resource in on if "*" in resource], reason=because)
 
 
 def allow_reading(role: iam.IRole, *, images: Images, environment: Environment) -> None:

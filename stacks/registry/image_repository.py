@@ -46,7 +46,7 @@ class ImageRepository(ecr.Repository):
 class BuildCache(ecr.Repository):
     """The layers of earlier builds, apart from the images: what a build overwrites is never deployed."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, parameter_path: ParameterPath) -> None:
+    def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(
             scope,
             construct_id,
@@ -56,7 +56,6 @@ class BuildCache(ecr.Repository):
             removal_policy=removal(retain=False),
             empty_on_delete=True,
         )
-        publish(self, parameter_path=parameter_path, cache_repository_name=self.repository_name)
 
 
 class BaseImages(ecr.Repository):

@@ -3,6 +3,7 @@ from constructs import Construct
 
 from stacks.environments import Environment
 from stacks.registry.image_repository import BaseImages, BuildCache, ImageRepository
+from stacks.shared.handover import publish
 
 
 class Registry(Stack):
@@ -21,9 +22,12 @@ class Registry(Stack):
         CfnOutput(self, "RepositoryUri", value=self.repository.repository_uri)
         if environment.images_from:
             return
-        cache = BuildCache(self, "Cache", parameter_path=parameter_path)
+        cache = BuildCache(self, "Cache")
         CfnOutput(self, "CacheUri", value=cache.repository_uri)
-        if environment.commits and environment.commits.base:
+        if not environment.commits:
+            return
+        publish(cache, parameter_path=parameter_path, cache_repository_name=cache.repository_name)
+        if environment.commits.base:
             image = environment.commits.base_name
             base = BaseImages(self, "Base", image=image, prefix=environment.prefix, parameter_path=parameter_path)
             CfnOutput(self, "BaseUri", value=base.repository_uri)

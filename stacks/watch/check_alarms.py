@@ -4,6 +4,9 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from service.contract import Check, CheckMetric
+from stacks.environments import Environment
+from stacks.shared.metrics import check_metric
 from stacks.shared.runbooks import runbook_page
 
 # A run may begin late, and a golden call takes its time.
@@ -65,3 +68,18 @@ class CheckAlarms(Construct):
         )
         alarm.add_alarm_action(actions.SnsAction(self._topic))
         alarm.add_ok_action(actions.SnsAction(self._topic))
+
+
+def ring(scope: Construct, *, environment: Environment, topic: sns.ITopic) -> None:
+    """The alarms on an environment's golden calls and on its lost recordings."""
+    plan, stats = environment.watch, cloudwatch.Stats
+    CheckAlarms(scope, "CanaryAlarms", topic=topic, hours=plan.canary_hours, runbook="canary").watch(
+        check_metric(CheckMetric.PASSED, stats.MINIMUM, environment=environment.name, check=Check.CANARY),
+        wrong=Operator.LESS_THAN_THRESHOLD,
+        meaning="A golden call was put into the recordings bucket, and did not come back in time with its words.",
+    )
+    CheckAlarms(scope, "LostAlarms", topic=topic, hours=plan.reconcile_hours, runbook="lost-recordings").watch(
+        check_metric(CheckMetric.LOST, stats.MAXIMUM, environment=environment.name, check=Check.RECONCILE),
+        wrong=Operator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        meaning="Recordings have neither a transcript nor a failure, and no message that could bring one.",
+    )

@@ -2,21 +2,18 @@ from collections.abc import Sequence
 from functools import partial
 
 from aws_cdk import CfnOutput, Fn, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from service.contract import Check, CheckMetric
 from stacks.environments import CHECK_SIZE, GOLDEN_CALL_SECONDS, Environment
 from stacks.network.task_network import TaskNetwork
 from stacks.shared.firewall import HttpsOutOnly
 from stacks.shared.images import Images
-from stacks.shared.metrics import check_metric
 from stacks.shared.published_store import PublishedStore
 from stacks.tasks.image_digest import ImageDigest
 from stacks.tasks.service_task import ServiceTask
-from stacks.watch.check_alarms import CheckAlarms, Operator
+from stacks.watch.check_alarms import ring
 from stacks.watch.rights import grant_canary, grant_reconciliation
 from stacks.watch.scheduled_check import ScheduledCheck
 
@@ -40,20 +37,19 @@ class Watch(Stack):
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, "Watch", termination_protection=environment.production)
-        self._environment, self._topic = environment, topic
+        self._environment = environment
         self._store = PublishedStore(self, "Store", parameter_path=environment.parameter)
         self._images = Images(self, "Images", parameter_path=environment.parameter)
         self._digest = ImageDigest(self)
         plan, firewall = environment.watch, HttpsOutOnly(self, "TaskFirewall", vpc=network.vpc)
-        within = str(GOLDEN_CALL_SECONDS)
-        canary = self._task("Canary", verb="canary", options=("--metric", "--within", within))
+        canary = self._task("Canary", verb="canary", options=("--metric", "--within", str(GOLDEN_CALL_SECONDS)))
         reconciliation = self._task("Reconcile", verb="jobs", options=("reconcile", "--metric"))
         scheduled = partial(ScheduledCheck, self, network=network, cluster=cluster, firewall=firewall)
         scheduled("CanaryRuns", task=canary, hours=plan.canary_hours, minute=17)
         scheduled("ReconcileRuns", task=reconciliation, hours=plan.reconcile_hours, minute=47)
         grant_canary(canary, store=self._store, environment=environment)
         grant_reconciliation(reconciliation, store=self._store)
-        self._ring()
+        ring(self, environment=environment, topic=topic)
         # A deployment reads these to start the tasks.
         for name, value in {
             "Cluster": cluster.cluster_arn,
@@ -81,19 +77,4 @@ class Watch(Stack):
             images=self._images,
             digest=self._digest,
             size=CHECK_SIZE,
-        )
-
-    def _ring(self) -> None:
-        name, plan, stats = self._environment.name, self._environment.watch, cloudwatch.Stats
-        canary = CheckAlarms(self, "CanaryAlarms", topic=self._topic, hours=plan.canary_hours, runbook="canary")
-        canary.watch(
-            check_metric(CheckMetric.PASSED, stats.MINIMUM, environment=name, check=Check.CANARY),
-            wrong=Operator.LESS_THAN_THRESHOLD,
-            meaning="A golden call was put into the recordings bucket, and did not come back in time with its words.",
-        )
-        lost = CheckAlarms(self, "LostAlarms", topic=self._topic, hours=plan.reconcile_hours, runbook="lost-recordings")
-        lost.watch(
-            check_metric(CheckMetric.LOST, stats.MAXIMUM, environment=name, check=Check.RECONCILE),
-            wrong=Operator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            meaning="Recordings have neither a transcript nor a failure, and no message that could bring one.",
         )

@@ -19,6 +19,7 @@ LOCKS = (
     "requirements-dev.txt",
     "demo/recording/requirements.txt",
     "benchmarks/requirements.txt",
+    "benchmarks/http/requirements.txt",
     "tests/policy/requirements.txt",
 )
 CONTROL = "urllib3==1.26.4"

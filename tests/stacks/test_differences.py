@@ -15,6 +15,8 @@ from tests.stacks.synthesis import KEPT, STACKS, STATEFUL, Template, synthesize
 SAVED = {
     "Network": {"AWS::EC2::EIP": 1, "AWS::EC2::NatGateway": 1, "AWS::EC2::Route": 2},
     "Api": {"AWS::ElasticLoadBalancingV2::Listener": 1},
+    # On the other hand it builds the images, and has the repositories of that.
+    "Registry": {"AWS::ECR::PullThroughCacheRule": -1, "AWS::ECR::Repository": -2, "AWS::SSM::Parameter": -2},
 }
 
 # Each environment has other pipelines; the tests of delivery check them.

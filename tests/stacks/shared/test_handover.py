@@ -17,6 +17,7 @@ ACCOUNT = {
     "uploader-principal-arn",
     "analyst-principal-arn",
     "release-account",
+    "releaser-principal-arn",
 }
 # Parameters of `Api` if it has a name of its own in the account's zone.
 ZONE = {"hosted-zone-id", "hosted-zone-name"}
@@ -67,10 +68,10 @@ def test_reader_is_deployed_after_the_publisher(templates: Mapping[str, Template
     stacks = list(of(templates, environment))
     artifacts = json.loads(stacks[0].path.with_name("manifest.json").read_text())["artifacts"]
     pairs = [(reader, writer) for reader in stacks for writer in stacks if read(reader) & published(writer)]
-    # API, workers and pipelines read the registry's; workers, monitoring and people the recordings'; the gate reads the
-    # registry's, and the role that runs it.
-    more = {"Delivery": 1, "Gate": 2}
-    assert len(pairs) == 5 + sum(more[stack] for stack in more if f"{environment.name}/{stack}" in templates)
+    # API, workers, checks and pipelines read the registry's; API, workers, checks, monitoring and people the recordings'; the
+    # gate reads the registry's, and the role that runs it; the pipeline of releases reads the roles that it takes.
+    more = {"People": 1, "Delivery": 1, "Releases": 1, "Gate": 2}
+    assert len(pairs) == 7 + sum(more[stack] for stack in more if f"{environment.name}/{stack}" in templates)
     for reader, writer in pairs:
         name, needed = (template.path.name.removesuffix(".template.json") for template in (reader, writer))
         assert needed in artifacts[name]["dependencies"]

@@ -117,10 +117,10 @@ def test_logs_expire(templates: Mapping[str, Template], environment: Environment
         if name.startswith(f"{environment.name}/")
         for group in template.properties("AWS::Logs::LogGroup")
     ]
-    # Flow logs, API and workers; each pipeline; the gate.
+    # Flow logs, API, workers and two checks; each pipeline; the gate.
     releases = environment.releases
     pipelines = bool(environment.commits) + bool(releases) + bool(releases and releases.gate)
-    assert len(groups) == 3 + pipelines
+    assert len(groups) == 5 + pipelines
     assert all(group["RetentionInDays"] for group in groups)
 
 
