@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=28, help="no further round begins if it would end later (28)")
+    parser.add_argument("--minutes", type=float, default=24, help="no further round begins if it would end later (24)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds over all calls, if there is time (7)")
     parser.add_argument("--calls", type=int, default=0, metavar="N", help="only the N shortest calls")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="threads of each engine")
@@ -88,7 +88,7 @@ def _measure(cases: Sequence[Case], options: argparse.Namespace) -> Results:
 
     rounds.each(grid.ONE_CALL, [model.ours(), *_slow(model, rounds, trial=trial)], names[:1])
     whisper_cpp = report.fastest(results, grid.ONE_CALL, model.whisper_cpp())
-    rounds.run(grid.TWO_CALLS, [model.ours(), *whisper_cpp], names[:2], rounds=repeats)
+    rounds.run(grid.TWO_CALLS, [model.ours(), *whisper_cpp], names[:2], rounds=1)
 
     for level in grid.LEVELS[1:]:
         seen = [model.ours(), *fastest, model.original()]
@@ -103,7 +103,7 @@ def _slow(model: Model, rounds: Rounds, *, trial: bool) -> list[Contestant]:
     """The engines that hear one call: whisper.cpp's settings, and those that need PyTorch if it is there."""
     whisper_cpp, torch = model.whisper_cpp(), [*model.openai(), *model.transformers()]
     if trial:
-        whisper_cpp, torch = whisper_cpp[:2], torch[::3]
+        whisper_cpp, torch = whisper_cpp[:2], torch[::2]
     try:
         preparation.torch_forms(model)
     except (PeerFailed, OSError) as error:
