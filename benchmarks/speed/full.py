@@ -96,10 +96,10 @@ def _parts(model: Model, cases: Sequence[Case], *, longest: float) -> Iterator[P
 
 def _article(model: Model) -> list[Contestant]:
     """The engines of the article's table, with a beam of 5, in float32 and in int8."""
-    peers = [one for one in model.whisper_cpp() if one.name.endswith("beam 5")]
+    peers = model.whisper_cpp(settings=[(form, 5) for form in grid.FORMATS])
     try:
         preparation.torch_forms(model)
-        peers += [one for one in model.openai() if one.name.endswith("beam 5")]
+        peers += model.openai(beam_size=5)
     except (PeerFailed, OSError) as error:
         print(f"  {grid.OPENAI} is left out: {error}", file=sys.stderr, flush=True)
     theirs = [model.original(compute_type=form) for form in ("float32", "int8")]

@@ -1,5 +1,6 @@
 """The contestants: the project's engine, its peers, and the settings of each peer that are tried."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,9 @@ CHANNELS = "faster-whisper, sequential, per channel"
 BATCHED, WHISPER_CPP = "faster-whisper, batched", "whisper.cpp"
 OPENAI, TRANSFORMERS = "openai/whisper", "transformers"
 LEVELS = ("", *hidden.LEVELS)
+# Of whisper.cpp: its number formats, and what a beam adds to one of them: it takes more than twice as long.
+FORMATS = ("f16", "q8_0", "q5_0")
+QUICK = (*((form, 1) for form in FORMATS), ("q8_0", 5))
 # The sections of a run in the order in which they are measured; slow engines hear few calls.
 LIMITS, BATCHED_GRID, ONE_CALL, TWO_CALLS, OLDER, ALL_CALLS = (
     "limits", "settings of faster-whisper", "the shortest call", "the two shortest calls", "older processors", "all calls",
@@ -49,21 +53,22 @@ class Model:
                 options={"folder": str(self.folder), "batch_size": size, "beam_size": beam, "workers": workers}
                 | detector,
             )
-            for workers, size in [(1, 8), *((threads, size) for size in (8, 16) if threads > 1)]
+            for workers in sorted({1, threads})
+            for size in ((8, 16) if workers == threads else (8,))
             for beam in (1, 5)
             for label, detector in (("", {}), (", threshold 0.3", {"vad_parameters": LOW_THRESHOLD}))
         ]
 
-    def whisper_cpp(self) -> list[Contestant]:
-        """The settings of whisper.cpp: number formats, and the usual one's beam, which takes more than twice as long."""
+    def whisper_cpp(self, *, settings: Sequence[tuple[str, int]] = QUICK) -> list[Contestant]:
+        """The settings of whisper.cpp: number formats and beams."""
         return [
             self._peer(f"{WHISPER_CPP}, {form}, beam {beam}", "whisper_cpp", file=f"{form}.bin", beam_size=beam)
-            for form, beam in (("f16", 1), ("q8_0", 1), ("q8_0", 5), ("q5_0", 1))
+            for form, beam in settings
         ]
 
-    def openai(self) -> list[Contestant]:
-        """The settings of openai/whisper: greedy, as Python calls it by default; its command line's beam of 5 is slower."""
-        return [self._peer(f"{OPENAI}, beam 1", "openai_whisper", file="openai.pt")]
+    def openai(self, *, beam_size: int = 1) -> list[Contestant]:
+        """openai/whisper: greedy by default, as from Python; its command line has a beam of 5."""
+        return [self._peer(f"{OPENAI}, beam {beam_size}", "openai_whisper", file="openai.pt", beam_size=beam_size)]
 
     def transformers(self) -> list[Contestant]:
         """The settings of transformers: number formats, greedy as by default."""

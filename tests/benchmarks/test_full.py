@@ -74,3 +74,23 @@ def test_without_pytorch_its_peers_are_left_out(monkeypatch: pytest.MonkeyPatch,
     assert not [name for name in names if name.startswith("openai")]
     assert sum(name.endswith(("float32", "int8")) for name in names) == 4
     assert all("beam 5" in name for name in names if not name.startswith("whisper-fargate"))
+
+
+def test_lengths_are_measured_with_each_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """This one, the original service, and the batched form, greedy and with a beam; the article's table has every format."""
+    monkeypatch.setattr(full, "_call", lambda _cases, name, **_: name)
+    monkeypatch.setattr(preparation, "torch_forms", lambda _: None)
+    model = Model(size="base", folder=tmp_path, forms=tmp_path)
+    *lengths, article = full._parts(model, [CASE], longest=13)
+    for part in lengths:
+        assert [one.name.partition(",")[0] for one in part.contestants] == [
+            "whisper-fargate",
+            "original service: faster-whisper",
+            "faster-whisper",
+            "faster-whisper",
+        ]
+    peers = [one.name for one in article.contestants if one.mixed]
+    assert [name for name in peers if "whisper.cpp" in name or "openai" in name] == [
+        *(f"whisper.cpp, {form}, beam 5" for form in ("f16", "q8_0", "q5_0")),
+        "openai/whisper, beam 5",
+    ]
