@@ -77,7 +77,7 @@ def test_without_pytorch_its_peers_are_left_out(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_lengths_are_measured_with_each_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """This one, the original service, and the batched form, greedy and with a beam; the article's table has every format."""
+    """Ours, the original service, and the batched form, greedy and with a beam; the article's table has every format."""
     monkeypatch.setattr(full, "_call", lambda _cases, name, **_: name)
     monkeypatch.setattr(preparation, "torch_forms", lambda _: None)
     model = Model(size="base", folder=tmp_path, forms=tmp_path)
