@@ -22,6 +22,10 @@ CUSTOM = ("Network/Custom::VpcRestrictDefaultSGCustomResourceProvider/Handler",)
 GOLDEN = "only releases and the maintainers of the golden recordings read it"
 ARTIFACTS = "it contains the source of runs for a week, which only the pipeline reads"
 ONE_ROLE = "an inline policy has the life cycle of its role, and cannot be attached to another"
+DOWNLOADS = "it contains packages that anyone can download"
+LAYERS = (
+    "it contains no image that is deployed: the layers of builds, and a copy of a public image, which move by design"
+)
 SOURCE = "the pipeline provides the source; projects contain neither repository URL nor credentials"
 CUSTOM_REASON = "the library's function runs once per deployment, which reports its failure"
 
@@ -66,14 +70,34 @@ def for_tests(environment: Environment) -> bool:
     return not environment.production
 
 
-def with_pipeline(environment: Environment) -> bool:
-    """Environments with a pipeline of commits or of releases."""
-    return bool(environment.commits or environment.releases)
+def with_people(environment: Environment) -> bool:
+    """Environments with roles for people."""
+    return environment.people
+
+
+def with_commits(environment: Environment) -> bool:
+    """Environments with a pipeline of commits."""
+    return environment.commits is not None
+
+
+def with_releases(environment: Environment) -> bool:
+    """Environments with a pipeline of releases."""
+    return environment.releases is not None
 
 
 def with_delivery(environment: Environment) -> bool:
     """Environments with a pipeline, or with a role for that of another."""
-    return with_pipeline(environment) or bool(environment.released_by)
+    return with_commits(environment) or with_releases(environment) or bool(environment.released_by)
+
+
+def with_builds(environment: Environment) -> bool:
+    """Environments whose images are built here."""
+    return not environment.images_from
+
+
+def with_base(environment: Environment) -> bool:
+    """Environments whose builds begin with a copy of a public image."""
+    return bool(environment.commits and environment.commits.base)
 
 
 def with_gate(environment: Environment) -> bool:
@@ -105,7 +129,8 @@ def logs(packs: Sequence[Pack]) -> list[Accepted]:
         (LOGS, everywhere),
         (("Network/Private/Flows",), with_network),
         (("Api/Balancer/WebAcl/Refused",), with_web_acl),
-        (("Delivery/*/Logs",), with_pipeline),
+        (("Delivery/*/Logs",), with_commits),
+        (("Releases/*/Logs",), with_releases),
         (("Gate/Measure/Logs",), with_gate),
     )
     return kept(packs, OWN_KEYS, [(names, both(with_aws_keys, environments)) for names, environments in places])
@@ -116,10 +141,26 @@ def buckets(packs: Sequence[Pack], reason: str, *, calls: Condition = everywhere
     places = (
         (ACCESS_LOGS, everywhere),
         (CALLS, calls),
-        (("Delivery/*/Artifacts",), with_pipeline),
+        (("Delivery/*/Artifacts", "Delivery/*/Downloads"), with_commits),
+        (("Releases/*/Artifacts",), with_releases),
         (("Gate/Gate/Bucket",), both(with_gate, calls)),
     )
     return kept(packs, reason, places)
+
+
+def of_pipelines(packs: Sequence[Pack]) -> list[Accepted]:
+    """Exceptions for the buckets of pipelines, whose accesses no one counts."""
+    return [
+        *kept(
+            packs, ARTIFACTS, [(("Delivery/*/Artifacts",), with_commits), (("Releases/*/Artifacts",), with_releases)]
+        ),
+        *kept(packs, DOWNLOADS, [(("Delivery/*/Downloads",), with_commits)]),
+    ]
+
+
+def of_builds() -> list[Accepted]:
+    """Exceptions for the repositories that only builds read."""
+    return kept([Pack.CHECKOV], LAYERS, [(("Registry/Cache",), with_builds), (("Registry/Base",), with_base)])
 
 
 EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
@@ -131,7 +172,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
             packs=CONTROLS, resources=("Api/Api/Keys",), environments=both(with_keys, with_aws_keys), reason=OWN_KEYS
         )
     ],
-    "CKV_AWS_136": [Accepted(packs=(Pack.CHECKOV,), resources=("Registry/Images",), reason=OWN_KEYS)],
+    "CKV_AWS_136": [Accepted(packs=(Pack.CHECKOV,), resources=("Registry/Images",), reason=OWN_KEYS), *of_builds()],
     "CKV_AWS_149": [
         Accepted(
             packs=(Pack.CHECKOV,),
@@ -236,7 +277,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
             resources=("Api/Balancer/AccessLogs",),
             reason="it contains access logs itself; logging access to logs would never end",
         ),
-        Accepted(packs=CONTROLS, resources=("Delivery/*/Artifacts",), environments=with_pipeline, reason=ARTIFACTS),
+        *of_pipelines(CONTROLS),
         Accepted(packs=CONTROLS, resources=("Gate/Gate/Bucket",), environments=with_gate, reason=GOLDEN),
     ],
     "CKV_AWS_18": [
@@ -245,9 +286,7 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
             resources=("Api/Balancer/AccessLogs", "Recordings/Store/AccessLogs"),
             reason="they contain access logs themselves; logging access to logs would never end",
         ),
-        Accepted(
-            packs=(Pack.CHECKOV,), resources=("Delivery/*/Artifacts",), environments=with_pipeline, reason=ARTIFACTS
-        ),
+        *of_pipelines([Pack.CHECKOV]),
         Accepted(packs=(Pack.CHECKOV,), resources=("Gate/Gate/Bucket",), environments=with_gate, reason=GOLDEN),
     ],
     "S3BucketReplicationEnabled": buckets(
@@ -257,9 +296,11 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
     "IAMNoInlinePolicy": [
         Accepted(
             packs=CONTROLS,
-            resources=tuple(f"{stack}/*DefaultPolicy" for stack in ("Api", "Batch", "People", "Watch")),
+            resources=tuple(f"{stack}/*DefaultPolicy" for stack in ("Api", "Batch", "Watch")),
             reason=ONE_ROLE,
         ),
+        Accepted(packs=CONTROLS, resources=("People/*DefaultPolicy",), environments=with_people, reason=ONE_ROLE),
+        Accepted(packs=CONTROLS, resources=("Releases/*DefaultPolicy",), environments=with_releases, reason=ONE_ROLE),
         Accepted(packs=CONTROLS, resources=("Network/*DefaultPolicy",), environments=with_network, reason=ONE_ROLE),
         Accepted(packs=CONTROLS, resources=("Delivery/*DefaultPolicy",), environments=with_delivery, reason=ONE_ROLE),
         Accepted(packs=CONTROLS, resources=("Gate/*Policy*",), environments=with_gate, reason=ONE_ROLE),
@@ -273,7 +314,8 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         )
     ],
     "CodeBuildProjectSourceRepoUrl": [
-        Accepted(packs=(Pack.HIPAA, Pack.PCI), resources=("Delivery/*",), environments=with_pipeline, reason=SOURCE)
+        Accepted(packs=(Pack.HIPAA, Pack.PCI), resources=(f"{stack}/*",), environments=environments, reason=SOURCE)
+        for stack, environments in (("Delivery", with_commits), ("Releases", with_releases))
     ],
     "CloudWatchAlarmAction": [
         Accepted(
@@ -286,9 +328,11 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(
             packs=(Pack.CHECKOV,),
             resources=("Registry/Images",),
-            reason="tags except that of the build cache are immutable, a mode that the check does not recognize",
-        )
+            reason="tags except those of what runs are immutable, a mode that the check does not recognize",
+        ),
+        *of_builds(),
     ],
+    "CKV_AWS_163": of_builds(),
     "CKV_AWS_115": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, environments=with_network, reason=CUSTOM_REASON)],
     "CKV_AWS_116": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, environments=with_network, reason=CUSTOM_REASON)],
     "CKV_AWS_117": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, environments=with_network, reason=CUSTOM_REASON)],
