@@ -162,7 +162,7 @@ def environments():
     )
 """,
 }
-QUICK = ("one only", "no production")
+QUICK = ("one only",)
 OUTSIDE = ("test_forks.py", "test_matrix.py", "test_properties.py")
 LINTED = "shared/test_lint.py"
 
