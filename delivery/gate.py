@@ -1,7 +1,5 @@
 """The release gate: a task of the new image measures itself on golden recordings, against the last release."""
 
-import time
-
 from botocore.exceptions import ClientError
 
 from delivery.deployed import DeployedEnvironment
@@ -45,10 +43,7 @@ def measure(deployed: DeployedEnvironment, digest: str, *, poll_s: float = POLL_
     )
     task = gate.start(command)
     say(f"Measuring: {task}")
-    code = gate.wait(task, timeout_s=TIMEOUT_SECONDS, poll_s=poll_s)
-    # Its last log lines may arrive late.
-    time.sleep(poll_s)
-    gate.print_log(task)
+    code = gate.end(task, timeout_s=TIMEOUT_SECONDS, poll_s=poll_s)
     if code == WORSE:
         raise Refused("gate: the image is worse than the last release; the table above shows which rates")
     if code == UNUSABLE:

@@ -4,8 +4,6 @@ With no task at work, ECS finds a deployment of the workers good as soon as it b
 call as a recorder does, which wakes the fleet if it sleeps.
 """
 
-import time
-
 from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused, say
 from delivery.tasks import OneTask
@@ -37,10 +35,7 @@ def prove(deployed: DeployedEnvironment, digest: str, *, poll_s: float = POLL_SE
     )
     task = canary.start()
     say(f"Sending a golden call: {task}; it may take {PROOF_SECONDS // 60} minutes.")
-    code = canary.wait(task, timeout_s=PROOF_SECONDS, poll_s=poll_s)
-    # Its last log lines may arrive late.
-    time.sleep(poll_s)
-    canary.print_log(task)
+    code = canary.end(task, timeout_s=PROOF_SECONDS, poll_s=poll_s)
     OneTask(deployed=deployed, title="reconciliation", stack=stack, definition=stack["ReconcileTask"]).start()
     if code == FAILED:
         raise Refused("golden call: it did not come back with its words; the line above says why")

@@ -1,5 +1,6 @@
 """Tasks that run once: started with the network that their stack names, awaited, and read."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,8 +57,8 @@ class OneTask:
             raise Refused(f"{self.title}: no task started ({started['failures']})")
         return str(started["tasks"][0]["taskArn"])
 
-    def wait(self, task: str, *, timeout_s: float, poll_s: float) -> int:
-        """The exit code of a started task. One that does not end in time is stopped.
+    def end(self, task: str, *, timeout_s: float, poll_s: float) -> int:
+        """The exit code of a started task, once its log is printed. One that does not end in time is stopped.
 
         Raises:
             Refused: it did not end in time, or never ran.
@@ -70,10 +71,13 @@ class OneTask:
             ecs.stop_task(cluster=self.stack["Cluster"], task=task, reason=f"{self.title}: it took too long")
             raise Refused(f"{self.title}: not done after {timeout_s:g} s; the task was stopped") from error
         (state,) = ecs.describe_tasks(**wanted)["tasks"]
-        return self._exit_code(state)
+        code = self._exit_code(state)
+        # Its last log lines may arrive late.
+        time.sleep(poll_s)
+        self._print_log(task)
+        return code
 
-    def print_log(self, task: str) -> None:
-        """Print the log of a task."""
+    def _print_log(self, task: str) -> None:
         stream = {
             "logGroupName": self.log_group,
             "logStreamName": f"{self.verb}/{CONTAINER}/{task.rpartition('/')[2]}",

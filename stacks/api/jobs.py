@@ -1,7 +1,5 @@
 """The rights of jobs over HTTP: uploads and results, and no recording of others."""
 
-from aws_cdk import aws_iam as iam
-
 from stacks.environments import Environment
 from stacks.shared.acknowledge import acknowledge_wildcards
 from stacks.shared.encryption import grant_customer_key
@@ -22,18 +20,14 @@ def grant_jobs(task: ServiceTask, *, store: PublishedStore, environment: Environ
     every, documents = store.transcripts.arn_for_objects("*"), store.transcripts.arn_for_objects(DOCUMENTS)
     # In a folder for each state.
     results = store.transcripts.arn_for_objects(f"*/{uploads}")
-    _may(task, "s3:PutObject", on=[recordings, documents])
-    _may(task, "s3:DeleteObjectVersion", on=[recordings, documents, results])
-    _may(task, "s3:GetObject", on=[every])
-    _may(task, "s3:ListBucketVersions", on=[store.recordings.bucket_arn, store.transcripts.bucket_arn])
-    _may(task, "s3:ListBucket", on=[store.transcripts.bucket_arn])
+    task.may("s3:PutObject", on=[recordings, documents])
+    task.may("s3:DeleteObjectVersion", on=[recordings, documents, results])
+    task.may("s3:GetObject", on=[every])
+    task.may("s3:ListBucketVersions", on=[store.recordings.bucket_arn, store.transcripts.bucket_arn])
+    task.may("s3:ListBucket", on=[store.transcripts.bucket_arn])
     grant_customer_key(task.task_role, environment=environment)
     acknowledge_wildcards(
         task.task_role,
         resources=[recordings, every, documents, results],
         reason="jobs have arbitrary ids, and transcripts are named after recordings, which have arbitrary keys",
     )
-
-
-def _may(task: ServiceTask, *actions: str, on: list[str]) -> None:
-    task.add_to_task_role_policy(iam.PolicyStatement(actions=list(actions), resources=on))

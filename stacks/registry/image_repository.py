@@ -43,13 +43,14 @@ class ImageRepository(ecr.Repository):
         publish(self, parameter_path=parameter_path, repository_name=self.repository_name)
 
 
-class BuildCache(ecr.Repository):
-    """The layers of earlier builds, apart from the images: what a build overwrites is never deployed."""
+class Expendable(ecr.Repository):
+    """A repository of which nothing is deployed: its tags may move, and it goes with its stack."""
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, repository_name: str | None = None) -> None:
         super().__init__(
             scope,
             construct_id,
+            repository_name=repository_name,
             encryption=ecr.RepositoryEncryption.AES_256,
             image_tag_mutability=ecr.TagMutability.MUTABLE,
             lifecycle_rules=[ecr.LifecycleRule(tag_status=ecr.TagStatus.UNTAGGED, max_image_age=OLD_LAYERS)],
@@ -58,7 +59,11 @@ class BuildCache(ecr.Repository):
         )
 
 
-class BaseImages(ecr.Repository):
+class BuildCache(Expendable):
+    """The layers of earlier builds, apart from the images: what a build overwrites is never deployed."""
+
+
+class BaseImages(Expendable):
     """The image that the service's begins with, which ECR fetches from ECR Public when a build asks for it.
 
     Its name is that of the rule's prefix and of the image there: ECR looks for it by name. A repository of the stack's
@@ -68,15 +73,6 @@ class BaseImages(ecr.Repository):
     def __init__(
         self, scope: Construct, construct_id: str, *, image: str, prefix: str, parameter_path: ParameterPath
     ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            repository_name=f"{prefix}/{image}",
-            encryption=ecr.RepositoryEncryption.AES_256,
-            image_tag_mutability=ecr.TagMutability.MUTABLE,
-            lifecycle_rules=[ecr.LifecycleRule(tag_status=ecr.TagStatus.UNTAGGED, max_image_age=OLD_LAYERS)],
-            removal_policy=removal(retain=False),
-            empty_on_delete=True,
-        )
+        super().__init__(scope, construct_id, repository_name=f"{prefix}/{image}")
         ecr.CfnPullThroughCacheRule(self, "Upstream", ecr_repository_prefix=prefix, upstream_registry_url=UPSTREAM)
         publish(self, parameter_path=parameter_path, base_repository_name=self.repository_name)

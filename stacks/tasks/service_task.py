@@ -3,6 +3,7 @@ from dataclasses import replace
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -86,3 +87,7 @@ class ServiceTask(ecs.FargateTaskDefinition):
             ),
         )
         self.container.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))  # noqa: S108 -- the mount itself
+
+    def may(self, *actions: str, on: Sequence[str]) -> None:
+        """Allow the service actions on resources."""
+        self.add_to_task_role_policy(iam.PolicyStatement(actions=list(actions), resources=list(on)))

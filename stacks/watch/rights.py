@@ -1,7 +1,5 @@
 """The rights of the checks."""
 
-from aws_cdk import aws_iam as iam
-
 from stacks.environments import Environment
 from stacks.shared.acknowledge import acknowledge_wildcards
 from stacks.shared.encryption import grant_customer_key
@@ -18,12 +16,12 @@ def grant_canary(task: ServiceTask, *, store: PublishedStore, environment: Envir
     golden = store.recordings.arn_for_objects(folder)
     results = {name: store.transcripts.arn_for_objects(f"{name}/{folder}") for name in FOLDERS}
     read = [results["transcripts"], results["failed"]]
-    _may(task, "s3:PutObject", "s3:DeleteObject", on=[golden])
-    _may(task, "s3:GetObject", on=read)
-    _may(task, "s3:DeleteObject", on=[*results.values()])
+    task.may("s3:PutObject", "s3:DeleteObject", on=[golden])
+    task.may("s3:GetObject", on=read)
+    task.may("s3:DeleteObject", on=[*results.values()])
     # Without it, S3 would answer for a result that is not there yet that it may not be read.
-    _may(task, "s3:ListBucket", on=[store.transcripts.bucket_arn])
-    _may(task, "sqs:GetQueueAttributes", on=[store.queue.queue_arn])
+    task.may("s3:ListBucket", on=[store.transcripts.bucket_arn])
+    task.may("sqs:GetQueueAttributes", on=[store.queue.queue_arn])
     grant_customer_key(task.task_role, environment=environment)
     acknowledge_wildcards(
         task.task_role, resources=[golden, *results.values()], reason="golden calls and their results, in a folder each"
@@ -32,10 +30,6 @@ def grant_canary(task: ServiceTask, *, store: PublishedStore, environment: Envir
 
 def grant_reconciliation(task: ServiceTask, *, store: PublishedStore) -> None:
     """List recordings, results and messages, and read none of them."""
-    _may(task, "s3:ListBucketVersions", on=[store.recordings.bucket_arn])
-    _may(task, "s3:ListBucket", on=[store.transcripts.bucket_arn])
-    _may(task, "sqs:GetQueueAttributes", "sqs:GetQueueUrl", on=[store.queue.queue_arn, store.dead_letters.queue_arn])
-
-
-def _may(task: ServiceTask, *actions: str, on: list[str]) -> None:
-    task.add_to_task_role_policy(iam.PolicyStatement(actions=list(actions), resources=on))
+    task.may("s3:ListBucketVersions", on=[store.recordings.bucket_arn])
+    task.may("s3:ListBucket", on=[store.transcripts.bucket_arn])
+    task.may("sqs:GetQueueAttributes", "sqs:GetQueueUrl", on=[store.queue.queue_arn, store.dead_letters.queue_arn])
