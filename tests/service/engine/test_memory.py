@@ -80,11 +80,12 @@ def test_model_of_unknown_format_is_not_checked(monkeypatch: pytest.MonkeyPatch,
     memory.check(tmp_path, Settings(), frames=2900)
 
 
-# In a process of its own, whose memory is the engine's: prints the resident MB after each step, and the highest.
+# In a process of its own, whose memory is the engine's: prints its resident MB, twice a second, and the highest.
 PROGRAM = """
 import json, re, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Thread
 import numpy as np
 from service.engine.engine import Engine
 from service.recording import Recording, decode
@@ -96,24 +97,32 @@ def resident(name):
 def call(samples):
     return Recording(samples=samples, missing_seconds=0.0, gaps=())
 
+def watch(ended, seen):
+    while not ended.wait(0.5):
+        seen.append(resident("VmRSS"))
+
 if __name__ == "__main__":
     path, minutes, shorts = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     settings = Settings(model="base", language="en")
     engine = Engine.load(settings)
     with open(path, "rb") as file:
         samples = decode(file, settings=settings, name=path).samples
-    rate, seen = 16000, []
+    rate, seen, ended, audio = 16000, [], Event(), 0
     if minutes:
         frames = minutes * 60 * rate
         long = np.tile(np.asarray(samples), (1, frames // samples.shape[1] + 1))[:, :frames]
-        engine.transcribe(call(long), progress=lambda _: seen.append(resident("VmRSS")))
+        audio = long.nbytes >> 20
+    watcher = Thread(target=watch, args=(ended, seen))
+    watcher.start()
+    if minutes:
+        engine.transcribe(call(long))
     with ThreadPoolExecutor(4) as pool:
         def short(number):
             start = number * 7919 % (samples.shape[1] - 10 * rate)
             engine.transcribe(call(samples[:, start : start + rate * (2 + number % 8)]))
-            seen.append(resident("VmRSS"))
         list(pool.map(short, range(shorts)))
-    audio = long.nbytes >> 20 if minutes else 0
+    ended.set()
+    watcher.join()
     print(json.dumps({"seen": seen, "highest": resident("VmHWM"), "audio": audio}))
 """
 
