@@ -4,12 +4,13 @@ from stacks.capacity.checks import InvalidEnvironment, above_zero, typed, whole,
 from stacks.capacity.disk import check_lanes, largest_upload
 from stacks.capacity.fleet import PLANNED_SHARE, Limits, Plan, UnreachableDeadline, plan
 from stacks.capacity.prices import HOURS_PER_MONTH, Prices, Task, idle_per_month, network_per_month
-from stacks.capacity.speed import Speed
+from stacks.capacity.speed import HostKind, Speed
 from stacks.capacity.workload import Workload
 
 __all__ = [
     "HOURS_PER_MONTH",
     "PLANNED_SHARE",
+    "HostKind",
     "InvalidEnvironment",
     "Limits",
     "Plan",
