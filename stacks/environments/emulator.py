@@ -28,7 +28,7 @@ def emulated() -> Environment:
         settings=Settings(max_audio_seconds=600, job_deadline_seconds=1200),
         size=TaskSize(cpu=2048, memory_mib=4096),
         spot_vcpus=64,
-        on_demand_vcpus=8,
+        on_demand_vcpus=16,
         log_retention=RetentionDays.ONE_DAY,
         # The emulator has no rules that fetch a base.
         commits=CommitPlan(base=""),

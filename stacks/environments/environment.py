@@ -48,6 +48,7 @@ LIMITS = {
     "limits.lanes": "settings.lanes",
     "limits.api_min_tasks": "api.min_tasks",
     "limits.api_headroom": "api.headroom",
+    "limits.on_demand_workers": "on_demand_workers",
 }
 
 
@@ -73,6 +74,7 @@ class Environment:
         on_demand_vcpus: likewise of the quota of Fargate on demand.
         on_demand_workers: how many batch tasks run on demand, so that they go on when Spot has no capacity; the first
             tasks of the fleet are these, the rest is Spot.
+        relief: tasks on demand join the fleet while Spot endangers the deadline, and leave again.
         weights: the place of the model that the settings name.
         cluster: name of an existing ECS cluster that its tasks run in; empty for one of its own.
         enhanced_insights: CloudWatch's metrics of each task and container, too, which are billed by their number.
@@ -111,6 +113,7 @@ class Environment:
     spot_vcpus: int
     on_demand_vcpus: int
     on_demand_workers: int = 0
+    relief: bool = True
     weights: Weights = Weights.IMAGE
     cluster: str = ""
     enhanced_insights: bool = False
@@ -182,6 +185,8 @@ class Environment:
                 lanes=self.settings.lanes,
                 api_min_tasks=self.api.min_tasks,
                 api_headroom=self.api.headroom,
+                relief=self.relief,
+                on_demand_workers=self.on_demand_workers,
             ),
         )
 

@@ -85,7 +85,7 @@ LIVE = Environment(
     settings=Settings(model=MODEL, job_deadline_seconds=5400),
     size=TaskSize(cpu=4096, memory_mib=8192),
     spot_vcpus=1024,
-    on_demand_vcpus=128,
+    on_demand_vcpus=256,
     api=ApiPlan(min_tasks=2),
     released_by="trial",
 )

@@ -120,10 +120,18 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (lambda: replace(FORGE, recording_days=2), "forge.recording_days: got '2', expected a whole number, 3 or more"),
     (
         lambda: replace(FORGE, on_demand_workers=-1),
-        f"forge.on_demand_workers: got '-1', expected 0 to {FORGE.plan.batch_max_tasks}, the whole batch fleet",
+        "forge.on_demand_workers: got '-1', expected a whole number, 0 or more",
     ),
     (
-        lambda: replace(FORGE, on_demand_vcpus=4, on_demand_workers=3),
+        lambda: replace(FORGE, on_demand_workers=FORGE.plan.batch_max_tasks + 1, on_demand_vcpus=64),
+        f"forge.on_demand_workers: got '{FORGE.plan.batch_max_tasks + 1}', expected 0 to {FORGE.plan.batch_max_tasks}, ",
+    ),
+    (
+        lambda: replace(FORGE, on_demand_vcpus=4),
+        "forge.on_demand_vcpus: got '4', expected 12 or more: a deploy of the API, on_demand_workers, and 4 tasks that",
+    ),
+    (
+        lambda: replace(FORGE, on_demand_vcpus=4, on_demand_workers=3, relief=False),
         "forge.on_demand_vcpus: got '4', expected 8 or more for 1 API tasks and on_demand_workers",
     ),
     (

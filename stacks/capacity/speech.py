@@ -1,0 +1,37 @@
+"""The speed of a task on calls with more or less speech than those that it was measured on."""
+
+from dataclasses import replace
+
+from stacks.capacity.speed import Speed
+
+# Seconds of speech, on whatever channel, in a second of the sample calls; a test computes it.
+MEASURED_SPEECH_SHARE = 0.81
+
+
+def heard(speed: Speed, speech_share: float | None) -> Speed:
+    """The speed on calls with this share of speech; None for the measured one.
+
+    The engine skips silence, so that its work is proportional to the speech. The voice detector hears all of a call, which is
+    a twenty-fifth of the work (docs/engine.md): a call that is mostly silence takes longer than this says.
+
+    >>> heard(Speed.assumed(cpu=1024), MEASURED_SPEECH_SHARE / 2).audio_seconds_per_second
+    0.5
+    """
+    if speech_share is None:
+        return speed
+    times = MEASURED_SPEECH_SHARE / speech_share
+    hosts = tuple(
+        replace(
+            host,
+            audio_seconds_per_second=times * host.audio_seconds_per_second,
+            low=times * host.low,
+            high=times * host.high,
+        )
+        for host in speed.hosts
+    )
+    return replace(
+        speed,
+        audio_seconds_per_second=times * speed.audio_seconds_per_second,
+        slowest=None if speed.slowest is None else times * speed.slowest,
+        hosts=hosts,
+    )
