@@ -15,6 +15,8 @@ X86 = {"x86_64", "AMD64"}
 ARENA_MAX, MMAP_THRESHOLD, TRIM_THRESHOLD = -8, -3, -1
 # x86's names for instructions that add products of 8-bit numbers in 32 bits.
 DOT_PRODUCTS = {"avx512_vnni", "avx_vnni"}
+# Arm's numbers of its cores, of which Graviton 2, 3 and 4 consist.
+ARM_CORES = {"0xd0c": "Neoverse-N1", "0xd40": "Neoverse-V1", "0xd4f": "Neoverse-V2"}
 
 
 def number_format(wanted: str, cpuinfo: Path = CPUINFO) -> str:
@@ -46,13 +48,22 @@ def available_cpus(cgroup: Path = CGROUP) -> int:
 
 
 def kind(cpuinfo: Path = CPUINFO) -> str:
-    """The kind of processor, by what makes it fast or slow: `AMX`, `VNNI`, `float32` for older x86, or its architecture."""
+    """The kind of processor, by what makes it fast or slow.
+
+    Of x86 the best instructions that the engine uses: `AMX`, `VNNI`, `AVX-512` or `AVX2`; of Arm the core, such as
+    `Neoverse-V1`; of others the architecture.
+    """
     if platform.machine() not in X86:
-        return platform.machine()
+        part = re.search(r"^CPU part\s*:\s*(\w+)", cpuinfo.read_text(), re.MULTILINE)
+        return ARM_CORES.get(part[1] if part else "", platform.machine())
     found = instructions(cpuinfo)
     if "amx_bf16" in found:
         return "AMX"
-    return "VNNI" if DOT_PRODUCTS & found else "float32"
+    if DOT_PRODUCTS & found:
+        return "VNNI"
+    return next(
+        (kind for flag, kind in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in found), platform.machine()
+    )
 
 
 def name(cpuinfo: Path = CPUINFO) -> str:

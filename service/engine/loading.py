@@ -24,7 +24,7 @@ def load(settings: Settings, *, download: Download | None = None) -> Decoder:
     if settings.model_sha256 and (actual := describe(folder).digest) != settings.model_sha256:
         raise ModelMismatch(actual=actual, digest=settings.model_sha256)
     kind = ExactDecoder if settings.exact else Decoder
-    memory.check(folder, settings, frames=kind.FRAMES)
+    memory.check(folder, settings)
     processor.share_memory()
     workers = processor.workers(settings)
     threads = processor.threads(settings)

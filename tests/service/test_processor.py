@@ -34,7 +34,11 @@ def test_auto_is_int8_only_if_it_does_not_overflow(
     [
         ("x86_64", "fpu avx2 avx512_vnni amx_bf16 amx_int8", "AMX"),
         ("x86_64", "fpu avx2 avx512_vnni", "VNNI"),
-        ("x86_64", "fpu avx2 avx512f", "float32"),
+        ("x86_64", "fpu avx2 avx512f", "AVX-512"),
+        ("x86_64", "fpu avx2", "AVX2"),
+        ("x86_64", "fpu", "x86_64"),
+        ("aarch64", "\nCPU part\t: 0xd0c", "Neoverse-N1"),
+        ("aarch64", "\nCPU part\t: 0xd40", "Neoverse-V1"),
         ("aarch64", "", "aarch64"),
     ],
 )

@@ -8,28 +8,48 @@ from typing import Any
 
 import pytest
 
-from service import processor
+from service import footprint, processor
 from service.engine import loading, memory
+from service.engine.decoding import Decoder
+from service.engine.exact import ExactDecoder
 from service.engine.model import find
-from service.settings import SettingError, Settings
+from service.footprint import Dimensions
+from service.recording import SAMPLE_RATE
+from service.settings import MODELS, SettingError, Settings
 from tests.standin import MODEL
 
-MB = memory.MB
-BASE = memory.Dimensions(encoder_parameters=20_593_665, decoder_parameters=52_009_480, layers=6, width=512)
-SMALL = memory.Dimensions(encoder_parameters=88_154_112, decoder_parameters=153_580_800, layers=12, width=768)
+MB = footprint.MB
+BASE = Dimensions(encoder_parameters=20_593_665, decoder_parameters=52_009_480, layers=6, width=512)
+SMALL = Dimensions(encoder_parameters=88_154_112, decoder_parameters=153_580_800, layers=12, width=768)
 
 
-def total(dimensions: memory.Dimensions = BASE, **settings: Any) -> int:
+def total(dimensions: Dimensions = BASE, **settings: Any) -> int:
     """The bytes that the engine needs."""
     usual: dict[str, Any] = {"threads": 4, "workers": 2, "compute_type": "int8"}
-    return memory.need(dimensions, Settings(**usual | settings), frames=2900).total
+    return memory.need(dimensions, Settings(**usual | settings)).total
 
 
 def test_dimensions_are_read_from_the_weights() -> None:
     """Of the stand-in model: four layers, 128 wide."""
-    dimensions = memory.Dimensions.read(MODEL)
+    dimensions = memory.read_dimensions(MODEL)
     assert (dimensions.layers, dimensions.width) == (4, 128)
     assert dimensions.decoder_parameters > dimensions.encoder_parameters > 1_000_000
+
+
+def test_windows_are_counted_as_the_engine_cuts_them() -> None:
+    """The formula, which the stacks read, cannot ask the decoder."""
+    assert (footprint.WINDOW_FRAMES, footprint.EXACT_WINDOW_FRAMES) == (Decoder.FRAMES, ExactDecoder.FRAMES)
+    assert SAMPLE_RATE / 512 == footprint.FRAMES_PER_SECOND
+
+
+def test_every_model_that_settings_name_has_known_dimensions() -> None:
+    """Within a thousandth of the numbers in their files, which add a few of a runtime's own."""
+    assert footprint.KNOWN.keys() == MODELS
+    for name, read in (("base", BASE), ("small", SMALL)):
+        known = footprint.KNOWN[name]
+        assert (known.layers, known.width) == (read.layers, read.width)
+        assert known.encoder_parameters == pytest.approx(read.encoder_parameters, rel=1e-3)
+        assert known.decoder_parameters == pytest.approx(read.decoder_parameters, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +72,7 @@ def test_window_of_a_batch_takes_its_keys_and_values() -> None:
 def test_batch_beyond_memory_is_refused_with_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before any weights are loaded: the setting, the limit, the need by purpose, and the largest batch that fits."""
     settings = Settings(model=str(MODEL), batch_size=64, workers=2, threads=2)
-    needed = memory.need(memory.Dimensions.read(MODEL), settings, frames=2900).total
+    needed = memory.need(memory.read_dimensions(MODEL), settings).total
     monkeypatch.setattr(processor, "memory_limit", lambda: needed - 1)
     with pytest.raises(
         SettingError,
@@ -61,7 +81,7 @@ def test_batch_beyond_memory_is_refused_with_numbers(monkeypatch: pytest.MonkeyP
     ):
         loading.load(settings)
     monkeypatch.setattr(processor, "memory_limit", lambda: needed)
-    memory.check(MODEL, settings, frames=2900)
+    memory.check(MODEL, settings)
 
 
 def test_model_beyond_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +97,7 @@ def test_model_of_unknown_format_is_not_checked(monkeypatch: pytest.MonkeyPatch,
     """CTranslate2 says whether it reads it."""
     monkeypatch.setattr(processor, "memory_limit", lambda: 0)
     (tmp_path / "model.bin").write_bytes(b"\x07\0\0\0")
-    memory.check(tmp_path, Settings(), frames=2900)
+    memory.check(tmp_path, Settings())
 
 
 # In a process of its own, whose memory is the engine's: prints its resident MB, twice a second, and the highest.
@@ -146,5 +166,5 @@ def test_memory_is_flat_and_within_the_need(minutes: int, shorts: int) -> None:
     seen, audio = found["seen"], found["audio"]
     half = len(seen) // 2
     assert max(seen[half:]) <= 1.05 * max(seen[:half])
-    limit = memory.need(memory.Dimensions.read(find("base").folder), Settings(), frames=2900).total
+    limit = memory.need(memory.read_dimensions(find("base").folder), Settings()).total
     assert found["highest"] - audio <= limit // MB
