@@ -6,15 +6,15 @@ count as added until its cooldown is over; nothing scales in during a deployment
 itself: three minutes above the target, and fifteen minutes more than a tenth below it.
 """
 
-from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil, inf
 from typing import Any, Protocol
 
 from local.arithmetic import Number, evaluate
 from local.errors import LocalError
 from local.template import resources
+from stacks.capacity.scaling import FOLLOW_MINUTES, Evaluation, Target, Wish
 
 # A metric in the templates: its namespace and its name.
 Metric = tuple[str, str]
@@ -26,7 +26,7 @@ WORKING: Metric = ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible")
 ARRIVALS: Metric = ("AWS/Events", "MatchedEvents")
 TASKS: Metric = ("ECS/ContainerInsights", "DesiredTaskCount")
 
-ABOVE_MINUTES, BELOW_MINUTES, BELOW_SHARE = 3, 15, 0.9
+BELOW_MINUTES, BELOW_SHARE = 15, 0.9
 COMPARISONS = {
     "GreaterThanOrEqualToThreshold": ">=",
     "GreaterThanThreshold": ">",
@@ -37,7 +37,7 @@ COMPARISONS = {
 
 @dataclass(kw_only=True)
 class Alarm:
-    """An alarm on metrics: on if `needed` of the last `periods` minutes are beyond the threshold."""
+    """An alarm on metrics."""
 
     queries: list[Query]
     comparison: str
@@ -45,9 +45,15 @@ class Alarm:
     needed: int
     periods: int
     missing: str = "missing"
-    on: bool = False
     value: Number = None
-    _seen: deque[bool | None] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self._state = Evaluation(needed=self.needed, periods=self.periods, gap_ends=self.missing == "missing")
+
+    @property
+    def on(self) -> bool:
+        """Whether its policy acts."""
+        return self._state.on
 
     def see(self, minute: Minute) -> None:
         """Look at one more minute."""
@@ -56,15 +62,7 @@ class Alarm:
         beyond = None if value is None else bool(evaluate(f"v {self.comparison} t", {"v": value, "t": self.threshold}))
         if beyond is None and self.missing in ("breaching", "notBreaching"):
             beyond = self.missing == "breaching"
-        self._seen.append(beyond)
-        while len(self._seen) > self.periods:
-            self._seen.popleft()
-        # Minutes before the first one, and minutes without a datapoint, leave the alarm as it is.
-        open_ones = self.periods - len(self._seen) + self._seen.count(None)
-        if self._seen.count(True) >= self.needed:
-            self.on = True
-        elif self._seen.count(True) + open_ones < self.needed or self.missing == "missing":
-            self.on = False
+        self._state.see(beyond=beyond)
 
 
 class Policy(Protocol):
@@ -117,7 +115,7 @@ class Step:
 
 
 @dataclass(kw_only=True)
-class Target:
+class Tracking:
     """A target-tracking policy: as many tasks as bring a metric back to its target."""
 
     name: str
@@ -128,7 +126,7 @@ class Target:
     in_cooldown: int
 
     def __post_init__(self) -> None:
-        self._above = self._alarm(">", self.target, ABOVE_MINUTES)
+        self._above = self._alarm(">", self.target, FOLLOW_MINUTES)
         self._below = self._alarm("<", BELOW_SHARE * self.target, BELOW_MINUTES)
         self._value: Number = None
 
@@ -163,8 +161,7 @@ class Scaling:
     def __init__(self, *, policies: list[Policy], least: int, most: int) -> None:
         self.least, self.most = least, most
         self._policies = policies
-        self._now = 0
-        self._out_until = self._in_until = self._added = 0
+        self._target = Target(least=least, most=most)
 
     @classmethod
     def read(cls, template: Mapping[str, Any]) -> "Scaling":
@@ -180,42 +177,23 @@ class Scaling:
 
     def minute(self, observed: Minute, *, tasks: int, deploying: bool = False) -> Change | None:
         """Apply the policies to one minute's metrics and the wanted number of tasks; the change, if there is one."""
-        self._now += 1
-        if self._now > self._out_until:
-            self._added = 0
+        self._target.begin_minute()
         for policy in self._policies:
             policy.see(observed)
-        wishes: list[tuple[int, Policy]] = []
-        for policy in self._policies:
-            wanted = policy.wish(tasks=tasks, added=self._added)
-            if wanted is None:
-                continue
-            limited = min(self.most, max(self.least, wanted))
-            if limited > tasks or (limited < tasks and not deploying):
-                wishes.append((limited, policy))
-        # If policies disagree, the largest capacity wins; scaling out never waits for the cooldown of scaling in.
-        return self._apply(*max(wishes, key=lambda wish: wish[0]), tasks) if wishes else None
-
-    def _apply(self, wanted: int, policy: Policy, tasks: int) -> Change | None:
-        if wanted > tasks:
-            self._added += wanted - tasks
-            self._out_until = self._now + policy.out_cooldown
-            self._in_until = 0
-        elif self._added:
-            # No policy takes back an increase before its cooldown is over.
-            return None
-        elif self._now <= self._in_until:
-            return None
-        else:
-            self._in_until = self._now + policy.in_cooldown
-        return Change(tasks=wanted, policy=policy.name)
+        wishes = [
+            Wish(policy=each.name, tasks=wanted, out_cooldown=each.out_cooldown, in_cooldown=each.in_cooldown)
+            for each in self._policies
+            if (wanted := each.wish(tasks=tasks, added=self._target.added)) is not None
+        ]
+        change = self._target.decide(wishes, tasks=tasks, deploying=deploying)
+        return change and Change(tasks=change.tasks, policy=change.policy)
 
 
 def _policies(template: Mapping[str, Any]) -> Iterator[Policy]:
     alarms = resources(template, "AWS::CloudWatch::Alarm").values()
     for identity, policy in resources(template, "AWS::ApplicationAutoScaling::ScalingPolicy").items():
         if tracking := policy.get("TargetTrackingScalingPolicyConfiguration"):
-            yield Target(
+            yield Tracking(
                 name=policy["PolicyName"],
                 queries=tracking["CustomizedMetricSpecification"]["Metrics"],
                 target=tracking["TargetValue"],

@@ -3,12 +3,21 @@ from collections.abc import Mapping
 from aws_cdk import Duration
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.batch.metric_queries import query
+from stacks.batch.step_rules import SETTLED, StepRules, doubling
+from stacks.capacity.scaling import (
+    ANNOUNCE_MINUTES,
+    ANNOUNCE_OF_MINUTES,
+    QUIET_MINUTES,
+    SETTLED_MINUTES,
+    SHRINK_MINUTES,
+    WAKE_MINUTES,
+    WAKE_OF_MINUTES,
+)
 from stacks.shared.metrics import task_count
 
 # ECS reports a service's task counts only while one of its tasks runs, so a gap means none, or that the minute is late.
@@ -21,12 +30,7 @@ UNREPORTED = "FILL(waiting + 1, 0) < 1 AND FILL(working + 1, 0) < 1"
 NO_WORK = "FILL(waiting, 0) + FILL(working, 0) + FILL(arrivals, 0) < 1"
 # Tasks that have nothing to do, as far as is certain: each message in flight may be on a task of its own. One task stays.
 SURPLUS = "IF(waiting < 1, tasks - IF(working < 1, 1, working), 0)"
-# Minutes in a row without a waiting message before tasks are taken away.
-SHRINK_MINUTES = 5
-# After six idle hours, SQS may report metrics of a queue this much later.
-QUIET_MINUTES = 15
-# Time until added tasks show in the metrics.
-SETTLED = Duration.minutes(5)
+SETTLED = Duration.minutes(SETTLED_MINUTES)
 
 
 class BacklogScaling(Construct):
@@ -63,6 +67,7 @@ class BacklogScaling(Construct):
             "arrivals": arrivals.with_(period=minute),
         }
         self._target = service.auto_scale_task_count(min_capacity=0, max_capacity=max_tasks)
+        self._rules = StepRules(self, target=self._target, metrics=self._metrics, fleet="batch fleet")
         self._wake()
         self._follow(backlog_per_task)
         self._shrink(max_tasks)
@@ -76,63 +81,29 @@ class BacklogScaling(Construct):
         which a working fleet survives, and not again before the queue's metrics are there.
         """
         one, add = autoscaling.AdjustmentType.EXACT_CAPACITY, autoscaling.AdjustmentType.CHANGE_IN_CAPACITY
-        self._adjust("Wake", one, {1: 1}, when=f"IF({NO_WORK_IN_HAND} AND {NO_TASK}, 1, 0)", minutes=2, of=3)
+        woken = f"IF({NO_WORK_IN_HAND} AND {NO_TASK}, 1, 0)"
+        self._rules.adjust("Wake", one, {1: 1}, when=woken, minutes=WAKE_MINUTES, of=WAKE_OF_MINUTES)
         announced = f"IF({UNREPORTED} AND {NO_TASK} AND FILL(arrivals, 0) > 0, 1, 0)"
         quiet = Duration.minutes(QUIET_MINUTES)
-        self._adjust("Announce", add, {1: 1}, when=announced, minutes=1, of=3, cooldown=quiet)
+        self._rules.adjust(
+            "Announce",
+            add,
+            {1: 1},
+            when=announced,
+            minutes=ANNOUNCE_MINUTES,
+            of=ANNOUNCE_OF_MINUTES,
+            cooldown=quiet,
+        )
 
     def _shrink(self, max_tasks: int) -> None:
         """Take away tasks that have nothing to do, while no message waits: in steps that double, none above the surplus."""
-        steps = {2**power: -(2**power) for power in range(max_tasks.bit_length())}
-        change = autoscaling.AdjustmentType.CHANGE_IN_CAPACITY
-        self._adjust("Shrink", change, steps, when=SURPLUS, minutes=SHRINK_MINUTES, of=SHRINK_MINUTES)
+        change, steps = autoscaling.AdjustmentType.CHANGE_IN_CAPACITY, doubling(max_tasks, sign=-1)
+        self._rules.adjust("Shrink", change, steps, when=SURPLUS, minutes=SHRINK_MINUTES, of=SHRINK_MINUTES)
 
     def _sleep(self) -> None:
         """Take away the last task, too, once the queue was quiet for as long as its metrics may be late."""
         one = autoscaling.AdjustmentType.EXACT_CAPACITY
-        self._adjust("Sleep", one, {1: 0}, when=f"IF({NO_WORK}, 1, 0)", minutes=QUIET_MINUTES, of=QUIET_MINUTES)
-
-    def _adjust(
-        self,
-        construct_id: str,
-        kind: autoscaling.AdjustmentType,
-        steps: Mapping[int, int],
-        *,
-        when: str,
-        minutes: int,
-        of: int,
-        cooldown: Duration = SETTLED,
-    ) -> None:
-        """Adjust the number of tasks when the expression `when` was 1 or more in `minutes` of the last `of` minutes.
-
-        `steps` has the adjustment from each value of the expression on.
-        """
-        action = autoscaling.StepScalingAction(
-            self, construct_id, scaling_target=self._target, adjustment_type=kind, cooldown=cooldown
-        )
-        starts = sorted(steps)
-        for start, end in zip(starts, [*starts[1:], None], strict=True):
-            # Bounds count from the alarm's threshold.
-            action.add_adjustment(
-                adjustment=steps[start], lower_bound=start - 1, upper_bound=None if end is None else end - 1
-            )
-        alarm = cloudwatch.Alarm(
-            self,
-            f"{construct_id}Alarm",
-            metric=cloudwatch.MathExpression(
-                expression=when,
-                using_metrics={name: metric for name, metric in self._metrics.items() if name in when},
-                period=Duration.minutes(1),
-                label=construct_id,
-            ),
-            threshold=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=of,
-            datapoints_to_alarm=minutes,
-            treat_missing_data=cloudwatch.TreatMissingData.IGNORE,
-            alarm_description=f"Not for people: scales the batch fleet ({construct_id}).",
-        )
-        alarm.add_alarm_action(actions.ApplicationScalingAction(action))
+        self._rules.adjust("Sleep", one, {1: 0}, when=f"IF({NO_WORK}, 1, 0)", minutes=QUIET_MINUTES, of=QUIET_MINUTES)
 
     def _follow(self, backlog_per_task: float) -> None:
         """Track the backlog per task, upwards only. A minute in which a count is missing changes nothing.

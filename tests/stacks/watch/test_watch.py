@@ -10,7 +10,7 @@ import pytest
 from delivery.health import WATCHED
 from service.__main__ import _parser as service_parser
 from service.settings import CANARY_FOLDER
-from stacks.batch.backlog_scaling import QUIET_MINUTES
+from stacks.capacity.scaling import QUIET_MINUTES
 from stacks.environments import GOLDEN_CALL_SECONDS, PROOF_SECONDS, InvalidEnvironment, WatchPlan
 from stacks.environments.deployments import START_SECONDS
 from stacks.environments.watch import AWAKE_SECONDS, WAKE_SECONDS, WORK_SECONDS
