@@ -72,8 +72,7 @@ class Plan:
         backlog_per_task: target of its scaling policy: messages that wait or are being worked on, for each running task.
         hours_to_finish: from the first arrival of a batch to its last transcript, at most.
         relief_max_tasks: tasks on demand that finish the batch in time if Spot grants a quarter of its tasks.
-        relief_joins_seconds: projected age of the oldest message above which they join (`stacks.capacity.relief`).
-        relief_leaves_seconds: the one below which they leave.
+        relief_joins_seconds: age of the oldest message by which they have to be done (`stacks.capacity.relief`).
         oldest_message_alarm_seconds: age of the oldest message at which the deadline is in danger.
         api_min_tasks: lower limit of the API service.
         api_max_tasks: its upper limit.
@@ -89,7 +88,6 @@ class Plan:
     hours_to_finish: float
     relief_max_tasks: int
     relief_joins_seconds: float
-    relief_leaves_seconds: float
     oldest_message_alarm_seconds: int
     api_min_tasks: int
     api_max_tasks: int
@@ -142,7 +140,6 @@ def plan(*, workload: Workload, speed: Speed, limits: Limits) -> Plan:
         hours_to_finish=workload.arrival_hours + batch.hours(batch.tasks) + batch.longest_hours,
         relief_max_tasks=relief_max_tasks,
         relief_joins_seconds=relief.joins_seconds(workload.due_hours),
-        relief_leaves_seconds=relief.leaves_seconds(workload.due_hours),
         oldest_message_alarm_seconds=int(PLANNED_SHARE * workload.due_hours * 3600),
         api_min_tasks=limits.api_min_tasks,
         api_max_tasks=api_max_tasks,

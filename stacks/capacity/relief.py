@@ -1,45 +1,52 @@
-"""When tasks on demand join a Spot fleet that may miss its deadline, and when they leave: one rule for simulator and alarms.
+"""When tasks on demand join a Spot fleet that would miss its deadline: one rule for the simulator and for the alarms.
 
-The rule looks at the Spot fleet alone. Tasks of the relief must not be counted: they would lower the projection, leave, and
-have to join again.
+The stacks write it as metric math (`stacks/batch/relief.py`); a test compares both.
 """
+
+from math import ceil
 
 from stacks.capacity.speed import Speed
 
-# Of the time from the last arrival of a batch until it is due. Relief joins after the planned share of it, because a fleet
-# that Spot grants in full never gets there, and early enough to finish. Between both shares nothing changes.
+# Of the time from the last arrival of a batch until it is due: the time at which relief has to be done. The fleet is planned
+# to finish before, so that one which Spot grants in full is never relieved.
 JOINS_SHARE = 0.9
-LEAVES_SHARE = 0.8
-# Minutes in a row. A fleet that wakes has few tasks at first, and all of them within less.
-RELIEF_MINUTES = 15
+# Of that time: the least that the rest of the work is divided by when the deadline is near or has passed.
+LEAST_SHARE = 0.05
+# Of these minutes, so many have to show the shortage: a fleet that wakes has few tasks for some of them, and a minute whose
+# metrics are late must not begin them again.
+RELIEF_MINUTES, RELIEF_NEEDED_MINUTES = 15, 12
+# Minutes in a row with relief that has nothing to do until it leaves. It is gone before the last Spot task sleeps: relief
+# that works would keep a sleeping Spot fleet from waking.
+LEAVE_MINUTES = 5
 # The relief is sized for Spot that grants this share of the tasks that it is asked for.
 SPOT_SHARE = 0.25
 # From the time at which the deadline is in danger until the relief works: late metrics, the minutes above, and a start.
 REACTION_HOURS = 0.5
 
 
-def projected_seconds(*, oldest_seconds: float, backlog_audio_seconds: float, spot_tasks: int, speed: Speed) -> float:
-    """How old the oldest message will be when the running Spot tasks have worked off the backlog.
+def joins_seconds(due_hours: float) -> float:
+    """The age of the oldest message by which relief has to be done, for a batch that is due this long after its last arrival."""
+    return JOINS_SHARE * due_hours * 3600
+
+
+def missing_tasks(
+    *,
+    oldest_seconds: float,
+    backlog_audio_seconds: float,
+    joins_seconds: float,
+    spot_tasks: int,
+    relief_tasks: int,
+    speed: Speed,
+) -> int:
+    """How many more tasks would finish the backlog in time; below 0 if there are more than enough.
 
     Args:
         oldest_seconds: age of the oldest message.
         backlog_audio_seconds: seconds of recording that wait or are being worked on.
-        spot_tasks: tasks that run, without the relief; none counts as one, which is always asked for.
+        joins_seconds: age of the oldest message by which relief has to be done.
+        spot_tasks: tasks that run on Spot.
+        relief_tasks: those that were asked for; one that still starts is not asked for twice.
         speed: of a task.
     """
-    return oldest_seconds + backlog_audio_seconds / (max(1, spot_tasks) * audio_seconds_per_task_second(speed))
-
-
-def audio_seconds_per_task_second(speed: Speed) -> float:
-    """Seconds of recording that a task works off in a second of its life."""
-    return speed.audio_seconds_per_second * speed.busy_share
-
-
-def joins_seconds(due_hours: float) -> float:
-    """The projection above which relief joins."""
-    return JOINS_SHARE * due_hours * 3600
-
-
-def leaves_seconds(due_hours: float) -> float:
-    """The projection below which relief leaves."""
-    return LEAVES_SHARE * due_hours * 3600
+    left = max(joins_seconds - oldest_seconds, LEAST_SHARE * joins_seconds)
+    return ceil(speed.task_time(backlog_audio_seconds) / left) - spot_tasks - relief_tasks
