@@ -26,7 +26,7 @@ CONDITIONS = (
     *("beam_size", "batch_size", "window_seconds"),
 )
 # The first line of a profile, by which it is found in a log.
-HEADER = "# A profile of whisper-fargate; `python -m service profile` wrote it."
+HEADER = "# A profile of whisper-fargate: the speed and memory of a task on one kind of processor."
 # CPU units of the smallest task, and of a vCPU.
 LEAST_CPU, VCPU = 256, 1024
 # More than any task has, or takes: the number is in another unit.
@@ -50,12 +50,13 @@ class TaskProfile:
         rounds: how many were measured.
         audio_seconds: of recording in a round.
         peak_memory_mib: the most that the process and its children held at once.
-        start_seconds: from the start of the process to a loaded model.
+        start_seconds: from the start of the process to a loaded model; 0 if it was not measured.
         encoder: runtime and arithmetic of the model's encoder.
         measured: the date.
         version: of the service.
         command: that measured it.
         recordings: that it heard.
+        speech_share: seconds of speech, on whatever channel, in a second of them; 0 if it was not measured.
         machine: what else is to be known of it; empty for nothing.
         settings: those of `CONDITIONS`.
     """
@@ -72,12 +73,13 @@ class TaskProfile:
     rounds: int
     audio_seconds: float
     peak_memory_mib: int
-    start_seconds: float
     encoder: str
     measured: date
     version: str
     command: str
     recordings: str
+    speech_share: float = 0.0
+    start_seconds: float = 0.0
     machine: str = ""
     settings: Mapping[str, str | int | float | bool]
 
@@ -102,7 +104,7 @@ class TaskProfile:
         try:
             plain = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise WrongValue("profile", error, "TOML as `python -m service profile` writes it") from None
+            raise WrongValue("profile", error, "TOML, as `python -m service profile` writes it") from None
         known = {field.name: field for field in fields(cls)}
         for name in plain.keys() - known.keys():
             raise WrongValue(name, plain[name], f"one of the fields {', '.join(known)}")
@@ -165,13 +167,15 @@ class TaskProfile:
             ("low", self.audio_seconds_per_second, "the slowest round, no faster than the median"),
             ("audio_seconds", math.inf, "seconds"),
             ("peak_memory_mib", MOST_MEMORY_MIB, "MiB"),
-            ("start_seconds", MOST_START_SECONDS, "seconds"),
             ("rounds", math.inf, "a number of rounds"),
         ):
             value = getattr(self, name)
             if not 0 < value <= most or value == math.inf:
                 limit = "" if most == math.inf else f", {most:g} at most"
                 raise WrongValue(name, value, f"above 0{limit}: {unit}")
+        for name, most in (("start_seconds", MOST_START_SECONDS), ("speech_share", 1)):
+            if not 0 <= (value := getattr(self, name)) <= most:
+                raise WrongValue(name, value, f"from 0 to {most}, and 0 if it was not measured")
         if not self.audio_seconds_per_second <= self.high <= MOST_SPEED:
             expected = f"{self.audio_seconds_per_second:g} or more: the fastest round, no slower than the median"
             raise WrongValue("high", self.high, expected)

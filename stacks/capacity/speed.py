@@ -1,56 +1,20 @@
 """How fast a task transcribes."""
 
 import math
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from itertools import accumulate
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+from service.settings import Settings
+from service.task_profile import VCPU, TaskProfile
 from stacks.capacity.checks import InvalidEnvironment, above_zero, typed, whole
-
-MEASURED = Path(__file__).with_name("speeds.toml")
+from stacks.capacity.hosts import HostKind, reached
+from stacks.capacity.profiles import hosts, measured
 
 # Whisper small in int8 per Fargate vCPU: faster-whisper's README has 13 min in 102 s on 8 threads of a Core i7-12700K,
 # 0.96 per thread. An x86 vCPU is half a core (0.48) at about two thirds of that clock (0.31): rounded down. It stands for
 # every model and processor without a measurement.
 ASSUMED_SPEED_PER_VCPU = 0.25
-# Kinds of processors, as `service.processor.kind` names them.
-KINDS = ("AMX", "VNNI", "AVX-512", "AVX2", "Neoverse-N1", "Neoverse-V1", "Neoverse-V2")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostKind:
-    """A kind of processor that a task may get, and how fast the task is on it.
-
-    Attributes:
-        kind: by the instructions that make it fast or slow, as `service.processor.kind` names it.
-        share: of the tasks that get it, from 0 to 1. Fargate publishes none: it is assumed.
-        audio_seconds_per_second: of a task on it; the median of the measured rounds.
-        low: of the slowest measured round.
-        high: of the fastest one.
-    """
-
-    kind: str
-    share: float
-    audio_seconds_per_second: float
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        typed(self, "hosts")
-        if self.kind not in KINDS:
-            raise InvalidEnvironment("hosts.kind", self.kind, f"one of {', '.join(KINDS)}")
-        if not 0 < self.share <= 1:
-            raise InvalidEnvironment("hosts.share", self.share, "a share above 0, 1 at most")
-        above_zero("hosts.audio_seconds_per_second", self.audio_seconds_per_second)
-        if not 0 < self.low <= self.audio_seconds_per_second:
-            expected = f"a number above 0, {self.audio_seconds_per_second:g} at most"
-            raise InvalidEnvironment("hosts.low", self.low, expected)
-        if not self.audio_seconds_per_second <= self.high < math.inf:
-            raise InvalidEnvironment("hosts.high", self.high, f"a number, {self.audio_seconds_per_second:g} or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,32 +57,22 @@ class Speed:
             raise InvalidEnvironment("speed.busy_share", self.busy_share, "a share above 0, 1 at most")
 
     @classmethod
-    def of(cls, model: str, *, cpu: int, processor: str) -> Self:
-        """The speed of a model: measured, if `speeds.toml` has it, or else assumed.
+    def of(cls, model: str, *, cpu: int, processor: str, settings: Settings | None = None) -> Self:
+        """The speed of a model: measured, if there is a profile of it with these settings, or else assumed.
 
-        A worker runs a batch on each vCPU, so that its speed grows with the task's size.
+        A size that was not measured has the speed per vCPU of the nearest one that was, and counts as assumed.
         """
-        entry = _measured().get(model, {}).get(processor)
-        if not entry:
+        found = measured(replace(settings or Settings(), model=model), architecture=processor)
+        if not found:
             return cls.assumed(cpu=cpu, processor=processor)
-        vcpus = cpu / 1024
-        hosts = tuple(
-            HostKind(
-                kind=host["kind"],
-                share=host["share"],
-                audio_seconds_per_second=vcpus * host["median"],
-                low=vcpus * host["low"],
-                high=vcpus * host["high"],
-            )
-            for host in entry["audio_seconds_per_vcpu_second"]
-        )
+        kinds = hosts(found, cpu=cpu, architecture=processor)
         return cls(
-            audio_seconds_per_second=reached(hosts, share=0.5),
-            slowest=min(host.audio_seconds_per_second for host in hosts),
-            hosts=hosts,
+            audio_seconds_per_second=reached(kinds, share=0.5),
+            slowest=min(host.audio_seconds_per_second for host in kinds),
+            hosts=kinds,
             cpu=cpu,
-            source=f"`{entry['command']}` of {entry['date']}, {entry['machine']}; the shares of kinds of hosts are assumed",
-            measured=True,
+            source=_source(found, kinds, cpu=cpu),
+            measured=all(host.measured for host in kinds),
             processor=processor,
         )
 
@@ -148,23 +102,12 @@ class Speed:
         return audio_time / (self.audio_seconds_per_second * self.busy_share)
 
 
-def reached(hosts: Sequence[HostKind], *, share: float) -> float:
-    """The audio seconds per second that this share of the tasks reach.
-
-    >>> fast, slow = (
-    ...     HostKind(kind=kind, share=0.5, audio_seconds_per_second=speed, low=speed, high=speed)
-    ...     for kind, speed in (("AMX", 8.0), ("AVX2", 2.0))
-    ... )
-    >>> reached((slow, fast), share=0.5), reached((slow, fast), share=0.9)
-    (8.0, 2.0)
-    """
-    fastest_first = sorted(hosts, key=lambda host: -host.audio_seconds_per_second)
-    shares = accumulate(host.share for host in fastest_first)
-    # Shares are decimal fractions, whose sums are not exact.
-    enough = (host for host, reached_share in zip(fastest_first, shares, strict=True) if reached_share >= share - 1e-9)
-    return next(enough, fastest_first[-1]).audio_seconds_per_second
-
-
-@cache
-def _measured() -> Mapping[str, Any]:
-    return tomllib.loads(MEASURED.read_text())
+def _source(found: Sequence[TaskProfile], kinds: Sequence[HostKind], *, cpu: int) -> str:
+    """The measurements that a speed follows from, and what is assumed of it."""
+    runs: dict[str, list[str]] = {}
+    for profile in found:
+        runs.setdefault(f"`{profile.command}` of {profile.measured}", []).append(profile.kind)
+    told = "; ".join(f"{run} on {', '.join(dict.fromkeys(own))}" for run, own in runs.items())
+    assumed = [host.kind for host in kinds if not host.measured]
+    other = f"; that of {cpu / VCPU:g} vCPU is assumed on {', '.join(assumed)}" if assumed else ""
+    return f"{told}; the shares of kinds of hosts are assumed{other}"
