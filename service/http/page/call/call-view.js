@@ -1,0 +1,341 @@
+// One call: read, heard, searched and taken away. The element is built once and shows one call after the other.
+
+import { moment, text, translate } from "../texts.js";
+import { readPeaks, TooLong } from "./audio/peaks.js";
+import { length, percent, position } from "./clock.js";
+import { button, element, iconButton } from "./elements.js";
+import { talk } from "./figures.js";
+import { files } from "./files.js";
+import { Call, UNSURE } from "./model.js";
+import { Player, SKIP } from "./player.js";
+import { Reading } from "./reading.js";
+import { Search } from "./search.js";
+import { Shortcuts } from "./shortcuts.js";
+import { talkBar } from "./talk-bar.js";
+import { legend, Timeline } from "./timeline.js";
+
+const LIVE_REFRESH_MILLISECONDS = 500;
+const PEAKS_REFRESH_MILLISECONDS = 250;
+
+/**
+ * `show` displays a call, `append` and `progress` add to one that is still being transcribed.
+ *
+ * Trouble is shown as text, and told to the page as the event `call-error` with `detail.code`: `transcript` (not ours),
+ * `playback` (the browser cannot play the recording), `waveform` (it cannot be decoded), `copy`.
+ */
+export class CallView extends HTMLElement {
+  #player;
+  #timeline;
+  #reader;
+  #search;
+  #shortcuts;
+  #followButton;
+  #heading;
+  #factsLine;
+  #progressBar;
+  #toTake;
+  #noticeBox;
+  #said;
+  #ask;
+  #waveformNote;
+  #shares;
+  #marks;
+  #panel;
+  #frame;
+  #call = new Call();
+  #name = "";
+  #audio = null;
+  #shown = false;
+  #live = false;
+  #refreshing = 0;
+  #waveform = "";
+  #notices = new Map();
+  #peaks = new AbortController();
+  #connected = new AbortController();
+
+  constructor() {
+    super();
+    this.#player = new Player({
+      onTime: (time, { moved }) => this.#onTime(time, moved),
+      onLoaded: (seconds) => this.#onLoaded(seconds),
+      onError: () => this.#fail("playback"),
+    });
+    this.#timeline = new Timeline({ onSeek: (time) => this.#player.seek(time) });
+    this.#reader = new Reading({ onPlay: (time) => this.#player.seek(time, { play: true }) });
+    this.#search = new Search({ onHits: (hits, current, { go }) => this.#onHits(hits, current, go) });
+    this.#shortcuts = new Shortcuts(this.#keys(), { enabled: () => this.checkVisibility() });
+    this.#followButton = button("call.follow", { "aria-pressed": "true", onclick: () => this.#setFollow(!this.#follows) });
+    this.#lay();
+  }
+
+  connectedCallback() {
+    this.append(this.#frame, this.#shortcuts.dialog);
+    this.#connected = new AbortController();
+    const { signal } = this.#connected;
+    this.#shortcuts.listen(signal);
+    document.addEventListener("words", () => this.#translate(), { signal });
+    for (const event of ["wheel", "touchmove"]) {
+      this.#reader.root.addEventListener(event, () => this.#player.playing && this.#setFollow(false), { passive: true, signal });
+    }
+    this.#translate();
+  }
+
+  disconnectedCallback() {
+    this.#connected.abort();
+    this.#peaks.abort();
+    this.#player.unload();
+    this.#audio = null;
+  }
+
+  /**
+   * Show a call: the service's JSON, or null while it is being transcribed; its recording as a Blob or URL, or null; its name.
+   *
+   * A recording that is shown already goes on playing.
+   */
+  show({ transcript = null, audio = null, name = "" }) {
+    const ended = this.#live && transcript !== null;
+    this.#shown = true;
+    this.#notices.clear();
+    try {
+      this.#call = new Call(transcript);
+    } catch {
+      this.#call = new Call();
+      this.#fail("transcript");
+    }
+    this.#live = transcript === null;
+    this.#name = name;
+    this.#heading.textContent = name;
+    this.#progressBar.hidden = !this.#live;
+    this.#progressBar.removeAttribute("value");
+    this.#toTake.hidden = this.#live;
+    this.#said.textContent = ended ? text("call.complete", { count: this.#call.segments.length }) : "";
+    this.#player.duration = this.#call.duration;
+    this.#hear(audio);
+    this.#display();
+    this.#reader.show(this.#call, talk(this.#call));
+    this.#search.show(this.#call);
+  }
+
+  /** Add a segment of a call that is being transcribed. */
+  append(segment) {
+    const index = this.#call.insert(segment);
+    this.#reader.insert(this.#call.segments[index]);
+    this.#refreshing ||= setTimeout(() => {
+      this.#refreshing = 0;
+      this.#display();
+      this.#search.refresh();
+    }, LIVE_REFRESH_MILLISECONDS);
+  }
+
+  /** The share of the call that is transcribed, 0 to 1. */
+  progress(share) {
+    this.#progressBar.value = share;
+  }
+
+  #lay() {
+    this.#heading = element("h2", { id: "call-name", className: "call-name" });
+    this.#factsLine = element("p", { className: "call-facts" });
+    this.#progressBar = element("progress", { max: 1, hidden: true, data: { label: "call.progress" } });
+    this.#toTake = files({
+      call: () => this.#call,
+      name: () => this.#name,
+      onCopied: (succeeded) => (succeeded ? this.#say(text("call.copied")) : this.#fail("copy")),
+    });
+    this.#noticeBox = element("div", { className: "call-notices", role: "status" });
+    this.#said = element("p", { className: "call-said", role: "status" });
+    this.#ask = this.#recordingField();
+    this.#waveformNote = element("p", { className: "call-note" });
+    this.#shares = element("div", { className: "call-talk" });
+    this.#marks = element("ul", { className: "call-marks", role: "list", data: { label: "call.marks" } });
+    const tools = element(
+      "div",
+      { className: "call-tools" },
+      this.#followButton,
+      iconButton("call.zoom.out", "M5 12h14", { onclick: () => this.#timeline.zoom(-1) }),
+      iconButton("call.zoom.in", "M5 12h14M12 5v14", { onclick: () => this.#timeline.zoom(1) }),
+      element("button", { type: "button", textContent: "?", className: "call-icon", data: { label: "call.keys" }, onclick: () => this.#shortcuts.show() }),
+    );
+    const controls = element("div", { className: "call-controls" }, this.#player.root, tools, this.#search.root);
+    this.#panel = element("div", { className: "call-panel" }, this.#timeline.root, this.#waveformNote, controls);
+    new ResizeObserver(() => this.style.setProperty("--panel", `${this.#panel.offsetHeight}px`)).observe(this.#panel);
+    this.#frame = element(
+      "section",
+      { className: "call", "aria-labelledby": "call-name" },
+      element("header", { className: "call-head" }, element("div", {}, this.#heading, this.#factsLine), this.#toTake),
+      this.#said,
+      this.#progressBar,
+      this.#noticeBox,
+      this.#ask,
+      this.#panel,
+      element("div", { className: "call-summary" }, this.#shares, this.#marks),
+      this.#reader.root,
+    );
+  }
+
+  /** A field for the recording of a transcript that came alone; a file may also be dropped on it. */
+  #recordingField() {
+    const field = element("input", { type: "file", accept: "audio/*", onchange: () => field.files[0] && this.#hear(field.files[0]) });
+    const area = element("label", { className: "call-ask", hidden: true }, element("span", { data: { text: "call.ask" } }), field);
+    area.addEventListener("dragover", (event) => event.preventDefault());
+    area.addEventListener("drop", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      if (event.dataTransfer.files[0]) this.#hear(event.dataTransfer.files[0]);
+    });
+    return area;
+  }
+
+  #keys() {
+    return [
+      { keys: [" ", "k"], label: "call.key.play", run: () => this.#player.toggle() },
+      { keys: ["j"], label: "call.back", run: () => this.#player.skip(-SKIP) },
+      { keys: ["l"], label: "call.forward", run: () => this.#player.skip(SKIP) },
+      { keys: ["<"], label: "call.key.slower", run: () => this.#player.changeSpeed(-1) },
+      { keys: [">"], label: "call.key.faster", run: () => this.#player.changeSpeed(1) },
+      { keys: ["/"], label: "call.search", run: () => this.#search.field.focus() },
+      { keys: ["n"], label: "call.search.next", run: () => this.#search.step(1) },
+      { keys: ["p"], label: "call.search.previous", run: () => this.#search.step(-1) },
+      { keys: ["f"], label: "call.follow", run: () => this.#setFollow(!this.#follows) },
+      { keys: ["+"], label: "call.zoom.in", run: () => this.#timeline.zoom(1) },
+      { keys: ["-"], label: "call.zoom.out", run: () => this.#timeline.zoom(-1) },
+      { keys: ["?"], label: "call.keys", run: () => this.#shortcuts.show() },
+    ];
+  }
+
+  get #follows() {
+    return this.#followButton.getAttribute("aria-pressed") === "true";
+  }
+
+  #setFollow(on) {
+    this.#followButton.setAttribute("aria-pressed", String(on));
+  }
+
+  #onTime(time, moved) {
+    const follow = this.#follows && this.#player.playing;
+    this.#timeline.moveTo(time, { follow });
+    this.#reader.mark(time, { follow });
+    if (moved) this.#timeline.describe();
+  }
+
+  #onLoaded(seconds) {
+    const expected = this.#call.duration;
+    if (this.#live) {
+      this.#call.duration = Math.max(expected, seconds);
+      this.#display();
+    } else if (Math.abs(seconds - expected) > 1 + expected / 50) {
+      this.#notices.set("other", () => text("call.other", { audio: position(seconds), transcript: position(expected) }));
+      this.#notify();
+    }
+  }
+
+  #onHits(hits, current, go) {
+    if (go) this.#player.seek(current.start);
+    this.#timeline.find(hits, current);
+    this.#reader.find(hits, current);
+  }
+
+  /** Play a recording and draw its waveform, unless it is the one that is there. */
+  async #hear(audio) {
+    this.#ask.hidden = audio !== null || this.#live;
+    if (audio === this.#audio && audio !== null) return;
+    this.#audio = audio;
+    this.#peaks.abort();
+    this.#peaks = new AbortController();
+    const { signal } = this.#peaks;
+    this.#player.load(audio);
+    this.#timeline.hear([]);
+    this.#sayWaveform(audio === null ? "" : "reading");
+    if (audio === null) return;
+    const drawing = setInterval(() => this.#timeline.draw(), PEAKS_REFRESH_MILLISECONDS);
+    try {
+      const blob = typeof audio === "string" ? await fetched(audio, signal) : audio;
+      await readPeaks(blob, {
+        seconds: Math.max(this.#call.duration, this.#player.duration),
+        signal,
+        onTracks: (tracks) => this.#timeline.hear(tracks),
+      });
+      this.#sayWaveform("");
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#timeline.hear([]);
+      this.#sayWaveform(error instanceof TooLong ? "long" : "failed");
+      if (!(error instanceof TooLong)) this.#tell("waveform");
+    } finally {
+      clearInterval(drawing);
+      this.#timeline.draw();
+    }
+  }
+
+  #sayWaveform(state) {
+    this.#waveform = state;
+    this.#waveformNote.textContent = state ? text(`call.waveform.${state}`) : "";
+    this.#waveformNote.hidden = !state;
+  }
+
+  /** Show all that follows from the call as a whole. */
+  #display() {
+    if (!this.#shown) return;
+    const call = this.#call;
+    const figures = talk(call);
+    this.#timeline.show(call, figures);
+    this.#factsLine.textContent = this.#facts().join(" · ");
+    this.#shares.replaceChildren(...(call.segments.length ? talkBar(call, figures) : []));
+    const unsure = call.segments.flatMap((segment) => segment.words).filter((word) => word.probability !== null && word.probability < UNSURE);
+    const unsureMark = element("li", {}, element("span", { className: "call-swatch", data: { kind: "unsure" } }));
+    unsureMark.append(text("call.unsure", { count: unsure.length, threshold: percent(UNSURE) }));
+    this.#marks.replaceChildren(...legend(call, figures), ...(unsure.length ? [unsureMark] : []));
+    this.#marks.hidden = !this.#marks.childElementCount;
+    if (call.missingSeconds > 0) this.#notices.set("partial", () => text("call.partial", { length: length(call.missingSeconds) }));
+    if (!this.#live && !call.segments.length && !this.#notices.has("transcript")) this.#notices.set("empty", () => text("call.empty"));
+    this.#notify();
+  }
+
+  #facts() {
+    const { language, duration, provenance } = this.#call;
+    const known = language && language !== "und";
+    return [
+      duration ? position(duration) : "",
+      known ? new Intl.DisplayNames(document.documentElement.lang || "en", { type: "language" }).of(language) : "",
+      provenance ? text("call.made", { model: provenance.model, at: moment(new Date(provenance.transcribed_at)) }) : "",
+      this.#live ? text("call.live") : "",
+    ].filter(Boolean);
+  }
+
+  #translate() {
+    this.#search.translate();
+    this.#player.translate();
+    this.#shortcuts.translate();
+    translate(this);
+    this.#sayWaveform(this.#waveform);
+    this.#display();
+    this.#reader.show(this.#call, talk(this.#call));
+  }
+
+  #say(words) {
+    this.#said.textContent = words;
+  }
+
+  #fail(code) {
+    this.#notices.set(code, () => text(`call.failed.${code}`));
+    this.#notify();
+    this.#tell(code);
+  }
+
+  #tell(code) {
+    this.dispatchEvent(new CustomEvent("call-error", { detail: { code }, bubbles: true }));
+  }
+
+  #notify() {
+    const shown = Array.from(this.#notices.values(), (words) => words());
+    if (this.#noticeBox.textContent === shown.join("")) return;
+    this.#noticeBox.replaceChildren(...shown.map((words) => element("p", { textContent: words })));
+  }
+}
+
+async function fetched(url, signal) {
+  const response = await fetch(url, { signal });
+  if (!response.ok) throw new Error(`the recording was answered with ${response.status}`);
+  return response.blob();
+}
+
+customElements.define("call-view", CallView);

@@ -1,0 +1,41 @@
+// The call to take away: copied as text, or as a file.
+
+import { text } from "../texts.js";
+import { button, element } from "./elements.js";
+import { plain, RENDERINGS } from "./renderings.js";
+
+/** Buttons that copy and download the call that `call()` gives; `onCopied(succeeded)` follows a copy. */
+export function files({ call, name, onCopied }) {
+  const speaker = (channel) => call().speaker(channel);
+  const copy = button("call.copy", {
+    onclick: () =>
+      copied(plain(call(), speaker)).then(
+        () => onCopied(true),
+        () => onCopied(false),
+      ),
+  });
+  const downloads = Object.entries(RENDERINGS).map(([suffix, { type, render }]) =>
+    element("button", {
+      type: "button",
+      textContent: suffix.toUpperCase(),
+      data: { label: `call.download.${suffix}` },
+      onclick: () => download(`${stem(name())}.${suffix}`, new Blob([render(call(), speaker)], { type })),
+    }),
+  );
+  return element("div", { className: "call-files", role: "group", data: { label: "call.files" } }, copy, ...downloads);
+}
+
+// The clipboard is there for pages of https and of this machine only.
+async function copied(content) {
+  if (!navigator.clipboard) throw new Error(text("call.copy.failed"));
+  await navigator.clipboard.writeText(content);
+}
+
+function download(name, blob) {
+  const link = element("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  // The browser has begun to read it by the next turn of the event loop.
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+const stem = (name) => name.replace(/\.[^.]*$/, "") || "call";

@@ -1,0 +1,80 @@
+// Keys of the call view, and the dialog that lists them.
+
+import { text } from "../texts.js";
+import { button, element } from "./elements.js";
+
+const STORED = "call-keys-off";
+const TYPING = "input, select, textarea, [contenteditable]";
+const PRESSED_BY_SPACE = "button, [role=button], summary, a";
+
+/**
+ * Single keys, as `{keys, label, run}`. They can be switched off, since speech input and some keyboards press them unmeant.
+ *
+ * `enabled()` says whether the view takes keys at all.
+ */
+export class Shortcuts {
+  constructor(shortcuts, { enabled }) {
+    this.shortcuts = shortcuts;
+    this.enabled = enabled;
+    this.list = element("dl", { className: "call-keys" });
+    this.on = element("input", { type: "checkbox", checked: stored() === null, onchange: () => store(this.on.checked) });
+    this.dialog = element(
+      "dialog",
+      { className: "call-dialog", "aria-labelledby": "call-keys-title" },
+      element("h2", { id: "call-keys-title", data: { text: "call.keys" } }),
+      this.list,
+      element("label", { className: "call-switch" }, this.on, element("span", { data: { text: "call.keys.on" } })),
+      button("call.close", { onclick: () => this.dialog.close() }),
+    );
+  }
+
+  /** Listen until the signal ends it. */
+  listen(signal) {
+    document.addEventListener("keydown", (event) => this.#onKey(event), { signal });
+  }
+
+  show() {
+    this.dialog.showModal();
+  }
+
+  /** Write the list again in the reader's language. */
+  translate() {
+    const rows = this.shortcuts.map(({ keys, label }) => [
+      element("dt", {}, ...keys.map((key) => element("kbd", { textContent: key === " " ? text("call.key.space") : key }))),
+      element("dd", { textContent: text(label) }),
+    ]);
+    const inText = ["call.keys.rows", "call.keys.words"].map((label, index) => [
+      element("dt", {}, ...(index ? ["←", "→"] : ["↑", "↓"]).map((key) => element("kbd", { textContent: key }))),
+      element("dd", { textContent: text(label) }),
+    ]);
+    this.list.replaceChildren(...[...rows, ...inText].map((pair) => element("div", {}, ...pair)));
+  }
+
+  #onKey(event) {
+    if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || !this.enabled()) return;
+    if (document.querySelector("dialog[open]") || event.target.closest?.(TYPING)) return;
+    if (event.key === " " && event.target.closest?.(PRESSED_BY_SPACE)) return;
+    const found = this.on.checked && this.shortcuts.find(({ keys }) => keys.includes(event.key));
+    if (!found) return;
+    event.preventDefault();
+    found.run();
+  }
+}
+
+// A browser may forbid the storage; the switch then lasts as long as the page.
+function stored() {
+  try {
+    return localStorage.getItem(STORED);
+  } catch {
+    return null;
+  }
+}
+
+function store(on) {
+  try {
+    if (on) localStorage.removeItem(STORED);
+    else localStorage.setItem(STORED, "1");
+  } catch {
+    // As above.
+  }
+}
