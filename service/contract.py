@@ -32,6 +32,17 @@ class Metric(StrEnum):
     CALLS = "Calls"
 
 
+class Gauge(StrEnum):
+    """What a worker tells about the backlog while it runs; stacks multiply the averages by the queue's counts."""
+
+    # Mean seconds of audio of a recording, over those that it received lately.
+    CALL_SECONDS = "CallSeconds"
+    # Seconds of audio that are left of a message in hand.
+    REST_SECONDS = "RestSeconds"
+    # Seconds of audio that it transcribes in a second of work.
+    PACE = "Pace"
+
+
 class Check(StrEnum):
     """The scheduled checks, as the dimension `Service` of their metrics."""
 

@@ -11,7 +11,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ from service.contract import (
     METRIC_NAMESPACE,
     OUTCOME_DIMENSION,
     CheckMetric,
+    Gauge,
     Metric,
     Outcome,
 )
@@ -50,6 +51,7 @@ UNITS = {
     Metric.COST: "None",
     Metric.CALLS: "Count",
 }
+GAUGE_UNITS = {Gauge.CALL_SECONDS: "Seconds", Gauge.REST_SECONDS: "Seconds", Gauge.PACE: "None"}
 CHECK_UNITS = {CheckMetric.PASSED: "Count", CheckMetric.SECONDS: "Seconds", CheckMetric.LOST: "Count"}
 
 OUTCOMES: Mapping[type[Exception], Outcome] = {
@@ -243,6 +245,12 @@ class Meter:
         self._print(
             _directive(METRIC_DIMENSIONS, units), facts={name: round(value, 3) for name, value in values.items()}
         )
+
+    def gauge(self, values: Mapping[Gauge, Sequence[float]]) -> None:
+        """Write what a worker tells about the backlog; several values of a gauge count as many to its average."""
+        units: dict[str, str] = {gauge: GAUGE_UNITS[gauge] for gauge in values}
+        facts = {gauge: [round(value, 3) for value in several] for gauge, several in values.items()}
+        self._print(_directive(METRIC_DIMENSIONS, units), facts=facts)
 
     def _print(self, *directives: dict[str, object], facts: Mapping[str, object]) -> None:
         line = {

@@ -14,6 +14,7 @@ class Lease:
         since: when the message was received, ISO 8601 in UTC.
         moved: when its work last made progress, on the monotonic clock.
         share: of its present upload that is done, 0 to 1.
+        audio: seconds of audio of its present upload; None until it is decoded.
         upload: the upload in work, between two uploads none; `marking` is held while it changes or is shown.
         dropped: the message was returned or taken over: its work must end.
     """
@@ -23,6 +24,7 @@ class Lease:
         self.since = now()
         self.started = self.moved = time.monotonic()
         self.share = 0.0
+        self.audio: float | None = None
         self.upload: Upload | None = None
         self.marking = Lock()
         self.dropped = False

@@ -4,10 +4,11 @@ import errno
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from service.batch import results
+from service.batch.backlog import Backlog
 from service.batch.events import Upload
 from service.batch.lease import Lease, now
 from service.batch.ports import RecordingStore, ResultStore, Transcriber
@@ -40,6 +41,7 @@ class Publication:
         self._engine, self._decode, self._meter, self._settings = engine, decode, meter, settings
         self._recordings, self._transcripts = recordings, transcripts
         self._clock = SharedClock()
+        self._backlog = Backlog()
         self._worker = socket.gethostname()
 
     def publish(self, upload: Upload, lease: Lease) -> None:
@@ -50,7 +52,7 @@ class Publication:
             Cancelled: the lease was dropped.
         """
         keys = ResultKeys(upload)
-        lease.upload = upload
+        lease.audio, lease.upload = None, upload
         lease.progress()
         stored = self._read(keys.transcript)
         if stored is None and self._read(keys.failure) is None:
@@ -81,6 +83,11 @@ class Publication:
                     share=lease.share,
                 )
                 self._transcripts.put(ResultKeys(lease.upload).running, document, content_type=JSON)
+
+    def report(self, leases: Sequence[Lease]) -> None:
+        """Publish what this worker knows about the backlog, given the messages that it has in hand."""
+        if known := self._backlog.gauges(leases):
+            self._meter.gauge(known)
 
     def _transcribe(self, upload: Upload, keys: ResultKeys, lease: Lease) -> bytes | None:
         """Write the transcript of an upload; returns the stored one, which may be another worker's."""
@@ -115,9 +122,12 @@ class Publication:
                 self._recordings.download(upload.key, **pin, to=file, limit=limit, progress=lease.progress)
             with self._clock.running(measures):
                 recording = self._decode(file, name=upload.key)
-                measures.audio = recording.duration
+                measures.audio = lease.audio = recording.duration
+                self._backlog.decoded(upload, recording.duration)
                 lease.progress()
-                return self._engine.transcribe(recording, progress=lease.progress)
+                transcript = self._engine.transcribe(recording, progress=lease.progress)
+        self._backlog.transcribed(recording.duration, processing_seconds=measures.processing or 0.0)
+        return transcript
 
     def _complete(self, upload: Upload, keys: ResultKeys, stored: bytes) -> None:
         """Render a stored transcript, say if it is incomplete, and move `latest` to it unless that is newer."""

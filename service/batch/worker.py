@@ -73,6 +73,7 @@ class Worker:
         for lane in lanes:
             lane.start()
         beat = time.monotonic() + self._settings.heartbeat_seconds
+        due = time.monotonic() + self._settings.report_seconds
         last_second = 0.0
         while any(lane.is_alive() for lane in lanes):
             time.sleep(WATCH_SECONDS)
@@ -81,6 +82,9 @@ class Worker:
             if now > beat:
                 self._beat()
                 beat = now + self._settings.heartbeat_seconds
+            if now > due:
+                self._publication.report(self._held())
+                due = now + self._settings.report_seconds
             if any(now - lease.moved > self._patience for lease in self._held()):
                 log("hung", seconds=self._patience)
                 self._return_unfinished(unless_done_in=0)

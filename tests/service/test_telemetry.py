@@ -8,9 +8,9 @@ from io import StringIO
 
 import pytest
 
-from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, CheckMetric
+from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, CheckMetric, Gauge
 from service.errors import AwsDenied, AwsUnavailable, Busy, DeadlineExceeded, DiskFull, Draining, EmptyFile, RetryLater
-from service.telemetry import CHECK_UNITS, OUTCOMES, UNITS, JsonFormatter, Measures, Meter, SharedClock
+from service.telemetry import CHECK_UNITS, GAUGE_UNITS, OUTCOMES, UNITS, JsonFormatter, Measures, Meter, SharedClock
 
 
 def measured(**measures: float) -> dict[str, object]:
@@ -57,6 +57,19 @@ def test_check_is_measured_with_the_same_dimensions() -> None:
         412.346,
     ]
     assert set(CHECK_UNITS) == {*CheckMetric}
+
+
+def test_gauge_of_several_values_is_a_list() -> None:
+    """CloudWatch counts each value of the list, so that its average is that of all messages, not of all workers."""
+    stream = StringIO()
+    meter = Meter(environment="dev", service="worker", stream=stream)
+    meter.gauge({Gauge.CALL_SECONDS: [360.0], Gauge.REST_SECONDS: [10.12345, 0.0]})
+    line = json.loads(stream.getvalue())
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [[*METRIC_DIMENSIONS]]
+    assert [metric["Name"] for metric in directive["Metrics"]] == ["CallSeconds", "RestSeconds"]
+    assert (line["CallSeconds"], line["RestSeconds"]) == ([360.0], [10.123, 0.0])
+    assert set(GAUGE_UNITS) == {*Gauge}
 
 
 def test_factor_and_cost_follow_from_processing() -> None:
