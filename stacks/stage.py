@@ -39,7 +39,7 @@ class Whisper(Stage):
         cluster = clusters.cluster
         api = Api(self, environment=environment, network=network, cluster=cluster, models=models)
         batch = Batch(self, environment=environment, network=network, cluster=cluster, models=models)
-        monitoring = Monitoring(self, environment=environment, api=api.api, workers=batch.workers)
+        monitoring = Monitoring(self, environment=environment, api=api.api, workers=batch.workers, relief=batch.relief)
         watch = Watch(self, environment=environment, network=network, cluster=cluster, topic=monitoring.topic)
         readers: list[Stack] = [api, batch, monitoring, watch]
         if environment.people:

@@ -13,7 +13,6 @@ from stacks.capacity.scaling import (
     ANNOUNCE_MINUTES,
     ANNOUNCE_OF_MINUTES,
     QUIET_MINUTES,
-    SETTLED_MINUTES,
     SHRINK_MINUTES,
     WAKE_MINUTES,
     WAKE_OF_MINUTES,
@@ -30,7 +29,6 @@ UNREPORTED = "FILL(waiting + 1, 0) < 1 AND FILL(working + 1, 0) < 1"
 NO_WORK = "FILL(waiting, 0) + FILL(working, 0) + FILL(arrivals, 0) < 1"
 # Tasks that have nothing to do, as far as is certain: each message in flight may be on a task of its own. One task stays.
 SURPLUS = "IF(waiting < 1, tasks - IF(working < 1, 1, working), 0)"
-SETTLED = Duration.minutes(SETTLED_MINUTES)
 
 
 class BacklogScaling(Construct):

@@ -2,6 +2,7 @@ from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from stacks.batch.backlog_scaling import BacklogScaling
+from stacks.batch.worker_service import WorkerService
 from stacks.capacity import Plan
 from stacks.network.task_network import TaskNetwork
 from stacks.shared.firewall import HttpsOutOnly
@@ -29,26 +30,16 @@ class QueueWorkers(Construct):
         on_demand_workers: int,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.service = ecs.FargateService(
+        self.firewall = HttpsOutOnly(self, "Firewall", vpc=network.vpc)
+        self.service = WorkerService(
             self,
             "Service",
+            network=network,
             cluster=cluster,
-            task_definition=task,
-            capacity_provider_strategies=_strategies(on_demand=on_demand_workers),
-            vpc_subnets=network.task_subnets,
-            assign_public_ip=network.public_tasks,
-            security_groups=[HttpsOutOnly(self, "Firewall", vpc=network.vpc)],
-            circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
-            # No caller waits for a worker: a deployment stops old ones first, and needs neither a quota nor addresses for
-            # two fleets. New ones beside protected old ones would only idle, since ECS protects no more than are wanted.
-            min_healthy_percent=0,
-            max_healthy_percent=100,
-            # It would stop tasks that are between two calls, for a balance that an elastic fleet does not keep.
-            availability_zone_rebalancing=ecs.AvailabilityZoneRebalancing.DISABLED,
-            propagate_tags=ecs.PropagatedTagSource.SERVICE,
+            task=task,
+            firewall=self.firewall,
+            strategies=_strategies(on_demand=on_demand_workers),
         )
-        # Otherwise the first tasks may start before their role may pull the image.
-        self.service.node.add_dependency(task.obtain_execution_role())
         self.scaling = BacklogScaling(
             self,
             "Scaling",

@@ -6,7 +6,9 @@ from constructs import Construct
 
 from service.contract import Outcome
 from stacks.api.inference_api import InferenceApi
+from stacks.api.webhook_queue import WebhookQueue
 from stacks.batch.queue_workers import QueueWorkers
+from stacks.batch.relief import Relief
 from stacks.capacity import PLANNED_SHARE
 from stacks.environments import Environment
 from stacks.shared.metrics import CallMetrics, task_count
@@ -41,13 +43,16 @@ class Alarms(Construct):
         environment: Environment,
         api: InferenceApi,
         workers: QueueWorkers,
+        relief: Relief | None,
         store: PublishedStore,
     ) -> None:
         super().__init__(scope, construct_id)
         self.all: list[cloudwatch.Alarm] = []
         self._topic = topic
         self._watch_api(api, environment)
-        self._watch_queue(workers, store, environment)
+        if api.webhooks:
+            self._watch_webhooks(api.webhooks)
+        self._watch_queue(workers, relief, store, environment)
         for name, outcome, percent, ending, runbook in (
             ("Refused", Outcome.REFUSED, REFUSED_PERCENT, "were refused", "refused"),
             ("Partial", Outcome.PARTIAL, PARTIAL_PERCENT, "lack a part of their audio", "incomplete"),
@@ -90,8 +95,32 @@ class Alarms(Construct):
             runbook="slow-calls",
         )
 
-    def _watch_queue(self, workers: QueueWorkers, store: PublishedStore, environment: Environment) -> None:
+    def _watch_webhooks(self, webhooks: WebhookQueue) -> None:
+        self._watch(
+            "WebhooksGivenUp",
+            metric=webhooks.given_up,
+            threshold=1,
+            periods=1,
+            meaning="A receiver has not accepted the webhook of a job, whose last attempt has failed.",
+            runbook="webhooks",
+        )
+        self._watch(
+            "WebhookDefects",
+            metric=webhooks.defects,
+            threshold=1,
+            periods=1,
+            meaning="The message of a webhook is in its dead-letter queue, because of a defect of the service.",
+            runbook="webhooks",
+        )
+
+    def _watch_queue(
+        self, workers: QueueWorkers, relief: Relief | None, store: PublishedStore, environment: Environment
+    ) -> None:
         minute = Duration.minutes(1)
+        running = {"running": task_count(workers.service, "RunningTaskCount")}
+        if relief:
+            running["joined"] = task_count(relief.service, "RunningTaskCount")
+        none = " AND ".join(f"FILL({name}, 0) < 1" for name in running)
         self._watch(
             "DeadLetters",
             metric=store.dead_letters.metric_approximate_number_of_messages_visible(period=minute),
@@ -111,10 +140,10 @@ class Alarms(Construct):
         self._watch(
             "NoWorker",
             metric=cloudwatch.MathExpression(
-                expression="IF(waiting > 0 AND FILL(running, 0) < 1, 1, 0)",
+                expression=f"IF(waiting > 0 AND {none}, 1, 0)",
                 using_metrics={
                     "waiting": store.queue.metric_approximate_number_of_messages_visible(period=minute),
-                    "running": task_count(workers.service, "RunningTaskCount"),
+                    **running,
                 },
                 period=minute,
                 label="waiting without a worker",

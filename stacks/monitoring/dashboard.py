@@ -2,18 +2,22 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ecs as ecs
 from aws_cdk.aws_cloudwatch import Stats
 from constructs import Construct
 
 from service.contract import Outcome
 from stacks.api.inference_api import InferenceApi
-from stacks.batch.queue_workers import QueueWorkers
+from stacks.batch.projection import Projection
+from stacks.batch.step_rules import used
 from stacks.environments import Environment
 from stacks.shared.metrics import CallMetrics, task_count
 from stacks.shared.published_store import PublishedStore
 
 # Width of a CloudWatch dashboard.
 COLUMNS = 24
+# The services in the graph of tasks.
+API, WORKER, RELIEF = "api", "worker", "relief"
 HOUR, MINUTE = Duration.hours(1), Duration.minutes(1)
 
 
@@ -30,7 +34,7 @@ class Dashboard(cloudwatch.Dashboard):
         *,
         environment: Environment,
         api: InferenceApi,
-        workers: QueueWorkers,
+        fleets: Mapping[str, ecs.FargateService],
         store: PublishedStore,
         alarms: Sequence[cloudwatch.IAlarm],
         dollars_per_audio_hour: float,
@@ -42,9 +46,11 @@ class Dashboard(cloudwatch.Dashboard):
         self._both = (self._api, self._worker)
         self.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=COLUMNS, height=3))
         self.add_widgets(self._latency(), _outcomes(self._api, "API calls by outcome"), _errors(api))
-        self.add_widgets(_depth(store), self._age(store), _outcomes(self._worker, "Recordings by outcome"))
-        self.add_widgets(self._tasks(api, workers), self._queue_wait(), self._real_time_factor())
-        self.add_widgets(self._audio_hours(), self._cost(dollars_per_audio_hour))
+        self.add_widgets(_depth(store), self._age(store), self._backlog(store, fleets[WORKER]))
+        self.add_widgets(self._tasks({API: api.service, **fleets}), self._queue_wait(), self._real_time_factor())
+        self.add_widgets(
+            _outcomes(self._worker, "Recordings by outcome"), self._audio_hours(), self._cost(dollars_per_audio_hour)
+        )
 
     def _latency(self) -> cloudwatch.GraphWidget:
         """Percentiles, and the mean without the slowest 1 %."""
@@ -66,17 +72,25 @@ class Dashboard(cloudwatch.Dashboard):
             },
         )
 
-    def _tasks(self, api: InferenceApi, workers: QueueWorkers) -> cloudwatch.GraphWidget:
+    def _backlog(self, store: PublishedStore, spot: ecs.FargateService) -> cloudwatch.GraphWidget:
+        """Estimated from the lengths of the recordings that workers received lately."""
+        projection = Projection(environment=self._environment, queue=store.queue, spot=spot)
+        expression = f"{projection.backlog} / 3600"
+        metrics = used(projection.metrics, expression)
+        return _graph("Backlog", "audio hours", _math(expression, label="left", period=MINUTE, **metrics))
+
+    def _tasks(self, services: Mapping[str, ecs.FargateService]) -> cloudwatch.GraphWidget:
         plan = self._environment.plan
+        most = {API: plan.api_max_tasks, WORKER: plan.batch_max_tasks, RELIEF: plan.relief_max_tasks}
         return _graph(
             "Tasks",
             "tasks",
             *(
-                task_count(service, f"{state}TaskCount").with_(label=f"{verb} {state.lower()}")
-                for verb, service in (("api", api.service), ("worker", workers.service))
+                task_count(service, f"{state}TaskCount").with_(label=f"{name} {state.lower()}")
+                for name, service in services.items()
                 for state in ("Running", "Desired")
             ),
-            lines={"most api": plan.api_max_tasks, "most worker": plan.batch_max_tasks},
+            lines={f"most {name}": most[name] for name in services},
         )
 
     def _queue_wait(self) -> cloudwatch.GraphWidget:
@@ -102,7 +116,6 @@ class Dashboard(cloudwatch.Dashboard):
                 _math(f"{calls.verb}_audio / 3600", label=calls.verb, **{f"{calls.verb}_audio": calls.audio_seconds})
                 for calls in self._both
             ),
-            wide=True,
         )
 
     def _cost(self, planned: float) -> cloudwatch.GraphWidget:
@@ -119,7 +132,6 @@ class Dashboard(cloudwatch.Dashboard):
                 for calls in self._both
             ),
             lines={"worker planned, with idle time": planned},
-            wide=True,
         )
 
 
@@ -142,8 +154,10 @@ def _depth(store: PublishedStore) -> cloudwatch.GraphWidget:
     )
 
 
-def _math(expression: str, *, label: str, **metrics: cloudwatch.IMetric) -> cloudwatch.MathExpression:
-    return cloudwatch.MathExpression(expression=expression, label=label, using_metrics=metrics, period=HOUR)
+def _math(
+    expression: str, *, label: str, period: Duration = HOUR, **metrics: cloudwatch.IMetric
+) -> cloudwatch.MathExpression:
+    return cloudwatch.MathExpression(expression=expression, label=label, using_metrics=metrics, period=period)
 
 
 def _graph(
@@ -151,7 +165,6 @@ def _graph(
     unit: str,
     *metrics: cloudwatch.IMetric,
     lines: Mapping[str, float] | None = None,
-    wide: bool = False,
 ) -> cloudwatch.GraphWidget:
     annotations = [
         cloudwatch.HorizontalAnnotation(label=label, value=round(value, 3)) for label, value in (lines or {}).items()
@@ -161,6 +174,6 @@ def _graph(
         left=list(metrics),
         left_annotations=annotations,
         left_y_axis=cloudwatch.YAxisProps(label=unit, min=0, show_units=False),
-        width=COLUMNS // (2 if wide else 3),
+        width=COLUMNS // 3,
         height=6,
     )

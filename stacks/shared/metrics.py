@@ -12,8 +12,10 @@ from service.contract import (
     OUTCOME_DIMENSION,
     Check,
     CheckMetric,
+    Gauge,
     Metric,
     Outcome,
+    WebhookMetric,
 )
 
 
@@ -46,6 +48,10 @@ class CallMetrics:
         """Dollars for the task time that calls took."""
         return self._metric(Metric.COST, cloudwatch.Stats.SUM)
 
+    def gauge(self, name: Gauge) -> cloudwatch.Metric:
+        """The average of what the workers told in a minute."""
+        return self._metric(name, cloudwatch.Stats.AVERAGE).with_(period=Duration.minutes(1))
+
     def calls(self, outcome: Outcome) -> cloudwatch.Metric:
         """Number of calls with an outcome."""
         return self._metric(Metric.CALLS, cloudwatch.Stats.SUM, **{OUTCOME_DIMENSION: outcome})
@@ -57,6 +63,11 @@ class CallMetrics:
 def check_metric(name: CheckMetric, statistic: str, *, environment: str, check: Check) -> cloudwatch.Metric:
     """A metric that the service emits for each run of a scheduled check."""
     return _emitted(name, statistic, environment=environment, verb=check)
+
+
+def webhook_metric(name: WebhookMetric, *, environment: str) -> cloudwatch.Metric:
+    """A count that the API emits for the webhooks of jobs."""
+    return _emitted(name, cloudwatch.Stats.SUM, environment=environment, verb="api")
 
 
 def _emitted(name: str, statistic: str, *, environment: str, verb: str, **dimensions: str) -> cloudwatch.Metric:
