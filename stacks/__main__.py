@@ -1,9 +1,9 @@
 """`python -m stacks` prints each environment's costs, the limits of its fleets, and the cost of every other egress."""
 
 import sys
-from collections.abc import Sequence
 
 from stacks.capacity import Prices
+from stacks.capacity.tables import table
 from stacks.environments import Egress, Environment, select
 from stacks.environments.costs import idle, idle_parts, month, per_audio_hour
 
@@ -52,15 +52,6 @@ def choice(environment: Environment) -> tuple[str, ...]:
     """One environment in the columns of `CHOICE`."""
     prices = Prices.read(environment.region)
     return (environment.name, *(f"{idle(environment, egress, prices):.0f}" for egress in Egress))
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as aligned columns: the first to the left, the others to the right."""
-    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
-    return "".join(
-        f"{name:{first}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(cells, others, strict=True)) + "\n"
-        for name, *cells in rows
-    )
 
 
 def report() -> str:

@@ -16,6 +16,8 @@ HOURS_PER_MONTH = 730
 # The same in every region: $5 for the list of rules of AWS WAF, $1 for each of its two rules.
 WEB_ACL_PER_MONTH = 7.0
 FILE = Path(__file__).with_name("prices.toml")
+# The table of the file that holds no region's prices, but those of other places.
+QUOTES = "quotes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ class Prices:
     spot_discount: float
     vcpu_hour: Mapping[str, float]
     gb_hour: Mapping[str, float]
+    source: str = ""
 
     @classmethod
     def read(cls, region: str = "", *, text: str | None = None) -> Self:
@@ -40,7 +43,8 @@ class Prices:
             region: empty for the first one.
             text: in place of that of prices.toml.
         """
-        regions = tomllib.loads(FILE.read_text() if text is None else text)
+        tables = tomllib.loads(FILE.read_text() if text is None else text)
+        regions = {name: table for name, table in tables.items() if name != QUOTES}
         name = region if region in regions else next(iter(regions))
         return cls(region=name, **regions[name])
 
