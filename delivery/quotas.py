@@ -25,7 +25,7 @@ class Need:
     @classmethod
     def of(cls, environment: Environment) -> "Need":
         """From the limits of its fleets: a deployment runs old and new API tasks side by side, but never more workers."""
-        plan, vcpus = environment.plan, environment.size.cpu / 1024
+        plan, vcpus = environment.plan, environment.task_size.cpu / 1024
         gate = 1 if environment.releases and environment.releases.gate else 0
         return cls(
             name=environment.name,

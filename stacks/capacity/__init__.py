@@ -5,13 +5,16 @@ from stacks.capacity.disk import check_lanes, largest_upload
 from stacks.capacity.fleet import PLANNED_SHARE, Limits, Plan, UnreachableDeadline, plan
 from stacks.capacity.hosts import HostKind
 from stacks.capacity.prices import HOURS_PER_MONTH, Prices, Task, idle_per_month, network_per_month
+from stacks.capacity.size import FARGATE_MEMORY_MIB, Choice, check_memory, choices, choose
 from stacks.capacity.speed import Speed
 from stacks.capacity.workload import Arrival, Workload
 
 __all__ = [
+    "FARGATE_MEMORY_MIB",
     "HOURS_PER_MONTH",
     "PLANNED_SHARE",
     "Arrival",
+    "Choice",
     "HostKind",
     "InvalidEnvironment",
     "Limits",
@@ -23,6 +26,9 @@ __all__ = [
     "Workload",
     "above_zero",
     "check_lanes",
+    "check_memory",
+    "choices",
+    "choose",
     "idle_per_month",
     "largest_upload",
     "network_per_month",

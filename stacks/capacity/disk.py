@@ -19,14 +19,18 @@ def decoded(settings: Settings) -> int:
     return DECODED_BYTES_PER_SECOND * (settings.max_audio_seconds + 1)
 
 
+def most_lanes(settings: Settings) -> int:
+    """How many recordings a worker's disk has room for: each as downloaded, and decoded."""
+    return DISK_BYTES // (settings.max_upload_bytes + decoded(settings))
+
+
 def check_lanes(settings: Settings) -> None:
-    """Refuse more lanes than a worker's disk has room for: each holds a recording as downloaded, and decoded.
+    """Refuse more lanes than a worker's disk has room for.
 
     Raises:
         InvalidEnvironment: names how many lanes fit.
     """
-    most = DISK_BYTES // (settings.max_upload_bytes + decoded(settings))
-    if settings.lanes > most:
+    if settings.lanes > (most := most_lanes(settings)):
         expected = f"at most {most} recordings of max_upload_bytes and max_audio_seconds on a task's disk"
         raise InvalidEnvironment("settings.lanes", settings.lanes, expected)
 

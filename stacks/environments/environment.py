@@ -9,6 +9,7 @@ from aws_cdk.aws_logs import RetentionDays
 from service.contract import S3_SCHEME
 from service.settings import MODELS, Settings, WrongValue
 from stacks.capacity import (
+    Choice,
     InvalidEnvironment,
     Limits,
     Plan,
@@ -17,6 +18,7 @@ from stacks.capacity import (
     Task,
     Workload,
     check_lanes,
+    check_memory,
     plan,
     typed,
     whole,
@@ -33,7 +35,7 @@ from stacks.environments.network import Egress, NetworkPlan
 from stacks.environments.regions import regions
 from stacks.environments.retention import LEAST_DAYS
 from stacks.environments.tags import CHARACTERS, MAX_VALUE, Tag, check_tags, is_tag_text
-from stacks.environments.tasks import Processor, TaskSize, Weights
+from stacks.environments.tasks import Processor, TaskSize, Weights, chosen
 from stacks.environments.watch import WatchPlan
 from stacks.environments.writers import Writer, check_writers
 
@@ -66,7 +68,7 @@ class Environment:
         tls: HTTPS with the account's certificate, or plain HTTP.
         settings: of the service.
         api: how it is reached, scaled and deployed.
-        size: of every task.
+        size: of every task; None takes the cheapest one in which the model and the settings fit, with its lanes.
         processor: of every task.
         speed: of one task; None takes the measured one of the model, or an assumption.
         spot_vcpus: how much of the account's quota of Fargate Spot its fleet may take, in vCPU; a first deploy reads the
@@ -107,7 +109,7 @@ class Environment:
     tls: bool = True
     settings: Settings = field(default_factory=Settings)
     api: ApiPlan = field(default_factory=ApiPlan)
-    size: TaskSize
+    size: TaskSize | None = None
     processor: Processor = Processor.X86_64
     speed: Speed | None = None
     spot_vcpus: int
@@ -160,6 +162,12 @@ class Environment:
         try:
             self.plan  # noqa: B018 -- refuses, before any stack is made, a workload that no fleet can finish in time
             check_lanes(self.settings)
+            check_memory(
+                self.settings,
+                cpu=self.task_size.cpu,
+                memory_mib=self.task_size.memory_mib,
+                processor=self.processor,
+            )
             settings = self.api_settings  # likewise, more callers than the disk has room for
         except WrongValue as error:
             raise type(error)(
@@ -176,13 +184,19 @@ class Environment:
         """Fleet limits, scaling targets and alarm thresholds."""
         return plan(
             workload=self.workload,
-            speed=self.speed or Speed.of(self.settings.model, cpu=self.size.cpu, processor=self.processor),
+            speed=self.speed
+            or Speed.of(
+                self.settings.model,
+                cpu=self.task_size.cpu,
+                processor=self.processor,
+                settings=replace(self.settings, lanes=self.lanes),
+            ),
             limits=Limits(
                 spot_vcpus=self.spot_vcpus,
                 on_demand_vcpus=self.on_demand_vcpus,
                 max_audio_seconds=self.settings.max_audio_seconds,
                 job_deadline_seconds=self.settings.job_deadline_seconds,
-                lanes=self.settings.lanes,
+                lanes=self.lanes,
                 api_min_tasks=self.api.min_tasks,
                 api_headroom=self.api.headroom,
                 relief=self.relief,
@@ -191,10 +205,26 @@ class Environment:
         )
 
     @property
+    def choice(self) -> Choice:
+        """The size that its tasks have if none is given."""
+        public = self.network.egress is Egress.PUBLIC
+        return chosen(self.settings, processor=self.processor, public=public, region=self.region, speed=self.speed)
+
+    @property
+    def task_size(self) -> TaskSize:
+        """The size of its tasks."""
+        return self.size or TaskSize(cpu=self.choice.cpu, memory_mib=self.choice.memory_mib)
+
+    @property
+    def lanes(self) -> int:
+        """Recordings that a worker works on at once."""
+        return self.settings.lanes if self.size else self.choice.lanes
+
+    @property
     def task(self) -> Task:
         """A task of the environment as it is billed."""
-        public = self.network.egress is Egress.PUBLIC
-        return Task(cpu=self.size.cpu, memory_mib=self.size.memory_mib, processor=self.processor, public=public)
+        size, public = self.task_size, self.network.egress is Egress.PUBLIC
+        return Task(cpu=size.cpu, memory_mib=size.memory_mib, processor=self.processor, public=public)
 
     @property
     def api_settings(self) -> Settings:
@@ -262,7 +292,7 @@ class Environment:
     def _priced(self, *, on_demand_share: float) -> Settings:
         """The service's settings with the values of its metrics: the environment's name, and the price of a task."""
         dollars = self.task.per_hour(Prices.read(self.region), on_demand_share=on_demand_share)
-        return replace(self.settings, environment=self.name, dollars_per_hour=round(dollars, 4))
+        return replace(self.settings, lanes=self.lanes, environment=self.name, dollars_per_hour=round(dollars, 4))
 
     def _check_addresses(self) -> None:
         """A deployment runs old and new tasks side by side, and each needs an address."""
@@ -280,7 +310,7 @@ class Environment:
         most = self.plan.batch_max_tasks
         if self.on_demand_workers not in range(most + 1):
             raise self._invalid("on_demand_workers", f"0 to {most}, the whole batch fleet")
-        needed = (self.plan.api_max_tasks + self.on_demand_workers) * self.size.cpu / 1024
+        needed = (self.plan.api_max_tasks + self.on_demand_workers) * self.task_size.cpu / 1024
         if needed > self.on_demand_vcpus:
             expected = f"{needed:g} or more for {self.plan.api_max_tasks} API tasks and on_demand_workers"
             raise self._invalid("on_demand_vcpus", expected)
@@ -297,7 +327,9 @@ class Environment:
 
     def _check_speed(self) -> None:
         """A measured speed is valid only for the size and processor that it was measured on."""
-        for name, task in (("cpu", self.size.cpu), ("processor", self.processor)):
+        # A size that is not given is that of the measurement.
+        cpu = self.size.cpu if self.size else self.speed and self.speed.cpu
+        for name, task in (("cpu", cpu), ("processor", self.processor)):
             if self.speed is not None and (measured := getattr(self.speed, name)) != task:
                 raise InvalidEnvironment(f"{self.name}.speed.{name}", measured, f"{task}, which a task has")
 

@@ -1,22 +1,12 @@
 """How large a task is, which processor it runs on, and where it finds the model."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
-from stacks.capacity import InvalidEnvironment, typed
+from service.settings import Settings
+from stacks.capacity import FARGATE_MEMORY_MIB, Choice, InvalidEnvironment, Prices, Speed, Task, choose, typed
 from stacks.environments.checks import listed
-
-# Memory that Fargate offers for each CPU size, in MiB.
-FARGATE_MEMORY_MIB: dict[int, Sequence[int]] = {
-    256: (512, 1024, 2048),
-    512: range(1024, 4096 + 1, 1024),
-    1024: range(2048, 8192 + 1, 1024),
-    2048: range(4096, 16_384 + 1, 1024),
-    4096: range(8192, 30_720 + 1, 1024),
-    8192: range(16_384, 61_440 + 1, 4096),
-    16_384: range(32_768, 122_880 + 1, 8192),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,3 +39,10 @@ class Weights(StrEnum):
     IMAGE = "image"  # in the service's image, under the name or folder that the settings give
     S3 = "s3"  # in a bucket of the environment, copied by each task as it starts
     EFS = "efs"  # on a file system of the environment, read in place
+
+
+@cache
+def chosen(settings: Settings, *, processor: Processor, public: bool, region: str, speed: Speed | None) -> Choice:
+    """The cheapest size of a task for an hour of recording; `stacks.capacity.size` says how it is found."""
+    task = Task(cpu=0, memory_mib=0, processor=processor, public=public)
+    return choose(settings, task=task, prices=Prices.read(region), speed=speed)

@@ -17,7 +17,6 @@ from stacks.environments import (
     NetworkPlan,
     OfficeHours,
     ReleasePlan,
-    TaskSize,
 )
 
 
@@ -33,7 +32,6 @@ def environments() -> tuple[Environment, ...]:
             tls=False,
             settings=Settings(max_audio_seconds=1800, api_deadline_seconds=900),
             api=ApiPlan(hours=OfficeHours(time_zone="Europe/Paris", start=time(7), end=time(20))),
-            size=TaskSize(cpu=2048, memory_mib=4096),
             spot_vcpus=64,
             on_demand_vcpus=8,
             recording_days=7,
@@ -48,7 +46,6 @@ def environments() -> tuple[Environment, ...]:
             network=NetworkPlan(cidr="10.64.16.0/20", zones=("a", "b", "c")),
             workload=team,
             settings=Settings(job_deadline_seconds=5400),
-            size=TaskSize(cpu=2048, memory_mib=4096),
             spot_vcpus=64,
             on_demand_vcpus=16,
             recording_days=30,
@@ -69,7 +66,6 @@ def environments() -> tuple[Environment, ...]:
             ),
             production=True,
             settings=Settings(job_deadline_seconds=5400),
-            size=TaskSize(cpu=2048, memory_mib=4096),
             spot_vcpus=64,
             on_demand_vcpus=64,
             api=ApiPlan(min_tasks=2),
@@ -86,7 +82,6 @@ def environments() -> tuple[Environment, ...]:
             ),
             tls=False,
             settings=Settings(max_audio_seconds=1800, api_deadline_seconds=900),
-            size=TaskSize(cpu=2048, memory_mib=4096),
             spot_vcpus=6,
             on_demand_vcpus=6,
             recording_days=7,

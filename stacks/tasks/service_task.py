@@ -38,7 +38,7 @@ class ServiceTask(ecs.FargateTaskDefinition):
         health_check: ecs.HealthCheck | None = None,
         size: TaskSize | None = None,
     ) -> None:
-        size = size or environment.size
+        size = size or environment.task_size
         super().__init__(
             scope,
             construct_id,

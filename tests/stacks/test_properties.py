@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from service.settings import Settings
-from stacks.capacity import Workload
+from stacks.capacity import FARGATE_MEMORY_MIB, Workload
 from stacks.environments import (
     EMULATED,
     LEAST_DAYS,
@@ -34,7 +34,6 @@ from stacks.environments import (
 )
 from stacks.environments.network import ZONES
 from stacks.environments.regions import regions
-from stacks.environments.tasks import FARGATE_MEMORY_MIB
 from tests.stacks.factory import TRIAL, existing_network
 from tests.stacks.promises import PROMISES
 from tests.stacks.synthesis import synthesize
@@ -115,7 +114,7 @@ def environments(draw: st.DrawFn) -> Environment:
         tls=production or draw(st.booleans()),
         settings=Settings(max_audio_seconds=1800, job_deadline_seconds=5400),
         api=draw(apis()),
-        size=TaskSize(cpu=cpu, memory_mib=draw(st.sampled_from(list(FARGATE_MEMORY_MIB[cpu])))),
+        size=draw(st.none() | st.builds(TaskSize, cpu=st.just(cpu), memory_mib=st.sampled_from(FARGATE_MEMORY_MIB[cpu]))),
         processor=draw(st.sampled_from(Processor)),
         spot_vcpus=8192,
         on_demand_vcpus=2048,
@@ -195,12 +194,12 @@ WRONG: dict[str, Wrong] = {
     "tls": Wrong(values=st.sampled_from([False]), put=lambda e, value: replace(e, production=True, tls=value)),
     "size.cpu": Wrong(
         values=st.integers().filter(lambda cpu: cpu not in FARGATE_MEMORY_MIB),
-        put=lambda e, value: replace(e.size, cpu=value),
+        put=lambda e, value: replace(e.task_size, cpu=value),
         prefixed=False,
     ),
     "size.memory_mib": Wrong(
         values=st.integers().filter(lambda mib: mib not in {m for s in FARGATE_MEMORY_MIB.values() for m in s}),
-        put=lambda e, value: replace(e.size, memory_mib=value),
+        put=lambda e, value: replace(e.task_size, memory_mib=value),
         prefixed=False,
     ),
     "network.cidr": Wrong(
