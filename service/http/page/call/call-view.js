@@ -2,17 +2,17 @@
 
 import { moment, text, translate } from "../texts.js";
 import { readPeaks, TooLong } from "./audio/peaks.js";
-import { length, percent, position } from "./clock.js";
+import { length, position } from "./clock.js";
 import { button, element, iconButton } from "./elements.js";
 import { talk } from "./figures.js";
 import { files } from "./files.js";
-import { Call, UNSURE } from "./model.js";
+import { Call } from "./model.js";
 import { Player, SKIP } from "./player.js";
 import { Reading } from "./reading.js";
 import { Search } from "./search.js";
 import { Shortcuts } from "./shortcuts.js";
-import { talkBar } from "./talk-bar.js";
-import { legend, Timeline } from "./timeline.js";
+import { marks, talkBar } from "./summary.js";
+import { Timeline } from "./timeline.js";
 
 const LIVE_REFRESH_MILLISECONDS = 500;
 const PEAKS_REFRESH_MILLISECONDS = 250;
@@ -20,8 +20,8 @@ const PEAKS_REFRESH_MILLISECONDS = 250;
 /**
  * `show` displays a call, `append` and `progress` add to one that is still being transcribed.
  *
- * Trouble is shown as text, and told to the page as the event `call-error` with `detail.code`: `transcript` (not ours),
- * `playback` (the browser cannot play the recording), `waveform` (it cannot be decoded), `copy`.
+ * The page tells the reader what the event `call-error` reports, by its `detail.code`: `call_transcript` (not one of this
+ * service), `call_playback` (the browser cannot play the recording) or `call_copy`.
  */
 export class CallView extends HTMLElement {
   #player;
@@ -30,7 +30,6 @@ export class CallView extends HTMLElement {
   #search;
   #shortcuts;
   #followButton;
-  #heading;
   #factsLine;
   #progressBar;
   #toTake;
@@ -58,11 +57,14 @@ export class CallView extends HTMLElement {
     this.#player = new Player({
       onTime: (time, { moved }) => this.#onTime(time, moved),
       onLoaded: (seconds) => this.#onLoaded(seconds),
-      onError: () => this.#fail("playback"),
+      onError: () => this.#fail("call_playback"),
     });
     this.#timeline = new Timeline({ onSeek: (time) => this.#player.seek(time) });
     this.#reader = new Reading({ onPlay: (time) => this.#player.seek(time, { play: true }) });
-    this.#search = new Search({ onHits: (hits, current, { go }) => this.#onHits(hits, current, go) });
+    this.#search = new Search({
+      onHits: (hits, current, { go }) => this.#onHits(hits, current, go),
+      onLeave: (hit) => this.#reader.focus(hit.segment),
+    });
     this.#shortcuts = new Shortcuts(this.#keys(), { enabled: () => this.checkVisibility() });
     this.#followButton = button("call.follow", { "aria-pressed": "true", onclick: () => this.#setFollow(!this.#follows) });
     this.#lay();
@@ -74,8 +76,9 @@ export class CallView extends HTMLElement {
     const { signal } = this.#connected;
     this.#shortcuts.listen(signal);
     document.addEventListener("words", () => this.#translate(), { signal });
+    const scrolled = () => this.#player.playing && this.#setFollow(false);
     for (const event of ["wheel", "touchmove"]) {
-      this.#reader.root.addEventListener(event, () => this.#player.playing && this.#setFollow(false), { passive: true, signal });
+      this.#reader.root.addEventListener(event, scrolled, { passive: true, signal });
     }
     this.#translate();
   }
@@ -100,13 +103,12 @@ export class CallView extends HTMLElement {
       this.#call = new Call(transcript);
     } catch {
       this.#call = new Call();
-      this.#fail("transcript");
+      this.#shown = false;
+      this.#fail("call_transcript");
     }
     this.#live = transcript === null;
     this.#name = name;
-    this.#heading.textContent = name;
-    this.#progressBar.hidden = !this.#live;
-    this.#progressBar.removeAttribute("value");
+    this.progress(null);
     this.#toTake.hidden = this.#live;
     this.#said.textContent = ended ? text("call.complete", { count: this.#call.segments.length }) : "";
     this.#player.duration = this.#call.duration;
@@ -114,6 +116,7 @@ export class CallView extends HTMLElement {
     this.#display();
     this.#reader.show(this.#call, talk(this.#call));
     this.#search.show(this.#call);
+    this.#frame.hidden = !this.#shown;
   }
 
   /** Add a segment of a call that is being transcribed. */
@@ -127,19 +130,19 @@ export class CallView extends HTMLElement {
     }, LIVE_REFRESH_MILLISECONDS);
   }
 
-  /** The share of the call that is transcribed, 0 to 1. */
+  /** The share of the call that is transcribed, 0 to 1; null if nothing is under way. */
   progress(share) {
-    this.#progressBar.value = share;
+    this.#progressBar.hidden = share === null;
+    this.#progressBar.value = share ?? 0;
   }
 
   #lay() {
-    this.#heading = element("h2", { id: "call-name", className: "call-name" });
     this.#factsLine = element("p", { className: "call-facts" });
     this.#progressBar = element("progress", { max: 1, hidden: true, data: { label: "call.progress" } });
     this.#toTake = files({
       call: () => this.#call,
       name: () => this.#name,
-      onCopied: (succeeded) => (succeeded ? this.#say(text("call.copied")) : this.#fail("copy")),
+      onCopied: (succeeded) => (succeeded ? this.#say(text("call.copied")) : this.#fail("call_copy")),
     });
     this.#noticeBox = element("div", { className: "call-notices", role: "status" });
     this.#said = element("p", { className: "call-said", role: "status" });
@@ -153,15 +156,21 @@ export class CallView extends HTMLElement {
       this.#followButton,
       iconButton("call.zoom.out", "M5 12h14", { onclick: () => this.#timeline.zoom(-1) }),
       iconButton("call.zoom.in", "M5 12h14M12 5v14", { onclick: () => this.#timeline.zoom(1) }),
-      element("button", { type: "button", textContent: "?", className: "call-icon", data: { label: "call.keys" }, onclick: () => this.#shortcuts.show() }),
+      element("button", {
+        type: "button",
+        textContent: "?",
+        className: "call-icon",
+        data: { label: "call.keys" },
+        onclick: () => this.#shortcuts.show(),
+      }),
     );
     const controls = element("div", { className: "call-controls" }, this.#player.root, tools, this.#search.root);
     this.#panel = element("div", { className: "call-panel" }, this.#timeline.root, this.#waveformNote, controls);
     new ResizeObserver(() => this.style.setProperty("--panel", `${this.#panel.offsetHeight}px`)).observe(this.#panel);
     this.#frame = element(
-      "section",
-      { className: "call", "aria-labelledby": "call-name" },
-      element("header", { className: "call-head" }, element("div", {}, this.#heading, this.#factsLine), this.#toTake),
+      "div",
+      { className: "call" },
+      element("div", { className: "call-head" }, this.#factsLine, this.#toTake),
       this.#said,
       this.#progressBar,
       this.#noticeBox,
@@ -174,13 +183,15 @@ export class CallView extends HTMLElement {
 
   /** A field for the recording of a transcript that came alone; a file may also be dropped on it. */
   #recordingField() {
-    const field = element("input", { type: "file", accept: "audio/*", onchange: () => field.files[0] && this.#hear(field.files[0]) });
-    const area = element("label", { className: "call-ask", hidden: true }, element("span", { data: { text: "call.ask" } }), field);
+    const hear = ([file]) => file && this.#hear(file);
+    const field = element("input", { type: "file", accept: "audio/*", onchange: () => hear(field.files) });
+    const words = element("span", { data: { text: "call.ask" } });
+    const area = element("label", { className: "call-ask", hidden: true }, words, field);
     area.addEventListener("dragover", (event) => event.preventDefault());
     area.addEventListener("drop", (event) => {
       event.preventDefault();
       event.stopPropagation();
-      if (event.dataTransfer.files[0]) this.#hear(event.dataTransfer.files[0]);
+      hear(event.dataTransfer.files);
     });
     return area;
   }
@@ -242,7 +253,7 @@ export class CallView extends HTMLElement {
     this.#peaks.abort();
     this.#peaks = new AbortController();
     const { signal } = this.#peaks;
-    this.#player.load(audio);
+    this.#player.load(null);
     this.#timeline.hear([]);
     this.#sayWaveform(audio === null ? "" : "reading");
     if (audio === null) return;
@@ -250,7 +261,7 @@ export class CallView extends HTMLElement {
     try {
       const blob = typeof audio === "string" ? await fetched(audio, signal) : audio;
       await readPeaks(blob, {
-        seconds: Math.max(this.#call.duration, this.#player.duration),
+        seconds: this.#player.load(blob),
         signal,
         onTracks: (tracks) => this.#timeline.hear(tracks),
       });
@@ -259,7 +270,6 @@ export class CallView extends HTMLElement {
       if (signal.aborted) return;
       this.#timeline.hear([]);
       this.#sayWaveform(error instanceof TooLong ? "long" : "failed");
-      if (!(error instanceof TooLong)) this.#tell("waveform");
     } finally {
       clearInterval(drawing);
       this.#timeline.draw();
@@ -279,25 +289,22 @@ export class CallView extends HTMLElement {
     const figures = talk(call);
     this.#timeline.show(call, figures);
     this.#factsLine.textContent = this.#facts().join(" · ");
-    this.#shares.replaceChildren(...(call.segments.length ? talkBar(call, figures) : []));
-    const unsure = call.segments.flatMap((segment) => segment.words).filter((word) => word.probability !== null && word.probability < UNSURE);
-    const unsureMark = element("li", {}, element("span", { className: "call-swatch", data: { kind: "unsure" } }));
-    unsureMark.append(text("call.unsure", { count: unsure.length, threshold: percent(UNSURE) }));
-    this.#marks.replaceChildren(...legend(call, figures), ...(unsure.length ? [unsureMark] : []));
+    this.#shares.replaceChildren(...talkBar(call, figures));
+    this.#marks.replaceChildren(...marks(call, figures));
     this.#marks.hidden = !this.#marks.childElementCount;
-    if (call.missingSeconds > 0) this.#notices.set("partial", () => text("call.partial", { length: length(call.missingSeconds) }));
-    if (!this.#live && !call.segments.length && !this.#notices.has("transcript")) this.#notices.set("empty", () => text("call.empty"));
+    const missing = call.missingSeconds;
+    if (missing > 0) this.#notices.set("partial", () => text("call.partial", { length: length(missing) }));
+    if (!this.#live && !call.segments.length) this.#notices.set("empty", () => text("call.empty"));
     this.#notify();
   }
 
   #facts() {
     const { language, duration, provenance } = this.#call;
-    const known = language && language !== "und";
+    const made = new Date(provenance?.transcribed_at);
     return [
       duration ? position(duration) : "",
-      known ? new Intl.DisplayNames(document.documentElement.lang || "en", { type: "language" }).of(language) : "",
-      provenance ? text("call.made", { model: provenance.model, at: moment(new Date(provenance.transcribed_at)) }) : "",
-      this.#live ? text("call.live") : "",
+      language ? new Intl.DisplayNames(document.documentElement.lang || "en", { type: "language" }).of(language) : "",
+      provenance && made.valueOf() ? text("call.made", { model: provenance.model, at: moment(made) }) : "",
     ].filter(Boolean);
   }
 
@@ -316,12 +323,6 @@ export class CallView extends HTMLElement {
   }
 
   #fail(code) {
-    this.#notices.set(code, () => text(`call.failed.${code}`));
-    this.#notify();
-    this.#tell(code);
-  }
-
-  #tell(code) {
     this.dispatchEvent(new CustomEvent("call-error", { detail: { code }, bubbles: true }));
   }
 

@@ -23,8 +23,10 @@ export class Highlights {
     this.#waiting ||= requestAnimationFrame(() => {
       this.#waiting = 0;
       const near = this.#hits.filter(({ segment }) => this.#isNear(segment));
-      CSS.highlights.set(ALL, new Highlight(...near.filter((hit) => hit !== this.#current).map((hit) => this.#range(hit))));
-      CSS.highlights.set(CURRENT, new Highlight(...near.filter((hit) => hit === this.#current).map((hit) => this.#range(hit))));
+      for (const [name, current] of [[ALL, false], [CURRENT, true]]) {
+        const ranges = near.filter((hit) => (hit === this.#current) === current).map((hit) => this.#range(hit));
+        CSS.highlights.set(name, new Highlight(...ranges));
+      }
     });
   }
 

@@ -4,6 +4,8 @@ import { text } from "../texts.js";
 
 // Words below this probability are underlined.
 export const UNSURE = 0.5;
+// ISO 639; `und` is a recording whose language could not be told.
+const LANGUAGE = /^(?!und$)[a-z]{2,3}$/;
 
 /**
  * A call: its lanes (the channels that were transcribed), and its segments in the order of their beginnings.
@@ -20,7 +22,7 @@ export class Call {
     if (!Array.isArray(segments)) throw new TypeError("a transcript has segments");
     this.json = json;
     this.provenance = json?.provenance ?? null;
-    this.language = facts.language ?? "";
+    this.language = LANGUAGE.test(facts.language) ? facts.language : "";
     this.gaps = facts.gaps ?? [];
     this.unheard = facts.unheard ?? [];
     this.missingSeconds = facts.missing_seconds ?? 0;
@@ -97,10 +99,11 @@ function readSegment(plain) {
     start: plain.start,
     end: plain.end,
     text: String(plain.text).split(/\s+/).filter(Boolean).join(" "),
-    language: plain.language ?? "",
+    language: LANGUAGE.test(plain.language) ? plain.language : "",
   };
+  if (!(segment.start <= segment.end)) throw new TypeError("a segment has a start and an end");
   segment.words = (plain.words?.length ? heardWords : estimatedWords)(segment, plain.words);
-  segment.words.forEach((word, index) => Object.assign(word, { segment, index }));
+  segment.words.forEach((word, index) => Object.assign(word, { segment, index, unsure: word.probability < UNSURE }));
   return segment;
 }
 
@@ -118,7 +121,7 @@ function heardWords(segment, words) {
   return found;
 }
 
-/** Words whose times are in proportion to their places in the text, for transcripts without times of words. */
+/** Words whose times are in proportion to their places in the text, for transcripts without words; none is doubted. */
 function estimatedWords(segment) {
   const share = (segment.end - segment.start) / Math.max(1, segment.text.length);
   return Array.from(segment.text.matchAll(/\S+/g), ({ 0: word, index: at }) => ({
@@ -126,6 +129,6 @@ function estimatedWords(segment) {
     end: segment.start + (at + word.length) * share,
     at,
     text: word,
-    probability: null,
+    probability: 1,
   }));
 }

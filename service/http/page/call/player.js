@@ -9,6 +9,7 @@ const PAUSE = "M6 4h4v16H6zM14 4h4v16h-4z";
 const BACK = "M11 5v14L2 12zM21 5v14l-9-7z";
 const FORWARD = "M13 5v14l9-7zM3 5v14l9-7z";
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3];
+const BEYOND = 1e9;
 export const SKIP = 5;
 
 /**
@@ -48,19 +49,23 @@ export class Player {
     this.audio.addEventListener("error", () => this.#url && onError());
   }
 
-  /** Play a Blob or a URL from now on; nothing for null. */
+  /** Play a Blob from now on, nothing for null; a promise of its length in seconds, 0 if the browser cannot tell. */
   load(recording) {
     this.unload();
-    if (recording === null) return;
-    this.#url = typeof recording === "string" ? recording : URL.createObjectURL(recording);
+    if (recording === null) return Promise.resolve(0);
+    this.#url = URL.createObjectURL(recording);
     this.audio.src = this.#url;
+    return new Promise((resolve) => {
+      const tell = () => resolve(Number.isFinite(this.audio.duration) ? this.audio.duration : 0);
+      for (const event of ["loadedmetadata", "error", "emptied"]) this.audio.addEventListener(event, tell, { once: true });
+    });
   }
 
   /** Stop, and release the recording. */
   unload() {
     cancelAnimationFrame(this.#frame);
     this.audio.pause();
-    if (this.#url?.startsWith("blob:")) URL.revokeObjectURL(this.#url);
+    if (this.#url) URL.revokeObjectURL(this.#url);
     this.#url = null;
     this.audio.removeAttribute("src");
     this.audio.load();
@@ -129,6 +134,12 @@ export class Player {
   }
 
   #loaded() {
+    // A browser's own recording does not say how long it is: the browser knows once it has gone beyond the end.
+    if (this.audio.duration === Infinity) {
+      this.audio.addEventListener("durationchange", () => this.#loaded(), { once: true });
+      this.audio.currentTime = BEYOND;
+      return;
+    }
     this.audio.currentTime = this.#position;
     this.onLoaded(this.duration);
     this.#told({ moved: true });

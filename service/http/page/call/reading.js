@@ -3,12 +3,12 @@
 import { text } from "../texts.js";
 import { length, position } from "./clock.js";
 import { element } from "./elements.js";
-import { UNSURE } from "./model.js";
 import { Highlights } from "./highlights.js";
 import { Roving } from "./roving.js";
 
 // Rows this far outside the window have their words as elements; all others are plain text.
 const NEAR = "600px";
+const PUNCTUATION = /^\p{P}+|\p{P}+$/gu;
 
 /**
  * The rows. A row has an element for each word only while it is near the window: 15,000 words stay a few hundred elements.
@@ -91,6 +91,11 @@ export class Reading {
     if (current) this.reveal(this.#bySegment.get(current.segment), "center");
   }
 
+  /** Give the keyboard to a segment. */
+  focus(segment) {
+    this.#bySegment.get(segment)?.play.focus({ preventScroll: true });
+  }
+
   /** Scroll a row into sight. */
   reveal(row, block) {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -98,15 +103,15 @@ export class Reading {
   }
 
   #segmentRow(segment) {
-    const unsure = segment.words.filter((word) => word.probability !== null && word.probability < UNSURE);
+    const unsure = segment.words.filter((word) => word.unsure);
     const row = this.#row(segment, { speaker: this.#call.speaker(segment.channel), shown: segment.text });
     row.segment = segment;
     row.channel = segment.channel;
     row.root.dataset.lane = this.#call.lane(segment.channel) % 2;
     row.paragraph.dir = "auto";
-    if (segment.language && segment.language !== "und") row.paragraph.lang = segment.language;
+    if (segment.language) row.paragraph.lang = segment.language;
     if (unsure.length) {
-      const words = unsure.map((word) => word.text).join(", ");
+      const words = unsure.map((word) => word.text.replace(PUNCTUATION, "")).join(", ");
       row.root.append(element("span", { className: "unseen", textContent: text("call.unsure.here", { words }) }));
     }
     this.#bySegment.set(segment, row);
@@ -161,8 +166,8 @@ export class Reading {
     let from = 0;
     row.spans = row.segment.words.map((word) => {
       const span = element("span", { className: "call-word", textContent: word.text, data: { word: word.index } });
-      if (word.probability !== null && word.probability < UNSURE) span.classList.add("unsure");
-      if (this.#spoken.get(row.channel) === word) span.classList.add("spoken");
+      span.classList.toggle("unsure", word.unsure);
+      span.classList.toggle("spoken", this.#spoken.get(row.channel) === word);
       parts.push(row.shown.slice(from, word.at), span);
       from = word.at + word.text.length;
       return span;
@@ -199,8 +204,9 @@ export class Reading {
     const lines = rows.map((row) => {
       const part = document.createRange();
       part.selectNodeContents(row.paragraph);
-      if (part.compareBoundaryPoints(Range.START_TO_START, range) < 0) part.setStart(range.startContainer, range.startOffset);
-      if (part.compareBoundaryPoints(Range.END_TO_END, range) > 0) part.setEnd(range.endContainer, range.endOffset);
+      const { startContainer, startOffset, endContainer, endOffset } = range;
+      if (part.compareBoundaryPoints(Range.START_TO_START, range) < 0) part.setStart(startContainer, startOffset);
+      if (part.compareBoundaryPoints(Range.END_TO_END, range) > 0) part.setEnd(endContainer, endOffset);
       const speaker = this.#call.speaker(row.channel);
       return speaker ? `${speaker}: ${part}` : String(part);
     });

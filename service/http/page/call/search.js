@@ -8,14 +8,19 @@ const UP = "M5 15l7-7 7 7";
 const DOWN = "M5 9l7 7 7-7";
 const foldings = new WeakMap();
 
-/** The search field. `onHits(hits, current, {go})` follows it; `go` is true if the reader goes to a hit. */
+/**
+ * The search field. `onHits(hits, current, {go})` follows it; `go` is true if the reader goes to a hit.
+ *
+ * Escape leaves the field for the current hit (`onLeave`), or clears it if there is none.
+ */
 export class Search {
   #call = null;
   #hits = [];
   #index = -1;
 
-  constructor({ onHits }) {
+  constructor({ onHits, onLeave }) {
     this.onHits = onHits;
+    this.onLeave = onLeave;
     this.field = element("input", {
       type: "search",
       data: { label: "call.search" },
@@ -90,6 +95,7 @@ export class Search {
 
   #onKey(event) {
     if (event.key === "Enter") this.step(event.shiftKey ? -1 : 1);
+    else if (event.key === "Escape" && this.#hits[this.#index]) this.onLeave(this.#hits[this.#index]);
     else if (event.key === "Escape" && this.field.value) {
       this.field.value = "";
       this.#search();

@@ -1,7 +1,7 @@
 // The call over time: a lane for each channel, marks, hits of the search and the playhead.
 
 import { text } from "../texts.js";
-import { length, position } from "./clock.js";
+import { position } from "./clock.js";
 import { drawLanes, LANE, lanesHeight } from "./drawing.js";
 import { element } from "./elements.js";
 
@@ -88,10 +88,7 @@ export class Timeline {
     this.slider.setAttribute("aria-valuemin", "0");
     this.slider.setAttribute("aria-valuemax", String(Math.round(this.#call.duration)));
     this.slider.setAttribute("aria-valuenow", String(Math.round(this.#time)));
-    this.slider.setAttribute(
-      "aria-valuetext",
-      [text("call.position.of", values), ...names].join(", "),
-    );
+    this.slider.setAttribute("aria-valuetext", [text("call.position.of", values), ...names].join(", "));
   }
 
   /** Twice the detail (1) or half of it (-1), around the playhead. */
@@ -165,25 +162,4 @@ export class Timeline {
     event.stopPropagation();
     this.onSeek(Math.min(end, Math.max(0, goal)));
   }
-}
-
-/** The marks of a timeline in words, for its legend. */
-export function legend(call, figures) {
-  const marks = [
-    ["silence", figures.silences],
-    ["both", figures.overlaps],
-    ["missing", call.gaps],
-    ["unheard", call.unheard],
-  ];
-  return marks
-    .filter(([, spans]) => spans.length)
-    .map(([kind, spans]) => {
-      const seconds = spans.reduce((sum, { start, end }) => sum + end - start, 0);
-      return element(
-        "li",
-        {},
-        element("span", { className: "call-swatch", data: { kind } }),
-        text(`call.marked.${kind}`, { count: spans.length, length: length(seconds) }),
-      );
-    });
 }

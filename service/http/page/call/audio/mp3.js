@@ -20,7 +20,6 @@ export async function readMp3(blob, { head, signal, meter }) {
     const view = new DataView(await blob.slice(at, at + PART).arrayBuffer());
     const part = framesOf(view, { last: at + PART >= blob.size });
     signal.throwIfAborted();
-    if (part.end === 0) throw new TypeError("an MP3 file without frames");
     at += part.end;
     if (part.begin === part.end) continue;
     const decoded = await decode(view.buffer.slice(part.begin, part.end));
@@ -31,6 +30,7 @@ export async function readMp3(blob, { head, signal, meter }) {
     feed(measure, decoded, frames);
     fed += frames;
   }
+  if (measure === null) throw new TypeError("an MP3 file without frames");
 }
 
 /** The whole frames in a view: from which byte to which, and how long they last. Other bytes are skipped. */

@@ -84,7 +84,8 @@ export class Meter {
 /**
  * Read the peaks of a recording; `onTracks` gets the tracks, which grow until the promise is fulfilled.
  *
- * WAV and MP3 are read slice by slice. Any other file is decoded as a whole, or refused with `TooLong`.
+ * WAV and MP3 are read slice by slice. Any other file is decoded as a whole, or refused with `TooLong` if `seconds`, the
+ * promise of its length, says so.
  */
 export async function readPeaks(blob, { seconds, signal, onTracks }) {
   const start = () => (channels, rate) => {
@@ -95,7 +96,7 @@ export async function readPeaks(blob, { seconds, signal, onTracks }) {
   const head = new DataView(await blob.slice(0, 4096).arrayBuffer());
   if (isWav(head)) return readWav(blob, { head, signal, meter: start() });
   if (isMp3(head)) return readMp3(blob, { head, signal, meter: start() });
-  if (seconds * 2 * 48_000 * 4 > DECODED_BYTES) throw new TooLong();
+  if ((await seconds) * 2 * 48_000 * 4 > DECODED_BYTES) throw new TooLong();
   const decoded = await decode(await blob.arrayBuffer());
   signal.throwIfAborted();
   feed(start()(decoded.numberOfChannels, RATE), decoded, decoded.length);

@@ -53,10 +53,13 @@ async function layout(blob, head) {
 
 /** For a format, a function from a buffer to a function from a sample's number to its magnitude, 0 to 32768. */
 function reader(format, bits) {
-  if (format === PCM && bits === 16) return (buffer) => reading(new Int16Array(whole(buffer, 2)), Math.abs);
-  if (format === PCM && bits === 32) return (buffer) => reading(new Int32Array(whole(buffer, 4)), (value) => Math.abs(value >> 16));
-  if (format === FLOAT && bits === 32) return (buffer) => reading(new Float32Array(whole(buffer, 4)), (value) => Math.abs(value) * 32768);
-  if (format === PCM && bits === 24) {
+  const kind = `${format}/${bits}`;
+  if (kind === `${PCM}/16`) return (buffer) => reading(new Int16Array(whole(buffer, 2)), Math.abs);
+  if (kind === `${PCM}/32`) return (buffer) => reading(new Int32Array(whole(buffer, 4)), (value) => Math.abs(value >> 16));
+  if (kind === `${FLOAT}/32`) {
+    return (buffer) => reading(new Float32Array(whole(buffer, 4)), (value) => Math.abs(value) * 32768);
+  }
+  if (kind === `${PCM}/24`) {
     return (buffer) => {
       const bytes = new Int8Array(buffer);
       return (index) => Math.abs((bytes[index * 3 + 2] << 8) | (bytes[index * 3 + 1] & 255));
