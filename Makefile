@@ -64,6 +64,9 @@ snapshots: install  ## Stacks | minutes | Write all that is printed from the val
 cost: install  ## Stacks | seconds | Print the cost of each environment and the limits of its fleets
 	$(BIN)/python -m stacks
 
+plan: install  ## Stacks | seconds | Plan fleets, deadlines and dollars, simulate weeks, compare other places (ARGS="prod --agents 250")
+	$(BIN)/python -m stacks.capacity $(ARGS)
+
 parameters: install  ## AWS | minutes | Compare account.toml with SSM and write it, once confirmed (ENV=dev, CONFIRM=dev instead of an answer)
 	$(BIN)/python -m delivery.account parameters "$(ENV)" --confirm "$(CONFIRM)"
 

@@ -7,6 +7,7 @@ from stacks.capacity.hosts import HostKind
 from stacks.capacity.prices import HOURS_PER_MONTH, Prices, Task, idle_per_month, network_per_month
 from stacks.capacity.size import FARGATE_MEMORY_MIB, Choice, check_memory, choices, choose
 from stacks.capacity.speed import Speed
+from stacks.capacity.usage import usage_per_month
 from stacks.capacity.workload import Arrival, Workload
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "network_per_month",
     "plan",
     "typed",
+    "usage_per_month",
     "whole",
     "zero_or_more",
 ]

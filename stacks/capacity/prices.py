@@ -22,7 +22,10 @@ QUOTES = "quotes"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """Dollars an hour in one region on one date; vCPU and GB by processor."""
+    """Dollars an hour in one region on one date; vCPU and GB by processor.
+
+    `usage` has dollars by the name of what is used.
+    """
 
     dated: str
     region: str
@@ -33,6 +36,7 @@ class Prices:
     spot_discount: float
     vcpu_hour: Mapping[str, float]
     gb_hour: Mapping[str, float]
+    usage: Mapping[str, float]
     source: str = ""
 
     @classmethod

@@ -64,7 +64,8 @@ class Workload:
         if self.calls_per_agent_per_day * self.talk_minutes_per_call > DAY_MINUTES:
             most = DAY_MINUTES / self.calls_per_agent_per_day
             expected = (
-                f"at most {most:g}, or the calls of an agent last longer than a day; minutes are meant, not seconds"
+                f"at most {most:g} with {self.calls_per_agent_per_day:g} calls, or those of an agent last longer than a day;"
+                " minutes are meant, not seconds"
             )
             raise InvalidEnvironment("workload.talk_minutes_per_call", self.talk_minutes_per_call, expected)
         whole("workload.days_per_batch", self.days_per_batch, least=1)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from stacks.capacity import HOURS_PER_MONTH, Prices, Task, idle_per_month
+from stacks.capacity import HOURS_PER_MONTH, Prices, Task, idle_per_month, usage_per_month
 from stacks.environments.environment import Environment
 from stacks.environments.network import Egress
 from stacks.environments.watch import AWAKE_SECONDS, CHECK_SIZE, GOLDEN_CALL_SECONDS, RECONCILE_SECONDS
@@ -46,8 +46,24 @@ def batch_per_audio_hour(environment: Environment, prices: Prices) -> float:
     return per_audio_hour(environment, prices, on_demand_share=environment.on_demand_share)
 
 
+def bill(environment: Environment, prices: Prices) -> dict[str, float]:
+    """The parts of `month`, by name."""
+    hours, share = environment.workload.audio_hours_per_month, environment.on_demand_share
+    spot, on_demand = (per_audio_hour(environment, prices, on_demand_share=each) for each in (0, 1))
+    usage = usage_per_month(
+        prices,
+        workload=environment.workload,
+        recording_days=environment.recording_days,
+        transcript_days=environment.transcript_days,
+    )
+    return {
+        **idle_parts(environment, environment.network.egress, prices),
+        "batch on Spot": hours * (1 - share) * spot,
+        "batch on demand": hours * share * on_demand,
+        **usage,
+    }
+
+
 def month(environment: Environment, prices: Prices) -> float:
     """Dollars a month under the environment's workload."""
-    hours = environment.workload.audio_hours_per_month
-    idling = idle(environment, environment.network.egress, prices)
-    return idling + hours * batch_per_audio_hour(environment, prices)
+    return sum(bill(environment, prices).values())

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from stacks.capacity.checks import above_zero, typed, whole, zero_or_more
 
-# What the reports say of every default below.
+# What reports say of the defaults below.
 ASSUMED = (
-    "metrics reach the scaling 2 minutes late",
     "a task starts in 1 to 5 minutes",
     "Spot takes 1 % of its tasks in an hour, and stops each within 120 s",
     "a call's length spreads by 0.8 of the average",

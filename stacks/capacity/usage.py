@@ -1,0 +1,52 @@
+"""What recordings cost beside the time of tasks: storage, logs, requests and metrics, in dollars a month.
+
+A month in which as much expires as arrives: the environment is as old as it keeps anything.
+"""
+
+from stacks.capacity.disk import TELEPHONE_BYTES_PER_SECOND
+from stacks.capacity.prices import Prices
+from stacks.capacity.workload import Workload
+
+GB = 1e9
+DAYS_PER_MONTH = 365 / 12
+# Of WAV as telephone systems record it, for each channel.
+RECORDING_BYTES_PER_SECOND = TELEPHONE_BYTES_PER_SECOND / 2
+# docs/capacity.md has the command that measured both.
+TRANSCRIPT_BYTES_PER_SECOND = 500
+LOG_BYTES_PER_CALL = 4000
+# Upload, marker, result and newest result; recording, newest result and result.
+PUTS_PER_CALL, GETS_PER_CALL = 4, 3
+# Sent, received, kept in hand, deleted.
+MESSAGES_PER_CALL = 4
+# Metrics in alarms, and metrics that the service writes: a test counts the first, docs/stacks/monitoring.md the second.
+ALARM_METRICS, CUSTOM_METRICS = 50, 20
+
+
+def usage_per_month(
+    prices: Prices, *, workload: Workload, recording_days: float, transcript_days: float
+) -> dict[str, float]:
+    """Dollars a month for each kind of usage.
+
+    Args:
+        prices: of the region.
+        workload: the calls.
+        recording_days: how long a recording is kept.
+        transcript_days: likewise, a transcript.
+    """
+    price = prices.usage
+    calls = workload.calls * workload.batches_per_month
+    seconds = workload.audio_hours_per_month * 3600
+    recordings = seconds * RECORDING_BYTES_PER_SECOND * workload.channels / GB
+    transcripts = seconds * TRANSCRIPT_BYTES_PER_SECOND / GB
+    logs = calls * LOG_BYTES_PER_CALL / GB
+    storage = price["storage_gb_month"] / DAYS_PER_MONTH
+    requests = calls * (PUTS_PER_CALL * price["thousand_puts"] + GETS_PER_CALL * price["thousand_gets"]) / 1000
+    return {
+        "recordings": recordings * recording_days * storage,
+        "transcripts": transcripts * transcript_days * storage,
+        # They are kept for cents.
+        "logs": logs * price["log_gb"],
+        "requests": requests + calls * MESSAGES_PER_CALL * price["million_messages"] / 1e6,
+        "alarms and metrics": ALARM_METRICS * price["alarm_metric_month"]
+        + CUSTOM_METRICS * price["custom_metric_month"],
+    }
