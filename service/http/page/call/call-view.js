@@ -5,9 +5,9 @@ import { readPeaks, TooLong } from "./audio/peaks.js";
 import { length, position } from "./clock.js";
 import { button, element, iconButton } from "./elements.js";
 import { talk } from "./figures.js";
-import { files } from "./files.js";
+import { files, recordingField } from "./files.js";
 import { Call } from "./model.js";
-import { Player, SKIP } from "./player.js";
+import { Player } from "./player.js";
 import { Reading } from "./reading.js";
 import { Search } from "./search.js";
 import { Shortcuts } from "./shortcuts.js";
@@ -47,7 +47,6 @@ export class CallView extends HTMLElement {
   #shown = false;
   #live = false;
   #refreshing = 0;
-  #waveform = "";
   #notices = new Map();
   #peaks = new AbortController();
   #connected = new AbortController();
@@ -65,7 +64,13 @@ export class CallView extends HTMLElement {
       onHits: (hits, current, { go }) => this.#onHits(hits, current, go),
       onLeave: (hit) => this.#reader.focus(hit.segment),
     });
-    this.#shortcuts = new Shortcuts(this.#keys(), { enabled: () => this.checkVisibility() });
+    this.#shortcuts = new Shortcuts({
+      player: this.#player,
+      timeline: this.#timeline,
+      search: this.#search,
+      follow: () => this.#setFollow(!this.#follows),
+      enabled: () => this.checkVisibility(),
+    });
     this.#followButton = button("call.follow", { "aria-pressed": "true", onclick: () => this.#setFollow(!this.#follows) });
     this.#lay();
   }
@@ -107,6 +112,7 @@ export class CallView extends HTMLElement {
       this.#fail("call_transcript");
     }
     this.#live = transcript === null;
+    if (audio !== this.#audio || name !== this.#name) this.#player.rewind();
     this.#name = name;
     this.progress(null);
     this.#toTake.hidden = this.#live;
@@ -121,6 +127,7 @@ export class CallView extends HTMLElement {
 
   /** Add a segment of a call that is being transcribed. */
   append(segment) {
+    this.#widen((segment.channel ?? 0) + 1);
     const index = this.#call.insert(segment);
     this.#reader.insert(this.#call.segments[index]);
     this.#refreshing ||= setTimeout(() => {
@@ -146,7 +153,7 @@ export class CallView extends HTMLElement {
     });
     this.#noticeBox = element("div", { className: "call-notices", role: "status" });
     this.#said = element("p", { className: "call-said", role: "status" });
-    this.#ask = this.#recordingField();
+    this.#ask = recordingField((file) => this.#hear(file));
     this.#waveformNote = element("p", { className: "call-note" });
     this.#shares = element("div", { className: "call-talk" });
     this.#marks = element("ul", { className: "call-marks", role: "list", data: { label: "call.marks" } });
@@ -181,44 +188,13 @@ export class CallView extends HTMLElement {
     );
   }
 
-  /** A field for the recording of a transcript that came alone; a file may also be dropped on it. */
-  #recordingField() {
-    const hear = ([file]) => file && this.#hear(file);
-    const field = element("input", { type: "file", accept: "audio/*", onchange: () => hear(field.files) });
-    const words = element("span", { data: { text: "call.ask" } });
-    const area = element("label", { className: "call-ask", hidden: true }, words, field);
-    area.addEventListener("dragover", (event) => event.preventDefault());
-    area.addEventListener("drop", (event) => {
-      event.preventDefault();
-      event.stopPropagation();
-      hear(event.dataTransfer.files);
-    });
-    return area;
-  }
-
-  #keys() {
-    return [
-      { keys: [" ", "k"], label: "call.key.play", run: () => this.#player.toggle() },
-      { keys: ["j"], label: "call.back", run: () => this.#player.skip(-SKIP) },
-      { keys: ["l"], label: "call.forward", run: () => this.#player.skip(SKIP) },
-      { keys: ["<"], label: "call.key.slower", run: () => this.#player.changeSpeed(-1) },
-      { keys: [">"], label: "call.key.faster", run: () => this.#player.changeSpeed(1) },
-      { keys: ["/"], label: "call.search", run: () => this.#search.field.focus() },
-      { keys: ["n"], label: "call.search.next", run: () => this.#search.step(1) },
-      { keys: ["p"], label: "call.search.previous", run: () => this.#search.step(-1) },
-      { keys: ["f"], label: "call.follow", run: () => this.#setFollow(!this.#follows) },
-      { keys: ["+"], label: "call.zoom.in", run: () => this.#timeline.zoom(1) },
-      { keys: ["-"], label: "call.zoom.out", run: () => this.#timeline.zoom(-1) },
-      { keys: ["?"], label: "call.keys", run: () => this.#shortcuts.show() },
-    ];
-  }
-
   get #follows() {
     return this.#followButton.getAttribute("aria-pressed") === "true";
   }
 
   #setFollow(on) {
     this.#followButton.setAttribute("aria-pressed", String(on));
+    if (on) this.#reader.reveal();
   }
 
   #onTime(time, moved) {
@@ -255,7 +231,7 @@ export class CallView extends HTMLElement {
     const { signal } = this.#peaks;
     this.#player.load(null);
     this.#timeline.hear([]);
-    this.#sayWaveform(audio === null ? "" : "reading");
+    this.#sayWaveform(audio === null ? "none" : "reading");
     if (audio === null) return;
     const drawing = setInterval(() => this.#timeline.draw(), PEAKS_REFRESH_MILLISECONDS);
     try {
@@ -263,9 +239,9 @@ export class CallView extends HTMLElement {
       await readPeaks(blob, {
         seconds: this.#player.load(blob),
         signal,
-        onTracks: (tracks) => this.#timeline.hear(tracks),
+        onTracks: (tracks) => this.#hearTracks(tracks),
       });
-      this.#sayWaveform("");
+      this.#sayWaveform("drawn");
     } catch (error) {
       if (signal.aborted) return;
       this.#timeline.hear([]);
@@ -276,10 +252,22 @@ export class CallView extends HTMLElement {
     }
   }
 
+  /** Draw a waveform; until the transcript is there, the recording says how many channels there are. */
+  #hearTracks(tracks) {
+    this.#timeline.hear(tracks);
+    if (this.#live) this.#widen(tracks.length);
+  }
+
+  #widen(channels) {
+    if (this.#call.widen(channels)) this.#translate();
+  }
+
+  /** The state of the waveform, for readers if it is not drawn. */
   #sayWaveform(state) {
-    this.#waveform = state;
-    this.#waveformNote.textContent = state ? text(`call.waveform.${state}`) : "";
-    this.#waveformNote.hidden = !state;
+    this.dataset.waveform = state;
+    const told = ["long", "failed"].includes(state);
+    this.#waveformNote.textContent = told ? text(`call.waveform.${state}`) : "";
+    this.#waveformNote.hidden = !told;
   }
 
   /** Show all that follows from the call as a whole. */
@@ -313,7 +301,7 @@ export class CallView extends HTMLElement {
     this.#player.translate();
     this.#shortcuts.translate();
     translate(this);
-    this.#sayWaveform(this.#waveform);
+    this.#sayWaveform(this.dataset.waveform ?? "none");
     this.#display();
     this.#reader.show(this.#call, talk(this.#call));
   }

@@ -1,4 +1,4 @@
-// The call to take away: copied as text, or as a file.
+// Files: the call to take away, copied or downloaded, and the recording that a reader gives.
 
 import { text } from "../texts.js";
 import { button, element } from "./elements.js";
@@ -39,3 +39,18 @@ function download(name, blob) {
 }
 
 const stem = (name) => name.replace(/\.[^.]*$/, "") || "call";
+
+/** A field for the recording of a transcript that came alone; a file may also be dropped on it. */
+export function recordingField(onFile) {
+  const hear = ([file]) => file && onFile(file);
+  const field = element("input", { type: "file", accept: "audio/*", onchange: () => hear(field.files) });
+  const words = element("span", { data: { text: "call.ask" } });
+  const area = element("label", { className: "call-ask", hidden: true }, words, field);
+  area.addEventListener("dragover", (event) => event.preventDefault());
+  area.addEventListener("drop", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    hear(event.dataTransfer.files);
+  });
+  return area;
+}

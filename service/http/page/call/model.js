@@ -40,9 +40,15 @@ export class Call {
     const index = later < 0 ? this.segments.length : later;
     this.segments.splice(index, 0, segment);
     this.duration = Math.max(this.duration, segment.end);
-    while (this.lanes.length && this.lanes.at(-1) < segment.channel) this.lanes.push(this.lanes.at(-1) + 1);
     this.#words.clear();
     return index;
+  }
+
+  /** Have at least so many lanes; whether that changes the call. */
+  widen(channels) {
+    const narrow = this.lanes.length < channels;
+    while (this.lanes.length < channels) this.lanes.push(this.lanes.length);
+    return narrow;
   }
 
   /** The number of a channel's lane, which chooses its colour. */

@@ -101,6 +101,12 @@ export class Player {
     if (play) this.#play();
   }
 
+  /** Go to the beginning, since another call is shown. */
+  rewind() {
+    this.audio.pause();
+    this.seek(0);
+  }
+
   skip(seconds) {
     this.seek(this.time + seconds);
   }
@@ -118,7 +124,7 @@ export class Player {
 
   /** Write the texts again in the reader's language. */
   translate() {
-    Array.from(this.speed.options).forEach((option) => (option.textContent = text("call.times", { speed: Number(option.value) })));
+    for (const option of this.speed.options) option.textContent = text("call.times", { speed: Number(option.value) });
     this.#changed();
   }
 

@@ -82,7 +82,7 @@ export class Reading {
     this.#current = row;
     row.root.setAttribute("aria-current", "true");
     this.roving.rest(row);
-    if (follow) this.reveal(row, "nearest");
+    if (follow) this.reveal();
   }
 
   /** Mark the hits of a search, and bring the current one into sight. */
@@ -96,8 +96,8 @@ export class Reading {
     this.#bySegment.get(segment)?.play.focus({ preventScroll: true });
   }
 
-  /** Scroll a row into sight. */
-  reveal(row, block) {
+  /** Scroll a row into sight: the one that is heard, unless another is given. */
+  reveal(row = this.#current, block = "nearest") {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     row?.root.scrollIntoView({ block, behavior: calm || block === "center" ? "auto" : "smooth" });
   }
@@ -189,9 +189,9 @@ export class Reading {
 
   #onClick(event) {
     const row = this.#byElement.get(event.target.closest("li"));
-    if (!row || !document.getSelection().isCollapsed) return;
     const word = event.target.closest(".call-word");
-    if (word) this.onPlay(row.segment.words[Number(word.dataset.word)].start);
+    // The end of a selection is no wish to hear its last word.
+    if (word && document.getSelection().isCollapsed) this.onPlay(row.segment.words[Number(word.dataset.word)].start);
     else if (event.target.closest(".call-from")) this.onPlay(row.start);
   }
 

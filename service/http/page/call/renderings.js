@@ -40,6 +40,7 @@ const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").
 
 function timestamp(seconds, mark) {
   const whole = Math.round(seconds * 1000);
-  const parts = [whole / 3_600_000, (whole / 60_000) % 60, (whole / 1000) % 60].map((part) => String(Math.floor(part)).padStart(2, "0"));
-  return `${parts.join(":")}${mark}${String(whole % 1000).padStart(3, "0")}`;
+  const parts = [whole / 3_600_000, (whole / 60_000) % 60, (whole / 1000) % 60].map(Math.floor);
+  const written = parts.map((part) => String(part).padStart(2, "0")).join(":");
+  return `${written}${mark}${String(whole % 1000).padStart(3, "0")}`;
 }

@@ -83,7 +83,7 @@ export class Roving {
 
   #focus(target) {
     target.focus({ preventScroll: true });
-    target.scrollIntoView({ block: "nearest" });
+    target.closest("li").scrollIntoView({ block: "nearest" });
   }
 
   #rowOf(target) {

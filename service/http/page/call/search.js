@@ -74,7 +74,8 @@ export class Search {
   #search() {
     const wanted = fold(this.field.value.trim()).plain;
     const channel = this.speaker.value;
-    const within = (this.#call?.segments ?? []).filter((segment) => !channel || segment.channel === Number(channel));
+    const segments = this.#call?.segments ?? [];
+    const within = segments.filter((segment) => !channel || segment.channel === Number(channel));
     this.#hits = wanted ? within.flatMap((segment) => hitsIn(segment, wanted)) : [];
     this.#index = -1;
     this.#tell();
@@ -111,7 +112,8 @@ function hitsIn(segment, wanted) {
   for (let at = plain.indexOf(wanted); at >= 0; at = plain.indexOf(wanted, at + wanted.length)) {
     const [from, to] = [places[at], places[at + wanted.length]];
     const word = segment.words.findLast((before) => before.at <= from);
-    hits.push({ segment, channel: segment.channel, start: word?.start ?? segment.start, end: word?.end ?? segment.end, from, to });
+    const { start, end } = word ?? segment;
+    hits.push({ segment, channel: segment.channel, start, end, from, to });
   }
   return hits;
 }

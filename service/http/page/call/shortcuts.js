@@ -2,20 +2,34 @@
 
 import { text } from "../texts.js";
 import { button, element } from "./elements.js";
+import { SKIP } from "./player.js";
 
 const STORED = "call-keys-off";
 const TYPING = "input, select, textarea, [contenteditable]";
 const PRESSED_BY_SPACE = "button, [role=button], summary, a";
 
 /**
- * Single keys, as `{keys, label, run}`. They can be switched off, since speech input and some keyboards press them unmeant.
+ * Single keys for the parts of a view. They can be switched off, since speech input and some keyboards press them unmeant.
  *
- * `enabled()` says whether the view takes keys at all.
+ * `follow()` switches following, `enabled()` says whether the view takes keys at all.
  */
 export class Shortcuts {
-  constructor(shortcuts, { enabled }) {
-    this.shortcuts = shortcuts;
+  constructor({ player, timeline, search, follow, enabled }) {
     this.enabled = enabled;
+    this.shortcuts = [
+      { keys: [" ", "k"], label: "call.key.play", run: () => player.toggle() },
+      { keys: ["j"], label: "call.back", run: () => player.skip(-SKIP) },
+      { keys: ["l"], label: "call.forward", run: () => player.skip(SKIP) },
+      { keys: ["<"], label: "call.key.slower", run: () => player.changeSpeed(-1) },
+      { keys: [">"], label: "call.key.faster", run: () => player.changeSpeed(1) },
+      { keys: ["/"], label: "call.search", run: () => search.field.focus() },
+      { keys: ["n"], label: "call.search.next", run: () => search.step(1) },
+      { keys: ["p"], label: "call.search.previous", run: () => search.step(-1) },
+      { keys: ["f"], label: "call.follow", run: follow },
+      { keys: ["+"], label: "call.zoom.in", run: () => timeline.zoom(1) },
+      { keys: ["-"], label: "call.zoom.out", run: () => timeline.zoom(-1) },
+      { keys: ["?"], label: "call.keys", run: () => this.show() },
+    ];
     this.list = element("dl", { className: "call-keys" });
     this.on = element("input", { type: "checkbox", checked: stored() === null, onchange: () => store(this.on.checked) });
     this.dialog = element(

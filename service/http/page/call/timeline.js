@@ -93,8 +93,7 @@ export class Timeline {
 
   /** Twice the detail (1) or half of it (-1), around the playhead. */
   zoom(step) {
-    const most = Math.max(1, (this.#call.duration * MOST_PIXELS_PER_SECOND) / this.scroller.clientWidth);
-    this.#zoom = Math.min(most, Math.max(1, this.#zoom * 2 ** step));
+    this.#zoom = Math.max(1, this.#zoom * 2 ** step);
     this.#layOut();
     this.scroller.scrollLeft = this.#time * this.#scale - this.scroller.clientWidth / 2;
   }
@@ -120,6 +119,8 @@ export class Timeline {
 
   #layOut() {
     if (!this.#call) return;
+    const most = (this.#call.duration * MOST_PIXELS_PER_SECOND) / this.scroller.clientWidth;
+    this.#zoom = Math.max(1, Math.min(this.#zoom, most));
     const height = lanesHeight(this.#call.lanes.length);
     this.slider.style.width = `${this.scroller.clientWidth * this.#zoom}px`;
     this.slider.style.height = `${height}px`;
