@@ -10,6 +10,7 @@ from delivery.tasks import OneTask
 WORSE, UNUSABLE = 1, 2
 POLL_SECONDS = 10.0
 TIMEOUT_SECONDS = 3 * 3600.0
+PROFILE_ROUNDS = 3
 
 
 def prepared(deployed: DeployedEnvironment) -> None:
@@ -30,6 +31,10 @@ def measure(deployed: DeployedEnvironment, digest: str, *, poll_s: float = POLL_
         raise Refused(f"gate: got a task of {measured}, expected {digest}")
     latest = f"{stack['Reports']}/latest.json"
     command = ["evaluate", stack["Manifest"], "--against", latest, "--report", _report(stack, digest)]
+    environment = deployed.environment
+    size, model = environment.task_size.cpu, environment.settings.model
+    # The report brings the speed of a task that the next plan is made with: `python -m delivery.profile ENV --gate`.
+    command += ["--profile", str(PROFILE_ROUNDS), "--cpu", str(size), "--model-name", model]
     if not _exists(deployed, latest):
         say(f"The first release: nothing at {latest} to compare with.")
         command.append("--first-release")

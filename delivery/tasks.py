@@ -1,7 +1,7 @@
 """Tasks that run once: started with the network that their stack names, awaited, and read."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,21 +77,29 @@ class OneTask:
         self._print_log(task)
         return code
 
-    def _print_log(self, task: str) -> None:
+    def log(self, task: str) -> Iterator[str]:
+        """The lines of an ended task's log.
+
+        Raises:
+            ClientError: it cannot be read.
+        """
         stream = {
             "logGroupName": self.log_group,
             "logStreamName": f"{self.verb}/{CONTAINER}/{task.rpartition('/')[2]}",
         }
         token: dict[str, str] = {}
+        while True:
+            page = self.deployed.client("logs").get_log_events(**stream, startFromHead=True, **token)
+            yield from (event["message"] for event in page["events"])
+            # The token stops changing at the end of the log. The release role may read streams only, so no paginator.
+            if page["nextForwardToken"] == token.get("nextToken"):
+                return
+            token = {"nextToken": page["nextForwardToken"]}
+
+    def _print_log(self, task: str) -> None:
         try:
-            while True:
-                page = self.deployed.client("logs").get_log_events(**stream, startFromHead=True, **token)
-                for event in page["events"]:
-                    say(event["message"])
-                # The token stops changing at the end of the log. The release role may read streams only, so no paginator.
-                if page["nextForwardToken"] == token.get("nextToken"):
-                    return
-                token = {"nextToken": page["nextForwardToken"]}
+            for line in self.log(task):
+                say(line)
         except ClientError as error:
             say(f"The task's log cannot be read ({error}).")
 

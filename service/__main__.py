@@ -27,6 +27,7 @@ from service.batch import arguments
 from service.contract import AGENT_VARIABLE, Check
 from service.errors import ServiceError
 from service.http import health, listening
+from service.profile import arguments as profile_arguments
 from service.settings import SettingError, Settings, variable
 from service.transcript import FORMATS
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from service.aws.s3 import Bucket
     from service.engine.engine import Engine
     from service.http.jobs_desk import JobDesk
+    from service.profile.verb import Profiler
     from service.recording import Decode
 
 
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     canary.set_defaults(run=_canary)
     evaluate = verbs.add_parser("evaluate", help="measure error rates on golden recordings against the last release")
     _add_evaluate_options(evaluate)
+    profile_arguments.add_gate_arguments(evaluate)
     evaluate.set_defaults(run=_evaluate)
     model = verbs.add_parser("model", help="fetch a model, or lock its files")
     actions = model.add_subparsers(metavar="ACTION", required=True)
@@ -86,8 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_transcribe_options(transcribe)
     transcribe.set_defaults(run=_transcribe)
     tune = verbs.add_parser("tune", help="measure which settings are the fastest on this machine")
-    _add_tune_options(tune)
+    profile_arguments.add_tuning_arguments(tune, seconds=_amount)
     tune.set_defaults(run=_tune)
+    profile = verbs.add_parser("profile", help="measure how fast a task transcribes here, and how much memory it takes")
+    profile_arguments.add_arguments(profile)
+    profile.set_defaults(run=_profile)
     return parser
 
 
@@ -114,16 +120,6 @@ def _add_transcribe_options(transcribe: argparse.ArgumentParser) -> None:
     transcribe.add_argument("--output", type=Path, metavar="DIR", help="write a file per recording here")
     transcribe.add_argument("--language", default="", help="ISO 639 code (default: detect it once per call)")
     transcribe.add_argument("--words", action="store_true", help="add the times of each word (json)")
-
-
-def _add_tune_options(tune: argparse.ArgumentParser) -> None:
-    tune.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help="recordings of usual calls (default: a synthesized sound)"
-    )
-    tune.add_argument(
-        "--seconds", type=_amount, default=180.0, metavar="TIME", help="about how long to measure (default: 180)"
-    )
-    tune.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _amount(text: str) -> float:
@@ -258,12 +254,14 @@ def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
         report=options.report,
         allowance=verdict.Allowance(error=options.max_worse, slowdown=options.max_slowdown),
     )
+    profiler = _profiler(settings, options, command=f"python -m service evaluate --profile {options.profile}")
     return gate.run(
         request,
-        load=partial(_load_engine, settings),
+        load=profiler.engine,
         decode=_decoder(settings),
         storage=storage.Storage(locate=_locate),
         settings=settings,
+        profile=partial(profiler.of_release, rounds=options.profile) if options.profile else None,
     )
 
 
@@ -314,6 +312,30 @@ def _tune(settings: Settings, options: argparse.Namespace) -> int:
     tuned = tuning.tune(settings, sounds=sounds, seconds=options.seconds)
     print(json.dumps(tuned.to_dict()) if options.json else tuned)
     return 0
+
+
+def _profile(settings: Settings, options: argparse.Namespace) -> int:
+    telemetry.configure(sys.stderr)
+    from service.batch import golden
+    from service.profile import verb
+
+    request = profile_arguments.Request.read(options, golden=golden.FOLDER)
+    return verb.run(request, _profiler(settings, options, command=request.command))
+
+
+def _profiler(settings: Settings, options: argparse.Namespace, *, command: str) -> "Profiler":
+    from service.profile import verb
+
+    return verb.Profiler(
+        load=_load_engine,
+        decode=_decoder(settings),
+        download=_download,
+        settings=settings,
+        cpu=options.cpu,
+        model_name=options.model_name,
+        command=command,
+        machine=getattr(options, "machine", ""),
+    )
 
 
 def _health(settings: Settings, _: argparse.Namespace) -> int:

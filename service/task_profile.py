@@ -7,10 +7,11 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from datetime import date
 from pathlib import Path
+from statistics import median
 from typing import Any, Self
 
 from service.settings import Settings, WrongValue
@@ -134,13 +135,42 @@ class TaskProfile:
         return self.audio_seconds_per_second * VCPU / self.cpu
 
     def fits(self, settings: Settings, *, architecture: str) -> bool:
-        """Whether a task with these settings has its speed: the same model and settings on this architecture."""
+        """Whether it is of a task with this model and these settings, on this architecture, of whatever size."""
+        return not any(self._differences(settings, architecture=architecture))
+
+    def check(self, settings: Settings, *, architecture: str, cpu: int) -> None:
+        """Refuse to take it for the profile of another task.
+
+        Raises:
+            WrongValue: names the first difference.
+        """
+        for name, own, expected in self._differences(settings, architecture=architecture):
+            raise WrongValue(name, own, f"{expected}, which the task has")
+        if self.cpu != cpu:
+            raise WrongValue("cpu", self.cpu, f"{cpu}, which the task has")
+
+    def _differences(self, settings: Settings, *, architecture: str) -> Iterator[tuple[str, object, object]]:
+        """The fields in which it is of another task: name, its value, and the task's."""
         digest = settings.model_sha256 or self.model_sha256
-        return (self.model, self.model_sha256, self.architecture, self.settings) == (
-            settings.model,
-            digest,
-            architecture,
-            conditions(settings),
+        for name, expected in (("model", settings.model), ("model_sha256", digest), ("architecture", architecture)):
+            if (own := getattr(self, name)) != expected:
+                yield name, own, expected
+        for name, wanted in conditions(settings).items():
+            if (measured := self.settings[name]) != wanted:
+                yield f"settings.{name}", measured, wanted
+
+    @classmethod
+    def merged(cls, profiles: Sequence[Self]) -> Self:
+        """Several measurements of the same, as one: their medians, and the spread over all of them."""
+        speeds = [profile.audio_seconds_per_second for profile in profiles]
+        return replace(
+            max(profiles, key=lambda profile: profile.measured),
+            audio_seconds_per_second=round(median(speeds), 2),
+            low=min(profile.low for profile in profiles),
+            high=max(profile.high for profile in profiles),
+            rounds=sum(profile.rounds for profile in profiles),
+            peak_memory_mib=max(profile.peak_memory_mib for profile in profiles),
+            start_seconds=round(median(profile.start_seconds for profile in profiles), 1),
         )
 
     def _check_texts(self) -> None:

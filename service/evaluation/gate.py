@@ -1,10 +1,11 @@
 """The release gate: a release's error rates and speed on golden recordings, against those of the last release."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from service.errors import BadGateData
-from service.evaluation.golden import read_audio, read_manifest
+from service.evaluation.golden import GoldenRecording, read_audio, read_manifest
 from service.evaluation.measurement import Machine, Transcriber, measure
 from service.evaluation.report import Provenance, Report, read_report
 from service.evaluation.storage import Storage
@@ -29,10 +30,22 @@ class Request:
     allowance: Allowance
 
 
+# Measures the speed of a task with an engine and the recordings, by name; returns the profile as text, or nothing.
+Profiler = Callable[[Transcriber, Mapping[str, bytes]], str]
+
+
 def run(
-    request: Request, *, load: Callable[[], Transcriber], decode: Decode, storage: Storage, settings: Settings
+    request: Request,
+    *,
+    load: Callable[[], Transcriber],
+    decode: Decode,
+    storage: Storage,
+    settings: Settings,
+    profile: Profiler | None = None,
 ) -> int:
     """Measure a release, print its table and write its report; 1 if it is worse than the last one, else 0.
+
+    With `profile`, the report has the profile of the task, too, with which the next plan is made.
 
     Raises:
         BadGateData: the manifest, a recording or the last report is missing or cannot be used.
@@ -54,12 +67,18 @@ def run(
             for recording, digest in zip(golden, digests, strict=True)
         ),
         earlier=last.speeds if last else {},
+        profile=profile(engine, _audio(golden, storage=storage)) if profile else "",
     )
     verdict = judge(this, last, allowance=request.allowance)
     print(table(verdict), flush=True)  # noqa: T201 - the table is the verb's output
     if request.report:
         storage.write(request.report, this.to_json(), field="--report")
     return 1 if verdict.regressions else 0
+
+
+def _audio(golden: Sequence[GoldenRecording], *, storage: Storage) -> dict[str, bytes]:
+    """The recordings under names that tell nothing but their order and their format."""
+    return {f"{each.number}{PurePath(each.audio).suffix}": read_audio(each, storage=storage) for each in golden}
 
 
 def _check_covered(last: Report, digests: Sequence[str]) -> None:

@@ -41,13 +41,15 @@ class Provenance:
 class Report:
     """The measured recordings of one run, with the model, settings and machine that it ran on.
 
-    `earlier` are the real-time factors of earlier releases on other kinds of machines.
+    `earlier` are the real-time factors of earlier releases on other kinds of machines. `profile` is that of the task, as
+    TOML; empty if it was not measured.
     """
 
     provenance: Provenance
     machine: Machine
     recordings: tuple[MeasuredRecording, ...]
     earlier: Mapping[str, float] = field(default_factory=dict)
+    profile: str = ""
 
     @property
     def speeds(self) -> dict[str, float]:
@@ -64,7 +66,7 @@ class Report:
             "speeds": self.speeds,
             "rates": [_rate_dict(rate) for rate in error_rates(self.recordings)],
             "recordings": [asdict(recording) for recording in self.recordings],
-        }
+        } | ({"profile": self.profile} if self.profile else {})
         return json.dumps(plain).encode() + b"\n"
 
     @classmethod

@@ -53,7 +53,10 @@ class EndedTasks(DeployedEnvironment):
     def _write(self, logs: Any) -> None:
         outputs = self.outputs(self._stack)
         (task,) = self.ecs.list_tasks(cluster=outputs["Cluster"])["taskArns"][-1:]
-        group, stream = outputs[self._logs], f"{self._verb}/Service/{task.rpartition('/')[2]}"
+        self.put(logs, outputs[self._logs], f"{self._verb}/Service/{task.rpartition('/')[2]}")
+
+    def put(self, logs: Any, group: str, stream: str) -> None:
+        """Leave the line in a log stream, unless it is there."""
         if not logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]:
             logs.create_log_stream(logGroupName=group, logStreamName=stream)
             event = {"timestamp": round(time.time() * 1000), "message": self._line}

@@ -58,7 +58,9 @@ def test_image_that_is_no_worse_passes_and_its_table_is_in_the_log(
     outputs = trial.outputs("Gate")
     latest, report = (f"{outputs['Reports']}/{name}.json" for name in ("latest", NEW.removeprefix("sha256:")))
     compared = ["evaluate", outputs["Manifest"], "--against", latest, "--report", report]
-    assert commands(trial) == [[*compared, "--first-release"]]
+    size, model = trial.environment.task_size.cpu, trial.environment.settings.model
+    profiled = ["--profile", "3", "--cpu", str(size), "--model-name", model]
+    assert commands(trial) == [[*compared, *profiled, "--first-release"]]
     assert TABLE in capsys.readouterr().err
 
 

@@ -181,6 +181,14 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         lambda: replace(FORGE, settings=replace(FORGE.settings, max_running=64, max_waiting=1000)),
         "forge.settings.max_running: got '64', expected fewer, or fewer max_waiting: ",
     ),
+    (
+        lambda: replace(FORGE, size=TaskSize(cpu=2048, memory_mib=4096)),
+        "forge.size.memory_mib: got '4096', expected 6213 or more, or a smaller batch_size: small needs 6213 MB (",
+    ),
+    (
+        lambda: replace(FORGE, size=None, settings=replace(FORGE.settings, model="large-v3", batch_size=64)),
+        "forge.size: got 'None', expected a model and settings that a task can hold, and the longest call in the job ",
+    ),
     (lambda: TaskSize(cpu=3000, memory_mib=8192), "size.cpu: got '3000', expected one of 256, 512, 1024, 2048, "),
     (
         lambda: TaskSize(cpu=2048, memory_mib=2048),
