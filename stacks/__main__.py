@@ -1,10 +1,13 @@
 """`python -m stacks` prints each environment's costs, the limits of its fleets, and the cost of every other egress."""
 
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
+from service.task_profile import VCPU
 from stacks.capacity import Prices
 from stacks.capacity.tables import table
-from stacks.environments import Egress, Environment, select
+from stacks.environments import Egress, Environment, old_profiles, select
 from stacks.environments.costs import idle, idle_parts, month, per_audio_hour
 
 FLEETS = (
@@ -72,14 +75,26 @@ def report() -> str:
                 f"Prices: {each.region}, {each.dated}, before usage of logs, metrics and storage."
                 for each in prices.values()
             ),
+            *sizes(environments),
             *sorted(speeds),
             "",
         )
     )
 
 
+def sizes(environments: Sequence[Environment]) -> list[str]:
+    """The size of the tasks of each environment, and the grounds of a choice."""
+    told: dict[str, list[str]] = {}
+    for environment in environments:
+        size = environment.size
+        text = f"given: {size.cpu / VCPU:g} vCPU and {size.memory_mib} MiB" if size else f"chosen: {environment.choice}"
+        told.setdefault(text, []).append(environment.name)
+    return [f"Size of a task in {', '.join(names)}, {text}." for text, names in told.items()]
+
+
 if __name__ == "__main__":
     try:
         sys.stdout.write(report())
+        sys.stderr.writelines(f"{line}\n" for line in old_profiles(select(None), today=datetime.now(UTC).date()))
     except ValueError as error:
         sys.exit(str(error))

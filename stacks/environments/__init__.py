@@ -9,6 +9,7 @@ from stacks.environments.environment import Environment
 from stacks.environments.existing_network import ExistingNetwork
 from stacks.environments.names import RUNNING, name_prefix, parameter_name, releaser_role, role_name, step_role
 from stacks.environments.network import INTERFACE_ENDPOINTS, Egress, NetworkPlan
+from stacks.environments.profiles import old_profiles
 from stacks.environments.reading import environments
 from stacks.environments.retention import LEAST_DAYS, Retention
 from stacks.environments.selection import select
@@ -52,6 +53,7 @@ __all__ = [
     "emulated",
     "environments",
     "name_prefix",
+    "old_profiles",
     "parameter_name",
     "releaser_role",
     "role_name",
