@@ -5,7 +5,7 @@ Each is compared by a test, and `make snapshots` writes them all (`tests/stacks/
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def account_example(templates: Mapping[str, Template]) -> str:
 
 def values() -> list[str]:
     """A row for each field of an environment, a column for each environment."""
-    columns = [dict(_flat(environment)) for environment in environments()]
+    columns = [dict(_flat(environment)) | _size(environment) for environment in environments()]
     found = dict.fromkeys(name for column in columns for name in column)
     # A field that is None in some environments is described by its parts in the others.
     names = [name for name in found if not any(other.startswith(f"{name}.") for other in found)]
@@ -91,6 +91,13 @@ def values() -> list[str]:
         ("value", *(environment.name for environment in environments())),
         [(f"`{name}`", *(column.get(name, "none") for column in columns)) for name in names],
     )
+
+
+def _size(environment: Environment) -> dict[str, str]:
+    """The chosen size of an environment that gives none."""
+    if environment.size:
+        return {}
+    return {f"size.{name}": f"{value}, chosen" for name, value in asdict(environment.task_size).items()}
 
 
 def fleet() -> list[str]:
