@@ -1,4 +1,4 @@
-"""`python -m stacks.comparison [ENVIRONMENT]`: what the batch work of an environment would cost in other places."""
+"""`python -m stacks.comparison [ENVIRONMENT]`: the cost of an environment's batch work in other places."""
 
 import argparse
 import sys
@@ -44,7 +44,7 @@ def own_place(environment: Environment) -> str:
 
 
 def report(environment: Environment, today: date) -> str:
-    """The table, what is cheaper, and what speaks against each place."""
+    """The table, the cheaper places, and the drawbacks of each place."""
     found, hours, name = places(environment), work(environment).audio_hours, environment.name
     own = next(offer for offer in found if offer.place == own_place(environment))
     volumes = {name: hours, f"{name} {GROWN}": hours * FACTOR}

@@ -1,4 +1,4 @@
-"""What the batch work of an environment would cost elsewhere: other AWS services, GPUs, and commercial APIs.
+"""The cost of an environment's batch work elsewhere: other AWS services, GPUs, and commercial APIs.
 
 Measured speeds count where there are some; the others are derived from published figures, and marked. docs/comparison.md
 explains the rows.
@@ -70,8 +70,8 @@ class Offer:
         per_audio_hour: dollars.
         fixed: dollars a month, without a single recording.
         dated: month in which the oldest of its prices was read.
-        speed: audio seconds per second of what is billed, and whether that is measured; empty if audio is billed.
-        against: what speaks against it.
+        speed: audio seconds per second of the billed machine, measured or assumed; empty if audio is billed.
+        against: its drawbacks.
         impossible: why it cannot do the work, with the numbers; empty if it can.
     """
 

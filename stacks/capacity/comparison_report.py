@@ -11,18 +11,18 @@ from stacks.capacity.quotes import is_stale
 HEADER = ("place", "$/audio h", "fixed $/month")
 WIDTH, NAMES, BAR, GAP, MARGIN = 860, 330, 16, 7, 16
 OWN, OTHER, GREY = "#1f6feb", "#8b949e", "#57606a"
-# Dollars from which the bars of the chart grow: below a cent, places differ by what no one would notice.
+# The lowest dollars at which the bars of the chart begin.
 LEAST_DOLLARS = 0.001
 
 
 def rows(offers: Sequence[Offer], volumes: Mapping[str, float], today: date) -> list[tuple[str, ...]]:
-    """A header, and a row for each place; what it costs at each volume, given in audio hours a month by its name."""
+    """A header, and a row for each place, with its cost at each volume: audio hours a month, by name."""
     header = (*HEADER, *(f"{name} $/month" for name in volumes), "speed", "priced")
     return [header, *(_row(offer, list(volumes.values()), today) for offer in offers)]
 
 
 def remarks(offers: Sequence[Offer], own: Offer, audio_hours: float) -> list[str]:
-    """What is cheaper than the project's own place, what cannot do the work, and what speaks against each."""
+    """The places that are cheaper than the project's own, those that cannot do the work, and the drawbacks of each."""
     cheaper = [o for o in offers if not o.impossible and o.month(audio_hours) < own.month(audio_hours)]
     names = ", ".join(f"{o.place} (${o.month(audio_hours):,.0f})" for o in cheaper)
     line = f"Cheaper than {own.place} (${own.month(audio_hours):,.0f} a month): {names or 'none'}."

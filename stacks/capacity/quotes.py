@@ -22,7 +22,7 @@ class Quote:
         dated: year and month in which the number was last read at its source, such as 2026-10.
         source: the address of the price list.
         region: of AWS; empty for a price that is the same everywhere.
-        note: what else belongs to the number.
+        note: further conditions of the price.
     """
 
     dollars: float

@@ -8,8 +8,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from stacks.comparison import chart
 from stacks.environments import emulated, select
-from tests.stacks.printed import EXAMPLE, SNAPSHOTS, TABLES, account_example, page, snapshots, text
+from tests.stacks.printed import CHART, EXAMPLE, SNAPSHOTS, TABLES, account_example, page, snapshots, text, whole
 from tests.stacks.synthesis import ROOT, Template, synthesize
 
 
@@ -23,6 +24,7 @@ def write(templates: Mapping[str, Template]) -> list[str]:
     SNAPSHOTS.mkdir(exist_ok=True)
     said += [_put(path, content) for path, content in wanted.items()]
     said.append(_put(EXAMPLE, account_example(templates)))
+    said.append(_put(CHART, chart(whole())))
     # One page after the other, since two tables may stand on one.
     said += [_put(path, page(name)) for name, (path, _) in TABLES.items()]
     return said

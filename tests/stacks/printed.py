@@ -23,6 +23,8 @@ EXAMPLE = ROOT / "account.example.toml"
 COMMAND = "`make snapshots` writes it"
 # A table begins after the first of these comments and ends before the second.
 BEGIN, END = "<!-- {name}: `make snapshots` writes this table -->", "<!-- end of the table -->"
+# What other places cost for the environment whose templates are kept whole.
+CHART = ROOT / "docs" / "comparison.svg"
 # The columns of README's table, of those that `make cost` prints.
 SUMMARY = ("", "idle $/month", "$/month at work", "Spot $/audio h", "batch tasks")
 

@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stacks.comparison import chart
 from tests.stacks import comparison
 from tests.stacks.comparison import differences, readable, without_name
 from tests.stacks.printed import (
+    CHART,
     COMMAND,
     EXAMPLE,
     SNAPSHOTS,
@@ -52,6 +54,11 @@ def test_templates_are_as_accepted(present: Mapping[Path, Any], name: str) -> No
     # As text, of which pytest shows every line.
     changes = readable(differences(json.loads(path.read_text()), present[path]))
     assert changes == "{}", f"{path.relative_to(ROOT)} differs; if this is intended, {COMMAND}"
+
+
+def test_chart_of_places_is_as_drawn() -> None:
+    """The page shows the numbers of the present prices and speeds."""
+    assert CHART.read_text() == chart(whole()), f"{CHART.relative_to(ROOT)} differs; {COMMAND}"
 
 
 def test_no_snapshot_is_left_of_an_environment_that_is_gone(present: Mapping[Path, Any]) -> None:

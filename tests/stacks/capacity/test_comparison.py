@@ -75,7 +75,7 @@ def test_lambda_is_refused_when_the_model_needs_more_memory_than_it_has() -> Non
 
 
 def test_gpu_that_is_cheaper_is_said_to_be_cheaper() -> None:
-    """The remark names every place that beats the own one, and what speaks against each place follows."""
+    """The remark names every place that beats the own one, and the drawbacks of each place follow."""
     slow = replace(WORK, speed=Speed.assumed(cpu=2048), model="small")
     all_of_them = offers(slow, PRICES, QUOTES)
     own = found("Fargate Spot, x86", slow)
