@@ -26,10 +26,11 @@ class Need:
     def of(cls, environment: Environment) -> "Need":
         """From the limits of its fleets: a deployment runs old and new API tasks side by side, but never more workers."""
         plan, vcpus = environment.plan, environment.task_size.cpu / 1024
+        old = environment.backfill_fleet.tasks if environment.backfill_fleet else 0
         gate = 1 if environment.releases and environment.releases.gate else 0
         return cls(
             name=environment.name,
-            spot=vcpus * (plan.batch_max_tasks - environment.on_demand_workers),
+            spot=vcpus * (plan.batch_max_tasks - environment.on_demand_workers + old),
             on_demand=vcpus * (2 * plan.api_max_tasks + environment.on_demand_workers + gate),
         )
 

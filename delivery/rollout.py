@@ -17,7 +17,7 @@ from delivery.programs import ROOT, Refused, run, say
 
 # A commit must not change the pipeline that checks it: a person deploys the pipelines and their roles.
 BY_HAND = ("Delivery", "Releases")
-WITH_IMAGE = ("Api", "Batch", "Gate", "Watch")
+WITH_IMAGE = ("Api", "Backfill", "Batch", "Gate", "Watch")
 # A stack that went back to its last state by itself has the parameters of that state.
 SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 # A check that cannot be made counts as failed: our own refusals, those of AWS, and AWS out of reach.

@@ -180,7 +180,7 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
             decode=_decoder(settings),
             recordings=s3.Bucket(settings.recordings_bucket),
             transcripts=s3.Bucket(settings.transcripts_bucket),
-            meter=_meter(settings, service="worker"),
+            meter=_meter(settings, service=settings.fleet),
             settings=settings,
         ),
         agent=ecs.EcsAgent(agent) if agent else None,

@@ -6,7 +6,7 @@ Standard library only: the stacks derive the pattern of EventBridge's rule from 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
-from typing import Self
+from typing import Any, Self
 
 # S3 accepts no longer key.
 MAX_KEY_BYTES = 1024
@@ -16,38 +16,45 @@ MAX_KEY_BYTES = 1024
 class KeyFilter:
     """Keys that begin with one of the prefixes and end with one of the suffixes; without either, any beginning or end.
 
-    A prefix and a suffix do not overlap: `calls/.wav` begins and ends so, but `a` neither begins nor ends `a*a`.
+    Keys that begin with one of `excluded` belong to another queue. A prefix and a suffix do not overlap: `calls/.wav` begins and ends so, but `a` neither begins nor ends `a*a`.
     """
 
     prefixes: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, *, prefixes: str, suffixes: str) -> Self:
+    def read(cls, *, prefixes: str, suffixes: str, excluded: str = "") -> Self:
         """From lists separated by commas.
 
         >>> KeyFilter.read(prefixes="", suffixes=".wav,.WAV").suffixes
         ('.wav', '.WAV')
         """
-        return cls(prefixes=listed(prefixes), suffixes=listed(suffixes))
+        return cls(prefixes=listed(prefixes), suffixes=listed(suffixes), excluded=listed(excluded))
 
     def admits(self, key: str) -> bool:
         """Whether the object with this key is a recording."""
-        return any(
+        return not key.startswith(self.excluded) and any(
             key.startswith(prefix) and key.endswith(suffix) and len(key) >= len(prefix) + len(suffix)
             for prefix, suffix in self._pairs
         )
 
     def reaches(self, prefix: str) -> bool:
         """Whether a key that begins with `prefix` can be a recording's."""
-        return any(prefix.startswith(own) or own.startswith(prefix) for own in self.prefixes or ("",))
+        return not prefix.startswith(self.excluded) and any(
+            prefix.startswith(own) or own.startswith(prefix) for own in self.prefixes or ("",)
+        )
 
     @property
-    def patterns(self) -> list[dict[str, str]]:
+    def patterns(self) -> list[dict[str, Any]]:
         """What EventBridge matches a key with; one match is enough, and without any pattern every key matches.
 
-        EventBridge has no "and" for two conditions on one field, but a wildcard between them.
+        EventBridge has no "and" for two conditions on one field, but a wildcard between them. So it can tell excluded keys
+        only where there is neither a prefix nor a suffix; prefixes have to be others, and lead elsewhere by themselves.
         """
+        if self.excluded and not self.prefixes and not self.suffixes:
+            one, *others = self.excluded
+            return [{"anything-but": {"prefix": [one, *others] if others else one}}]
         if not self.suffixes:
             return [{"prefix": prefix} for prefix in self.prefixes]
         if not self.prefixes:

@@ -246,6 +246,13 @@ class Settings:
         expected='texts of printable ASCII without * \\ and ", separated by commas, none ending with another, or nothing',
         check=lambda v: are_suffixes(listed(v)),
     )
+    recording_excluded: str = _text(
+        "",
+        "Beginnings of keys that another queue announces, separated by commas, such as a backfill's; empty: none.",
+        expected='texts of printable ASCII without * \\ and ", separated by commas, none beginning with another, or nothing',
+        check=lambda v: are_prefixes(listed(v)),
+    )
+    fleet: str = _text("worker", "Name of the fleet that a worker is in, as a dimension of its metrics.")
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -302,7 +309,8 @@ class Settings:
     @property
     def key_filter(self) -> KeyFilter:
         """Which objects of the recordings bucket are recordings."""
-        return KeyFilter.read(prefixes=self.recording_prefixes, suffixes=self.recording_suffixes)
+        prefixes, suffixes = self.recording_prefixes, self.recording_suffixes
+        return KeyFilter.read(prefixes=prefixes, suffixes=suffixes, excluded=self.recording_excluded)
 
     @property
     def canary_folder(self) -> str:

@@ -3,6 +3,7 @@ from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from stacks.api.stack import Api
+from stacks.backfill.stack import Backfill
 from stacks.batch.stack import Batch
 from stacks.cluster.stack import Cluster
 from stacks.delivery.stack import Delivery, Releases
@@ -39,13 +40,24 @@ class Whisper(Stage):
         cluster = clusters.cluster
         api = Api(self, environment=environment, network=network, cluster=cluster, models=models)
         batch = Batch(self, environment=environment, network=network, cluster=cluster, models=models)
-        monitoring = Monitoring(self, environment=environment, api=api.api, workers=batch.workers, relief=batch.relief)
+        old = self._backfill(environment, network, cluster, models)
+        monitoring = Monitoring(
+            self,
+            environment=environment,
+            api=api.api,
+            workers=batch.workers,
+            relief=batch.relief,
+            backfill=[stack.workers for stack in old],
+        )
         watch = Watch(self, environment=environment, network=network, cluster=cluster, topic=monitoring.topic)
-        readers: list[Stack] = [api, batch, monitoring, watch]
+        readers: list[Stack] = [api, batch, *old, monitoring, watch]
         if environment.people:
-            readers.append(People(self, environment=environment, cluster_name=cluster.cluster_name))
+            people = People(self, environment=environment, cluster_name=cluster.cluster_name)
+            for stack in old:
+                people.add_stack_dependency(stack)
+            readers.append(people)
         # The SSM parameters that connect these stacks do not tell CDK their order.
-        running: list[Stack] = [api, batch, watch]
+        running: list[Stack] = [api, batch, *old, watch]
         pulling = [*running]
         delivery, gate = self._delivery(environment, network, cluster, models)
         pulling += [*delivery, *gate]
@@ -62,6 +74,18 @@ class Whisper(Stage):
                 encrypted.add_stack_dependency(recordings)
         for key, value in environment.tags.items():
             Tags.of(self).add(key, value)
+
+    def _backfill(
+        self, environment: Environment, network: TaskNetwork, cluster: ecs.ICluster, models: ModelStore
+    ) -> list[Backfill]:
+        """The stack of old recordings, if there are any."""
+        plan, fleet = environment.backfill, environment.backfill_fleet
+        if plan is None or fleet is None:
+            return []
+        made = Backfill(
+            self, environment=environment, plan=plan, fleet=fleet, network=network, cluster=cluster, models=models
+        )
+        return [made]
 
     def _delivery(
         self, environment: Environment, network: TaskNetwork, cluster: ecs.ICluster, models: ModelStore

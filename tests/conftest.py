@@ -45,3 +45,13 @@ def line(shared_folder: Path) -> "Mapping[str, Template]":
     from tests.stacks.synthesis import synthesize_once  # noqa: PLC0415 -- the CDK takes seconds to import
 
     return synthesize_once(LINE, shared_folder / "line")
+
+
+@pytest.fixture(scope="session")
+def guarded(shared_folder: Path) -> "Mapping[str, Template]":
+    """Templates of production with a budget brake and a backfill, by names such as `Monitoring`."""
+    from tests.stacks.factory import GUARDED  # noqa: PLC0415 -- the CDK takes seconds to import
+    from tests.stacks.synthesis import synthesize_once  # noqa: PLC0415 -- the CDK takes seconds to import
+
+    made = synthesize_once([GUARDED], shared_folder / "guarded")
+    return {name.partition("/")[2]: template for name, template in made.items()}

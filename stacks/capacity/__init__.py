@@ -1,5 +1,7 @@
 """From a workload and a task's speed to a fleet, a deadline and a price: plain arithmetic, free of the CDK."""
 
+from stacks.capacity.backfill import Backfill, plan_backfill
+from stacks.capacity.brake import tasks_for_deadline
 from stacks.capacity.checks import InvalidEnvironment, above_zero, typed, whole, zero_or_more
 from stacks.capacity.disk import check_lanes, largest_upload
 from stacks.capacity.fleet import PLANNED_SHARE, Limits, Plan, UnreachableDeadline, plan
@@ -15,6 +17,7 @@ __all__ = [
     "HOURS_PER_MONTH",
     "PLANNED_SHARE",
     "Arrival",
+    "Backfill",
     "Choice",
     "HostKind",
     "InvalidEnvironment",
@@ -26,6 +29,7 @@ __all__ = [
     "UnreachableDeadline",
     "Workload",
     "above_zero",
+    "plan_backfill",
     "check_lanes",
     "check_memory",
     "choices",
@@ -34,6 +38,7 @@ __all__ = [
     "largest_upload",
     "network_per_month",
     "plan",
+    "tasks_for_deadline",
     "typed",
     "usage_per_month",
     "whole",

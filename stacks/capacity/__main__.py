@@ -15,6 +15,7 @@ from stacks.capacity.report import SUMMARY, Forecast, assumptions, markdown
 from stacks.capacity.tables import table
 from stacks.comparison import report as comparison
 from stacks.environments import Environment, select
+from stacks.environments.backfill_costs import backfill_summary
 from stacks.environments.forecast import case, forecast
 
 TIMES = 10
@@ -88,6 +89,8 @@ def report(found: Sequence[tuple[Forecast, Environment]], *, runs: int | None, s
     """The plans with their uncertainty, the table, and the assumptions."""
     for each, environment in found:
         yield from each.lines(case(environment).chances(runs=runs, seed=seed))
+        if old := backfill_summary(environment):
+            yield f"Backfill: {old}"
         yield ""
     yield table([SUMMARY, *(each.row() for each, _ in found)])
     yield from assumptions()

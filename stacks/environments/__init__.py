@@ -3,6 +3,8 @@
 from stacks.capacity import InvalidEnvironment
 from stacks.environments.alarms import AlarmPlan, Chat
 from stacks.environments.api import ApiPlan, OfficeHours, Routing, Strategy
+from stacks.environments.backfill import BackfillPlan
+from stacks.environments.brake import BudgetBrake, waiting_days
 from stacks.environments.delivery import CommitPlan, Identity, ReleasePlan, Source
 from stacks.environments.emulator import EMULATED, emulated
 from stacks.environments.environment import Environment
@@ -29,6 +31,8 @@ __all__ = [
     "RUNNING",
     "AlarmPlan",
     "ApiPlan",
+    "BackfillPlan",
+    "BudgetBrake",
     "Chat",
     "CommitPlan",
     "Egress",
@@ -59,4 +63,5 @@ __all__ = [
     "role_name",
     "select",
     "step_role",
+    "waiting_days",
 ]

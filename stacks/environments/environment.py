@@ -9,6 +9,7 @@ from aws_cdk.aws_logs import RetentionDays
 from service.contract import S3_SCHEME
 from service.settings import MODELS, Settings, WrongValue
 from stacks.capacity import (
+    Backfill,
     Choice,
     InvalidEnvironment,
     Limits,
@@ -25,6 +26,8 @@ from stacks.capacity import (
 )
 from stacks.environments.alarms import AlarmPlan, check_chat
 from stacks.environments.api import ApiPlan, request_limits
+from stacks.environments.backfill import BackfillPlan, check_backfill, without_backfill
+from stacks.environments.brake import BudgetBrake, check_brake
 from stacks.environments.checks import listed, nearest
 from stacks.environments.delivery import CommitPlan, ReleasePlan, Source
 from stacks.environments.deployments import check_deployment
@@ -77,6 +80,8 @@ class Environment:
         on_demand_workers: how many batch tasks run on demand, so that they go on when Spot has no capacity; the first
             tasks of the fleet are these, the rest is Spot.
         relief: tasks on demand join the fleet while Spot endangers the deadline, and leave again.
+        brake: a limit on the batch fleet in a month that costs too much; None for mails alone.
+        backfill: old recordings that are transcribed beside the new ones; None for none.
         weights: the place of the model that the settings name.
         cluster: name of an existing ECS cluster that its tasks run in; empty for one of its own.
         enhanced_insights: CloudWatch's metrics of each task and container, too, which are billed by their number.
@@ -116,6 +121,8 @@ class Environment:
     on_demand_vcpus: int
     on_demand_workers: int = 0
     relief: bool = True
+    brake: BudgetBrake | None = None
+    backfill: BackfillPlan | None = None
     weights: Weights = Weights.IMAGE
     cluster: str = ""
     enhanced_insights: bool = False
@@ -156,11 +163,14 @@ class Environment:
             raise self._invalid("cost_centre", f"1 to {MAX_VALUE} {CHARACTERS}, as tags take them")
         check_tags(self.name, self.extra_tags, own=self._own_tags)
         self._check_model()
+        check_backfill(self.name, self.backfill, self.settings, recording_days=self.recording_days)
         check_key_filter(self.name, self.settings)
+        check_brake(self.name, self.brake, region=self.region)
         check_chat(self.name, self.alarms, region=self.region)
         check_writers(self.name, self.writers, account=self.account, settings=self.settings)
         try:
             self.plan  # noqa: B018 -- refuses, before any stack is made, a workload that no fleet can finish in time
+            self.backfill_fleet  # noqa: B018 -- likewise, a backfill
             check_lanes(self.settings)
             check_memory(
                 self.settings,
@@ -219,6 +229,17 @@ class Environment:
     def lanes(self) -> int:
         """Recordings that a worker works on at once."""
         return self.settings.lanes if self.size else self.choice.lanes
+
+    @property
+    def backfill_fleet(self) -> Backfill | None:
+        """The fleet of old recordings, on what the plan leaves of the Spot quota."""
+        old = self.backfill
+        return old and old.fleet(self.workload, week=self.plan, spot_vcpus=self.spot_vcpus, lanes=self.lanes)
+
+    @property
+    def week_settings(self) -> Settings:
+        """The service's settings, without the keys of a backfill, which has workers of its own."""
+        return without_backfill(self.settings, self.backfill)
 
     @property
     def task(self) -> Task:
@@ -292,11 +313,12 @@ class Environment:
     def _priced(self, *, on_demand_share: float) -> Settings:
         """The service's settings with the values of its metrics: the environment's name, and the price of a task."""
         dollars = self.task.per_hour(Prices.read(self.region), on_demand_share=on_demand_share)
-        return replace(self.settings, lanes=self.lanes, environment=self.name, dollars_per_hour=round(dollars, 4))
+        return replace(self.week_settings, lanes=self.lanes, environment=self.name, dollars_per_hour=round(dollars, 4))
 
     def _check_addresses(self) -> None:
         """A deployment runs old and new tasks side by side, and each needs an address."""
-        self.network.check_room(self.name, tasks=2 * (self.plan.api_max_tasks + self.plan.batch_max_tasks))
+        old = self.backfill_fleet.tasks if self.backfill_fleet else 0
+        self.network.check_room(self.name, tasks=2 * (self.plan.api_max_tasks + self.plan.batch_max_tasks) + old)
 
     def _check_cluster(self) -> None:
         """The owner of an existing cluster decides what it measures."""

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
@@ -8,14 +10,14 @@ from stacks.batch.relief import Relief
 from stacks.capacity import Prices
 from stacks.environments import Environment
 from stacks.environments.costs import batch_per_audio_hour, month
-from stacks.environments.regions import WITHOUT_BUDGETS
 from stacks.monitoring.alarms import Alarms
+from stacks.monitoring.brake import braked
+from stacks.monitoring.budget_guard import guard
 from stacks.monitoring.chat_channel import ChatChannel
 from stacks.monitoring.dashboard import RELIEF, WORKER, Dashboard
 from stacks.monitoring.deployment_failures import DeploymentFailures
 from stacks.monitoring.missed_deadline import MissedDeadline
 from stacks.monitoring.partial_shortage import PartialShortage
-from stacks.monitoring.spending import Spending
 from stacks.shared.alarm_topic import AlarmTopic
 from stacks.shared.published_store import PublishedStore
 
@@ -31,6 +33,7 @@ class Monitoring(Stack):
         api: InferenceApi,
         workers: QueueWorkers,
         relief: Relief | None,
+        backfill: Sequence[QueueWorkers] = (),
     ) -> None:
         super().__init__(scope, "Monitoring", termination_protection=environment.production)
         store = PublishedStore(self, "Store", parameter_path=environment.parameter)
@@ -59,9 +62,10 @@ class Monitoring(Stack):
         )
         fleets = {WORKER: workers.service} | ({RELIEF: relief.service} if relief else {})
         DeploymentFailures(self, "DeploymentFailures", services=[api.service, *fleets.values()], topic=topic)
-        tags = {key: environment.tags[key] for key in ("application", "environment")}
-        if environment.region not in WITHOUT_BUDGETS:
-            Spending(self, "Spending", dollars=month(environment, prices), tags=tags, topic=topic)
+        limited = braked(environment, workers=workers, relief=relief, backfill=backfill)
+        alarms.all += guard(
+            self, environment=environment, dollars=month(environment, prices), fleets=limited, topic=topic
+        )
         dashboard = Dashboard(
             self,
             "Dashboard",

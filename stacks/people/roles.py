@@ -67,12 +67,23 @@ class Operator(_Role):
         tags: Mapping[str, str],
     ) -> None:
         super().__init__(scope, construct_id, principal_arn=principal_arn, description="Restarts, redrives, reads logs")
-        self._redrive(store)
+        self.redrive(store)
         self._reconcile(store)
         self._restart(cluster_name, fleets, stacks, tags)
         self._observe(stacks)
 
-    def _redrive(self, store: PublishedStore) -> None:
+    def lift(self, machine: str, *, parameter: str) -> None:
+        """Read the state of the budget brake, and run its state machine, whose name begins so."""
+        stack = Stack.of(self)
+        machines = stack.format_arn(service="states", resource=f"stateMachine:{machine}")
+        runs = stack.format_arn(service="states", resource=f"execution:{machine}")
+        because = "CloudFormation chooses the end of its name"
+        self.may("states:StartExecution", on=[machines], because=because)
+        self.may("states:DescribeExecution", on=[runs], because=because)
+        self.may("ssm:GetParameter", on=[stack.format_arn(service="ssm", resource="parameter" + parameter)])
+
+    def redrive(self, store: PublishedStore) -> None:
+        """Move the dead letters of a queue back, and count its messages."""
         dead, alive = store.dead_letters.queue_arn, store.queue.queue_arn
         moves = ("StartMessageMoveTask", "CancelMessageMoveTask", "ListMessageMoveTasks")
         # SQS moves messages with the caller's permissions.

@@ -26,10 +26,15 @@ class People(Stack):
             store=store,
             cluster_name=cluster_name,
             # The CDK names a family of task definitions after the path of its construct.
-            fleets=[f"{environment.name}{fleet}" for fleet in ("Api", "Batch")],
+            fleets=[f"{environment.name}{fleet}" for fleet in ("Api", "Batch", "Backfill")],
             stacks=environment.stack_name("*"),
             tags={key: environment.tags[key] for key in ("application", "environment")},
         )
+        if environment.backfill:
+            old = PublishedStore(self, "Backfill", parameter_path=environment.parameter, queues="backfill-")
+            operator.redrive(old)
+        if environment.brake:
+            operator.lift(environment.stack_name("Monitoring-*"), parameter=environment.parameter("brake"))
         uploader = Uploader(self, "Uploader", principal_arn=principals["uploader"], store=store)
         analyst = Analyst(self, "Analyst", principal_arn=principals["analyst"], store=store)
         if key := customer_key(self, environment=environment):

@@ -1,20 +1,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Duration
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.environments import Environment, Writer
+from stacks.environments import Environment, Writer, waiting_days
 from stacks.recordings.customer_key import CustomerKey
+from stacks.shared.announced_queue import announce, make_queues
 from stacks.shared.handover import publish
 from stacks.shared.private_bucket import UPLOADING, PrivateBucket
-from stacks.shared.removal import removal
 
 
 class RecordingsStore(Construct):
@@ -49,32 +46,12 @@ class RecordingsStore(Construct):
             access_logs=self.access_logs,
             key=key,
         )
-        # A moved message keeps its age, so the dead-letter queue needs a longer retention than the queue.
-        encrypted: dict[str, Any] = {
-            "enforce_ssl": True,
-            "encryption": sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
-            "encryption_master_key": key,
-        }
-        self.dead_letters = sqs.Queue(
-            self,
-            "DeadLetters",
-            **encrypted,
-            retention_period=Duration.days(14),
-            removal_policy=removal(retain=retain),
-        )
-        self.queue = sqs.Queue(
-            self,
-            "Queue",
-            **encrypted,
-            visibility_timeout=Duration.seconds(environment.settings.visibility_timeout_seconds),
-            retention_period=Duration.days(7),
-            receive_message_wait_time=Duration.seconds(20),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=environment.max_receives),
-            removal_policy=removal(retain=retain),
+        self.queue, self.dead_letters = make_queues(
+            self, environment=environment, key=key, waiting_days=waiting_days(environment.brake)
         )
         for writer in environment.writers:
             self._admit(writer)
-        self._arrivals = self._announce(environment.settings.key_filter.patterns)
+        self._arrivals = self._announce(environment.week_settings.key_filter.patterns)
         self._publish(environment)
 
     def _make_key(self, environment: Environment) -> kms.IKey | None:
@@ -102,7 +79,7 @@ class RecordingsStore(Construct):
             )
         )
 
-    def _announce(self, keys: Sequence[Mapping[str, str]]) -> events.Rule:
+    def _announce(self, keys: Sequence[Mapping[str, Any]]) -> events.Rule:
         """Send a message to the queue for every object written to the recordings bucket, or for those with some keys."""
         # `event_bridge_enabled` of the bucket construct would deploy a Lambda function that sets this one property.
         bucket = self.recordings.node.default_child
@@ -110,20 +87,7 @@ class RecordingsStore(Construct):
         bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
-        return events.Rule(
-            self,
-            "Arrivals",
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={
-                    "bucket": {"name": [self.recordings.bucket_name]},
-                    **({"object": {"key": keys}} if keys else {}),
-                },
-            ),
-            # Events that cannot be delivered to the queue are kept with the failed recordings.
-            targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
-        )
+        return announce(self, bucket=self.recordings, keys=keys, queue=self.queue, dead_letters=self.dead_letters)
 
     def _publish(self, environment: Environment) -> None:
         """Publish the names of buckets, queues and rule for the stacks that use them."""

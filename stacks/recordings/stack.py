@@ -19,6 +19,7 @@ class Recordings(Stack):
         for name, value in (
             ("RecordingPrefixes", environment.settings.recording_prefixes),
             ("RecordingSuffixes", environment.settings.recording_suffixes),
+            ("RecordingExcluded", environment.week_settings.recording_excluded),
         ):
             if value:
                 CfnOutput(self, name, value=value)

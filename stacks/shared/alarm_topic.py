@@ -15,9 +15,15 @@ class AlarmTopic(sns.Topic):
     """An encrypted topic that mails alarms to one address, and posts them to an endpoint if the environment has one.
 
     Only CloudWatch, Budgets and EventBridge may publish to it.
+
+    Args:
+        environment: that has the address.
+        mail_only: leave the endpoint out, which wakes people.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, mail_only: bool = False
+    ) -> None:
         # The AWS-managed key of SNS is free, but other services cannot publish with it.
         key = customer_key(scope, environment=environment) or kms.Key(
             scope,
@@ -41,7 +47,7 @@ class AlarmTopic(sns.Topic):
         self.add_subscription(
             subscriptions.EmailSubscription(published(scope, path=environment.parameter("alarm-address")))
         )
-        if environment.alarms.endpoint:
+        if environment.alarms.endpoint and not mail_only:
             url = published(scope, path=environment.parameter("alarm-endpoint"))
             self.add_subscription(subscriptions.UrlSubscription(url, protocol=sns.SubscriptionProtocol.HTTPS))
 

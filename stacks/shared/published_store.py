@@ -10,11 +10,14 @@ from stacks.shared.handover import ParameterPath, published
 
 
 class PublishedStore(Construct):
-    """The recordings store, for other stacks: looked up by the names that the recordings stack published."""
+    """The recordings store, for other stacks: looked up by the names that the recordings stack published.
 
-    def __init__(self, scope: Construct, construct_id: str, *, parameter_path: ParameterPath) -> None:
+    With `queues`, such as `backfill-`, its queues are those whose names another stack published under this prefix.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, parameter_path: ParameterPath, queues: str = "") -> None:
         super().__init__(scope, construct_id)
-        self._parameter_path = parameter_path
+        self._parameter_path, self._queues = parameter_path, queues
 
     # Looked up on first use: cfn-lint warns about a template parameter that is not used.
     @cached_property
@@ -30,12 +33,12 @@ class PublishedStore(Construct):
     @cached_property
     def queue(self) -> sqs.IQueue:
         """Queue with a message for each recording."""
-        return self._queue("Queue", "queue-name")
+        return self._queue("Queue", f"{self._queues}queue-name")
 
     @cached_property
     def dead_letters(self) -> sqs.IQueue:
         """Queue for messages that failed too often."""
-        return self._queue("DeadLetters", "dead-letter-queue-name")
+        return self._queue("DeadLetters", f"{self._queues}dead-letter-queue-name")
 
     @property
     def arrivals(self) -> cloudwatch.Metric:

@@ -27,6 +27,7 @@ LAYERS = (
     "it contains no image that is deployed: the layers of builds, and a copy of a public image, which move by design"
 )
 SOURCE = "the pipeline provides the source; projects contain neither repository URL nor credentials"
+RUNS = "a standard state machine keeps the history of every run for 90 days, with each input and answer"
 CUSTOM_REASON = "the library's function runs once per deployment, which reports its failure"
 
 
@@ -100,6 +101,16 @@ def with_base(environment: Environment) -> bool:
     return bool(environment.commits and environment.commits.base)
 
 
+def with_backfill(environment: Environment) -> bool:
+    """Environments with old recordings."""
+    return environment.backfill is not None
+
+
+def with_brake(environment: Environment) -> bool:
+    """Environments whose batch fleet has a budget brake."""
+    return environment.brake is not None
+
+
 def with_gate(environment: Environment) -> bool:
     """Environments in which releases are measured."""
     return bool(environment.releases and environment.releases.gate)
@@ -132,6 +143,7 @@ def logs(packs: Sequence[Pack]) -> list[Accepted]:
         (("Delivery/*/Logs",), with_commits),
         (("Releases/*/Logs",), with_releases),
         (("Gate/Measure/Logs",), with_gate),
+        (("Backfill/Task/Logs",), with_backfill),
     )
     return kept(packs, OWN_KEYS, [(names, both(with_aws_keys, environments)) for names, environments in places])
 
@@ -188,7 +200,13 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
             resources=("Recordings/Store/Queue", "Recordings/Store/DeadLetters"),
             environments=with_aws_keys,
             reason="SQS encrypts the queues with its own keys, which the check does not recognize",
-        )
+        ),
+        Accepted(
+            packs=(Pack.CHECKOV,),
+            resources=("Backfill/Store/Queue", "Backfill/Store/DeadLetters"),
+            environments=both(with_backfill, with_aws_keys),
+            reason="SQS encrypts the queues with its own keys, which the check does not recognize",
+        ),
     ],
     # Transport
     "ALBHttpToHttpsRedirection": [
@@ -304,6 +322,8 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         Accepted(packs=CONTROLS, resources=("Network/*DefaultPolicy",), environments=with_network, reason=ONE_ROLE),
         Accepted(packs=CONTROLS, resources=("Delivery/*DefaultPolicy",), environments=with_delivery, reason=ONE_ROLE),
         Accepted(packs=CONTROLS, resources=("Gate/*Policy*",), environments=with_gate, reason=ONE_ROLE),
+        Accepted(packs=CONTROLS, resources=("Backfill/*DefaultPolicy",), environments=with_backfill, reason=ONE_ROLE),
+        Accepted(packs=CONTROLS, resources=("Monitoring/*DefaultPolicy",), environments=with_brake, reason=ONE_ROLE),
     ],
     "SecretsManagerRotationEnabled": [
         Accepted(
@@ -333,6 +353,12 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         *of_builds(),
     ],
     "CKV_AWS_163": of_builds(),
+    "CKV_AWS_284": [
+        Accepted(packs=(Pack.CHECKOV,), resources=("Monitoring/Brake/Machine",), environments=with_brake, reason=RUNS)
+    ],
+    "CKV_AWS_285": [
+        Accepted(packs=(Pack.CHECKOV,), resources=("Monitoring/Brake/Machine",), environments=with_brake, reason=RUNS)
+    ],
     "CKV_AWS_115": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, environments=with_network, reason=CUSTOM_REASON)],
     "CKV_AWS_116": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, environments=with_network, reason=CUSTOM_REASON)],
     "CKV_AWS_117": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, environments=with_network, reason=CUSTOM_REASON)],

@@ -48,6 +48,16 @@ def test_patterns_admit_the_same_keys(prefixes: tuple[str, ...], suffixes: tuple
     assert found.admits(key) == any(fnmatchcase(key, glob) for glob in globs)
 
 
+@given(excluded=LISTS, key=st.text("ab/.", max_size=10))
+def test_excluded_keys_are_announced_elsewhere(excluded: tuple[str, ...], key: str) -> None:
+    """The rule leaves out exactly the keys that the service takes for another queue's."""
+    found = KeyFilter(excluded=excluded)
+    assert found.admits(key) == (not key.startswith(excluded))
+    left_out = [pattern["anything-but"]["prefix"] for pattern in found.patterns]
+    assert left_out == ([excluded[0] if len(excluded) == 1 else list(excluded)] if excluded else [])
+    assert found.reaches(key) == (not key.startswith(excluded))
+
+
 @given(prefixes=LISTS, suffixes=LISTS, under=PARTS, rest=st.text("ab/.", max_size=8))
 def test_folder_with_a_recording_is_reached(
     prefixes: tuple[str, ...], suffixes: tuple[str, ...], under: str, rest: str
@@ -70,6 +80,7 @@ def test_folder_with_a_recording_is_reached(
         ("recording_suffixes", '".wav"'),
         ("recording_suffixes", "\\.wav"),
         ("recording_suffixes", ".wáv"),
+        ("recording_excluded", "backfill/,backfill/2025/"),
     ],
 )
 def test_pointless_and_ambiguous_entries_are_refused(name: str, value: str) -> None:

@@ -18,6 +18,8 @@ from stacks.capacity import Workload
 from stacks.environments import (
     AlarmPlan,
     ApiPlan,
+    BackfillPlan,
+    BudgetBrake,
     Chat,
     CommitPlan,
     Egress,
@@ -90,6 +92,13 @@ LIVE = Environment(
     released_by="trial",
 )
 LINE = (FORGE, TRIAL, LIVE)
+# Production with a brake on its batch fleet, and old recordings beside the new ones.
+GUARDED = replace(
+    LIVE,
+    brake=BudgetBrake(slow_at=1.0, stop_at=1.5),
+    backfill=BackfillPlan(audio_hours=20_000, days=30),
+    alarms=AlarmPlan(endpoint=True),
+)
 
 CLUSTER = "shared-cluster"
 # What an environment shares with its account and others: each field with another value than the default.
@@ -101,6 +110,8 @@ SHARED: Mapping[str, Any] = {
         Writer(principal="arn:aws:iam::444455556666:role/Recorder", prefix="connect/"),
     ),
     "alarms": AlarmPlan(endpoint=True, chat=Chat.SLACK),
+    "brake": BudgetBrake(slow_at=1.2, stop_at=2.0),
+    "backfill": BackfillPlan(audio_hours=500, days=10),
     "extra_tags": (Tag(key="owner", value="voice team"), Tag(key="data-class", value="personal")),
 }
 # A release pipeline in an account that nothing is deployed to.

@@ -32,6 +32,8 @@ def environment_has_its_stacks(environment: Environment, stacks: Stacks) -> None
         wanted.remove("Delivery")
     if not environment.people:
         wanted.remove("People")
+    if environment.backfill:
+        wanted.add("Backfill")
     assert set(stacks) == wanted
 
 
@@ -109,14 +111,14 @@ def failed_deployments_are_rolled_back(environment: Environment, stacks: Stacks)
 
 def tasks_run_on_the_chosen_processor(environment: Environment, stacks: Stacks) -> None:
     """Both fleets and the gate run one image."""
-    for name in {"Api", "Batch", "Gate"} & set(stacks):
+    for name in {"Api", "Backfill", "Batch", "Gate"} & set(stacks):
         task = stacks[name].only("AWS::ECS::TaskDefinition")
         assert task["RuntimePlatform"]["CpuArchitecture"] == environment.processor
 
 
 def tasks_are_confined(_: Environment, stacks: Stacks) -> None:
     """No root user, a read-only root file system, no capabilities, and an init process."""
-    for name in {"Api", "Batch", "Gate"} & set(stacks):
+    for name in {"Api", "Backfill", "Batch", "Gate"} & set(stacks):
         for container in stacks[name].only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]:
             assert container["ReadonlyRootFilesystem"]
             assert not container.get("Privileged")
@@ -194,7 +196,7 @@ def resources_have_the_tags(environment: Environment, stacks: Stacks) -> None:
 
 def recordings_are_announced_as_filtered(environment: Environment, stacks: Stacks) -> None:
     """EventBridge's rule and the workers' settings have the same filter."""
-    patterns = environment.settings.key_filter.patterns
+    patterns = environment.week_settings.key_filter.patterns
     detail = stacks["Recordings"].only("AWS::Events::Rule")["EventPattern"]["detail"]
     assert detail.get("object", {}).get("key", []) == patterns
     (worker,) = stacks["Batch"].only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]

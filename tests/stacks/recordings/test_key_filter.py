@@ -45,6 +45,8 @@ FILTERS: tuple[dict[str, str], ...] = (
     {"recording_prefixes": "connect/,recorder/"},
     {"recording_prefixes": "connect/,recorder/", "recording_suffixes": ".wav,.mp3"},
     {"recording_prefixes": "connect/.wav", "recording_suffixes": ".wav"},
+    {"recording_excluded": "recorder/"},
+    {"recording_excluded": "recorder/,connect/"},
 )
 
 

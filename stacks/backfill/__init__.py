@@ -1,0 +1,1 @@
+"""Transcription of old recordings, beside the new ones."""
