@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 # Of a caller in a JSON object.
-FACTS = {"key", "scopes", "requests_per_minute", "audio_seconds"}
+FACTS = {"key", "scopes", "prefixes", "requests_per_minute", "audio_seconds"}
 
 
 class Scope(StrEnum):
@@ -25,6 +25,7 @@ class Scope(StrEnum):
 
     TRANSCRIBE = "transcribe"
     JOBS = "jobs"  # read jobs
+    BATCH = "batch"  # read what the batch of all recordings has done and has still to do
     METRICS = "metrics"
 
 
@@ -35,14 +36,24 @@ class Caller:
     Attributes:
         name: in logs and metrics; empty for an address.
         scopes: of the requests that are allowed.
+        prefixes: beginnings of the keys of recordings that it may ask for; empty for every recording.
         requests_per_minute: None for the service's own limit.
         audio_seconds: that may be in the queue at once; 0 for any number.
     """
 
     name: str = ""
     scopes: frozenset[Scope] = frozenset(Scope)
+    prefixes: tuple[str, ...] = ()
     requests_per_minute: int | None = None
     audio_seconds: int = 0
+
+    def reaches(self, key: str) -> bool:
+        """Whether it may ask for the recording with this key.
+
+        >>> Caller(prefixes=("sales/",)).reaches("support/1.wav")
+        False
+        """
+        return not self.prefixes or key.startswith(self.prefixes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +112,7 @@ def _named(name: str, entry: Any) -> AccessKey:
     caller = Caller(
         name=name,
         scopes=_scopes(facts.get("scopes", list(Scope))),
+        prefixes=_prefixes(facts["prefixes"]) if "prefixes" in facts else (),
         requests_per_minute=_limit(facts.get("requests_per_minute")),
         audio_seconds=_limit(facts.get("audio_seconds")) or 0,
     )
@@ -120,6 +132,13 @@ def _scopes(names: Any) -> frozenset[Scope]:
     if not isinstance(names, list):
         raise ValueError("no list of scopes")  # noqa: TRY004 -- the one error of a wrong secret
     return frozenset(map(Scope, names))
+
+
+def _prefixes(texts: Any) -> tuple[str, ...]:
+    # An empty list would mean none to one reader and any to another; so would an empty prefix.
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
+        raise ValueError("no list of prefixes")
+    return tuple(texts)
 
 
 def _limit(value: Any) -> int | None:

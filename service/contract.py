@@ -60,6 +60,21 @@ class CheckMetric(StrEnum):
     LOST = "LostRecordings"
 
 
+class WebhookMetric(StrEnum):
+    """The counts of the webhooks of jobs, by their names in CloudWatch."""
+
+    DELIVERED = "WebhooksDelivered"
+    ATTEMPTS_FAILED = "WebhookAttemptsFailed"
+    GIVEN_UP = "WebhooksGivenUp"
+
+
+# A webhook's message: for how long it is hidden from other tasks while one works on it, how often it may be received, which
+# it is for each look at its job and for each attempt, and for how long the queue keeps it.
+WEBHOOK_VISIBILITY_SECONDS = 120
+WEBHOOK_MAX_RECEIVES = 500
+WEBHOOK_RETENTION_SECONDS = 10 * 24 * 3600
+
+
 class Outcome(StrEnum):
     """How a call ended."""
 

@@ -225,6 +225,8 @@ class Settings:
     queue_url: str = _anything("", "URL of the queue that announces recordings; for the worker.")
     recordings_bucket: str = _anything("", "Bucket in which recordings arrive; for the worker, and for jobs over HTTP.")
     transcripts_bucket: str = _anything("", "Bucket for the transcripts; for the worker, and for jobs over HTTP.")
+    webhook_queue_url: str = _anything("", "URL of the queue of jobs' webhooks; empty for none.")
+    webhook_secret: str = _anything("", "ARN of the secret that signs webhooks, read again every minute.")
     worker_max_upload_bytes: int = _between(
         1_073_741_824, 1024, 5_368_709_120, "The workers' WHISPER_MAX_UPLOAD_BYTES, for jobs over HTTP."
     )

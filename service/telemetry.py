@@ -28,6 +28,7 @@ from service.contract import (
     Gauge,
     Metric,
     Outcome,
+    WebhookMetric,
 )
 from service.errors import (
     AwsDenied,
@@ -251,6 +252,10 @@ class Meter:
         units: dict[str, str] = {gauge: GAUGE_UNITS[gauge] for gauge in values}
         facts = {gauge: [round(value, 3) for value in several] for gauge, several in values.items()}
         self._print(_directive(METRIC_DIMENSIONS, units), facts=facts)
+
+    def count(self, metric: WebhookMetric) -> None:
+        """Count one of the events that belong to no call."""
+        self._print(_directive(METRIC_DIMENSIONS, {metric: "Count"}), facts={metric: 1})
 
     def _print(self, *directives: dict[str, object], facts: Mapping[str, object]) -> None:
         line = {

@@ -8,8 +8,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from service.batch.events import ReceiptGone
 from service.errors import AwsDenied, AwsUnavailable
+from service.messages import ReceiptGone
 
 # Returning a message is better than waiting minutes for one answer.
 CLIENT_CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})

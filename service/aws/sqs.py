@@ -4,8 +4,8 @@ from typing import Literal, Self
 import boto3
 
 from service.aws.faults import CLIENT_CONFIG, faults
-from service.batch.events import Message
 from service.errors import NoDeadLetters
+from service.messages import Message
 
 
 class Queue:

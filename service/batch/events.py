@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
+from service.messages import Message, ReceiptGone
+
+# The batch path knows messages and their uploads from here.
+__all__ = ["Message", "ReceiptGone", "UnknownMessage", "Upload", "announcement", "uploads"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
@@ -40,21 +45,6 @@ class Upload:
 
 class UnknownMessage(ValueError):
     """The message is not an S3 event; retrying cannot help, so it goes to the dead letters for a person to look at."""
-
-
-class ReceiptGone(Exception):
-    """The receipt has expired, or the message was deleted: this receiver may no longer act on it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """A message as it was received: `receives` counts from 1, `sent` is in seconds since 1970."""
-
-    identity: str
-    receipt: str
-    body: str
-    receives: int
-    sent: float
 
 
 def uploads(body: str, *, bucket: str = "") -> list[Upload]:

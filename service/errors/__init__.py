@@ -44,7 +44,15 @@ from service.errors.faults import (
     ShareExceeded,
     TooManyRequests,
 )
-from service.errors.jobs import InvalidJob, JobNotFound, JobRunning, JobsUnavailable, NoSuchRecording
+from service.errors.jobs import (
+    BatchUnavailable,
+    InvalidJob,
+    JobNotFound,
+    JobRunning,
+    JobsUnavailable,
+    NoSuchRecording,
+    RecordingOutOfReach,
+)
 from service.errors.models import (
     BadModelUrl,
     LockMismatch,
@@ -114,6 +122,7 @@ __all__ = [
     "BadHead",
     "BadModelUrl",
     "BadSampleRate",
+    "BatchUnavailable",
     "Busy",
     "DamagedThroughout",
     "DeadlineExceeded",
@@ -159,6 +168,7 @@ __all__ = [
     "QueryParameter",
     "RateExceeded",
     "RecordingMissing",
+    "RecordingOutOfReach",
     "RecordingTooLarge",
     "RepeatedField",
     "RequestError",

@@ -1,5 +1,7 @@
 """Requests about jobs that cannot be met as they are."""
 
+from collections.abc import Sequence
+
 from service.errors.tree import InvalidField, RequestError
 
 
@@ -10,6 +12,15 @@ class JobsUnavailable(RequestError):
     code = "jobs_unavailable"
     message = "this service takes no jobs"
     expected = "a service with WHISPER_RECORDINGS_BUCKET and WHISPER_TRANSCRIPTS_BUCKET"
+
+
+class BatchUnavailable(RequestError):
+    """The service has no queue or no bucket, as on a developer's machine."""
+
+    status = 404
+    code = "batch_unavailable"
+    message = "this service has no batch"
+    expected = "a service with WHISPER_QUEUE_URL and WHISPER_TRANSCRIPTS_BUCKET"
 
 
 class JobNotFound(RequestError):
@@ -40,6 +51,17 @@ class InvalidJob(InvalidField):
     field: str
     expected: str
     value: str = ""
+
+
+class RecordingOutOfReach(RequestError):
+    """The key of the caller is for other recordings; whether there is such a one is left open."""
+
+    status = 403
+    code = "recording_out_of_reach"
+    message = "the API key is not for this recording"
+    field = "key"
+    expected = "a recording whose key begins with {prefixes}"
+    prefixes: Sequence[str]
 
 
 class NoSuchRecording(RequestError):

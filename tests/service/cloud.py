@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -79,10 +80,18 @@ class Cloud:
         """The settings of an operator or a worker of this cloud."""
         return Settings(queue_url=self.queue, recordings_bucket=self.recordings, transcripts_bucket=self.transcripts)
 
-    def upload(self, key: str, body: bytes | None = None, *, sequencer: str = "01", announce: bool = True) -> Upload:
+    def upload(
+        self,
+        key: str,
+        body: bytes | None = None,
+        *,
+        sequencer: str = "01",
+        announce: bool = True,
+        metadata: Mapping[str, str] = MappingProxyType({}),
+    ) -> Upload:
         """Put a recording, by default the voicemail, and announce it as EventBridge does."""
         body = VOICEMAIL.read_bytes() if body is None else body
-        answer = self.s3.put_object(Bucket=self.recordings, Key=key, Body=body)
+        answer = self.s3.put_object(Bucket=self.recordings, Key=key, Body=body, Metadata=dict(metadata))
         upload = Upload(
             bucket=self.recordings,
             key=key,

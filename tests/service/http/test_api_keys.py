@@ -147,6 +147,13 @@ def test_new_keys_are_valid_and_old_ones_are_not_without_a_restart(
     assert client.post("/transcribe", files=AUDIO, headers=bearer(KEYS[1])).status_code == 200
 
 
+@pytest.mark.parametrize("prefixes", [[], "calls/", [""], [1], {}, None])
+def test_prefixes_that_limit_nothing_are_refused(prefixes: object) -> None:
+    """An empty list or an empty text could be read as all or as none."""
+    with pytest.raises(ValueError, match="prefixes"):
+        read_keys(json.dumps({"crm": {"key": KEYS[0], "prefixes": prefixes}}))
+
+
 @pytest.mark.parametrize("text", ["", " ", "short", "{", '{"crm": 1}', "[]"])
 def test_wrong_secret_changes_nothing(text: str, caplog: pytest.LogCaptureFixture) -> None:
     """An operator's mistake neither locks all callers out nor lets any in; the log says so, without the secret."""
