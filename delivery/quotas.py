@@ -31,7 +31,7 @@ class Need:
         return cls(
             name=environment.name,
             spot=vcpus * (plan.batch_max_tasks - environment.on_demand_workers + old),
-            on_demand=vcpus * (2 * plan.api_max_tasks + environment.on_demand_workers + gate),
+            on_demand=vcpus * (2 * plan.api_max_tasks + environment.on_demand_workers + plan.relief_max_tasks + gate),
         )
 
 

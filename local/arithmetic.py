@@ -1,9 +1,11 @@
 """CloudWatch's metric arithmetic, as far as the scaling policies use it, for one minute at a time."""
 
 import ast
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from local.errors import LocalError
 
@@ -28,7 +30,7 @@ def evaluate(expression: str, minute: Mapping[str, Number]) -> Number:
     """The value of an expression in one minute; None if a metric that it needs has no datapoint.
 
     Args:
-        expression: metric ids, numbers, `+ - * /`, comparisons, `AND`, `OR`, `IF`, `FILL`, `MAX`, `MIN`, `SUM`.
+        expression: metric ids, numbers, `+ - * /`, comparisons, `AND`, `OR`, `IF`, `FILL`, `CEIL`, `MAX`, `MIN`, `SUM`.
         minute: the datapoint of every metric, by id.
 
     Raises:
@@ -38,14 +40,19 @@ def evaluate(expression: str, minute: Mapping[str, Number]) -> Number:
     1.0
     >>> evaluate("waiting / tasks", {"waiting": 3, "tasks": None})
     """
-    words = re.sub(r"\b(AND|OR)\b", lambda word: word[0].lower(), expression)
     try:
-        value = _value(ast.parse(words, mode="eval").body, minute)
+        value = _value(_parsed(expression), minute)
     except (SyntaxError, KeyError) as error:
         raise LocalError(f"metric arithmetic: got {expression!r}, expected one that is simulated ({error})") from None
     except ZeroDivisionError:
         return None  # CloudWatch omits such a datapoint
     return None if value is None else float(value)
+
+
+@cache
+def _parsed(expression: str) -> ast.expr:
+    words = re.sub(r"\b(AND|OR)\b", lambda word: word[0].lower(), expression)
+    return ast.parse(words, mode="eval").body
 
 
 def _value(node: ast.expr, minute: Mapping[str, Number]) -> Number:  # noqa: PLR0911 -- one for each form
@@ -65,6 +72,9 @@ def _value(node: ast.expr, minute: Mapping[str, Number]) -> Number:  # noqa: PLR
         case ast.Call(func=ast.Name(id="FILL"), args=[metric, filling], keywords=[]):
             value = _value(metric, minute)
             return _value(filling, minute) if value is None else value
+        case ast.Call(func=ast.Name(id="CEIL"), args=[argument], keywords=[]):
+            value = _value(argument, minute)
+            return None if value is None else math.ceil(value)
         case ast.Call(func=ast.Name(id="IF"), args=[condition, yes, no], keywords=[]):
             holds = _value(condition, minute)
             return None if holds is None else _value(yes if holds else no, minute)

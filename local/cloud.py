@@ -17,12 +17,14 @@ from botocore.config import Config
 
 from local import emulator
 from local.agent import Agent, running_agent
+from local.arithmetic import Number
 from local.deploy import ASSEMBLY, ENVIRONMENT, ROOT, Deployment, deploy, template
 from local.emulator import ACCOUNT, HOST, Emulator, free_port
 from local.errors import LocalError
 from local.fleet import Fleet, Service
+from local.metrics import Oldest, Told
 from local.processes import Machine, Process, TaskDefinition
-from local.scaling import ARRIVALS, WAITING, WORKING, Scaling
+from local.scaling import AGE, ARRIVALS, RELIEF, WAITING, WORKERS, WORKING, Metric, Scaling, has_fleet
 from local.template import Resolver, resources
 from service.contract import READY_PATH
 from service.settings import PREFIX, variable
@@ -47,13 +49,16 @@ class Cloud:
     Attributes:
         url: of the API.
         key: the API key that its callers send.
+        fleet: the workers on Spot.
+        relief: those on demand; None if the environment has none.
         minute_seconds: how long a minute of the scaling takes.
         say: called with each event: its kind, and a description.
         agent: beside every task.
         machine: runs the tasks.
         worker: the task definition of the workers.
         canary: that of the task that sends golden calls.
-        peak: the largest number of workers that the scaling has asked for.
+        peak: the largest number of workers on Spot that the scaling has asked for.
+        observed: the metrics of the last minute.
         watchers: called at each tick.
     """
 
@@ -65,6 +70,7 @@ class Cloud:
     key: str
     api: Service[Process]
     fleet: Fleet[Process]
+    relief: Fleet[Process] | None
     minute_seconds: float
     say: Say
     agent: Agent
@@ -72,8 +78,14 @@ class Cloud:
     worker: TaskDefinition
     canary: TaskDefinition
     peak: int = 0
+    observed: dict[Metric, Number] = field(default_factory=dict)
     watchers: list[Callable[[], None]] = field(default_factory=list)
+    _told: Told = field(default_factory=Told)
+    _oldest: Oldest = field(init=False)
     _minute: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._oldest = Oldest(self.s3, recordings=self.recordings, transcripts=self.transcripts)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -112,9 +124,14 @@ class Cloud:
         return self.deployment.outputs["DeadLetterQueueUrl"]
 
     @property
+    def fleets(self) -> dict[str, Fleet[Process]]:
+        """The fleets of workers, by a word for people."""
+        return {"workers": self.fleet} | ({"relief": self.relief} if self.relief else {})
+
+    @property
     def workers(self) -> list[Process]:
-        """The worker processes."""
-        return self.fleet.service.tasks
+        """The worker processes of both fleets."""
+        return [task for fleet in self.fleets.values() for task in fleet.service.tasks]
 
     def messages(self, queue: str = "QueueUrl") -> tuple[int, int]:
         """How many messages of a queue wait, and how many are in flight."""
@@ -155,12 +172,18 @@ class Cloud:
 
     def deploy(self, *, image: str) -> None:
         """Give the workers another image, as a deployment does; `tick` replaces them."""
-        self.worker = replace(self.worker, environ={**self.worker.environ, variable("image"): image})
-        self.fleet.service.deploy(lambda: self.machine.start(self.worker))
+        self.deploy_worker(replace(self.worker, environ={**self.worker.environ, variable("image"): image}))
 
-    def blocked(self, _: str) -> bool:
-        """Whether ECS refuses to protect one more worker."""
-        return self.fleet.service.blocked()
+    def deploy_worker(self, definition: TaskDefinition) -> None:
+        """Give the workers of both fleets another task definition; `tick` replaces them."""
+        self.worker = definition
+        for fleet in self.fleets.values():
+            fleet.service.deploy(lambda: self.machine.start(self.worker))
+
+    def blocked(self, name: str) -> bool:
+        """Whether ECS refuses to protect one more worker of the fleet that a worker belongs to."""
+        fleets = [each.service for each in self.fleets.values() if name in {task.name for task in each.service.tasks}]
+        return any(service.blocked() for service in fleets)
 
     def tick(self) -> None:
         """Scale once a minute is over, start and stop tasks, call the watchers, and sleep for a moment.
@@ -170,15 +193,8 @@ class Cloud:
         """
         if time.monotonic() - self._minute >= self.minute_seconds:
             self._minute = time.monotonic()
-            waiting, working = self.messages()
-            before = self.fleet.service.wanted
-            # The emulator does not count events. The policies need them only while the queue's metrics are late. SQS
-            # reports messages in flight only if there are some.
-            change = self.fleet.minute({WAITING: waiting, WORKING: working or None, ARRIVALS: None})
-            if change:
-                self.peak = max(self.peak, change.tasks)
-                self.say("scaled", f"{before} → {change.tasks} workers ({change.policy})")
-        for service in (self.api, self.fleet.service):
+            self._scale()
+        for service in (self.api, *(fleet.service for fleet in self.fleets.values())):
             for task in service.tasks:
                 if task.exit_code == REFUSED:  # its replacement would refuse them, too
                     raise LocalError(f"{task.name} ended with {REFUSED}; {task.log} says why")
@@ -186,6 +202,29 @@ class Cloud:
         for watch in self.watchers:
             watch()
         time.sleep(TICK_SECONDS)
+
+    def _scale(self) -> None:
+        """Observe a minute, and apply the policies of both fleets to it."""
+        waiting, working = self.messages()
+        # A minute of the scaling is short, and so are the times that it looks at.
+        scale = 60 / self.minute_seconds
+        self.observed = {
+            WAITING: waiting,
+            # SQS reports messages in flight only if there are some.
+            WORKING: working or None,
+            # The emulator does not count events. The policies need them only while the queue's metrics are late.
+            ARRIVALS: None,
+            AGE: scale * self._oldest.seconds() if self.relief else None,
+            **self._told.averages((worker.log for worker in self.workers), scale=scale),
+        }
+        for fleet in self.fleets.values():
+            self.observed |= fleet.counts()
+        for name, fleet in self.fleets.items():
+            before = fleet.service.wanted
+            if change := fleet.minute(self.observed):
+                if fleet is self.fleet:
+                    self.peak = max(self.peak, change.tasks)
+                self.say("scaled", f"{before} → {change.tasks} {name} ({change.policy})")
 
     def wait(self, condition: Callable[[], bool], *, seconds: float, awaited: str) -> None:
         """Tick until a condition holds; `awaited` names it in the error message.
@@ -312,6 +351,16 @@ def _assemble(
     worker = replace(worker, environ={**worker.environ, **overrides})
     # A task has an address of its own; a process shares the machine's network.
     api = replace(api, environ={**api.environ, **overrides, variable("host"): HOST, variable("port"): str(port)})
+
+    def fleet(name: str) -> Fleet[Process]:
+        scaling = Scaling.read(batch, name)
+        service: Service[Process] = Service(
+            lambda: machine.start(worker),
+            most_percent=_most_percent(batch, scaling.service),
+            notice_seconds=NOTICE_SECONDS,
+        )
+        return Fleet(service, scaling)
+
     return Cloud(
         emulator=running,
         deployment=deployment,
@@ -320,10 +369,8 @@ def _assemble(
         url=f"http://{HOST}:{port}",
         key=api.environ.get(variable("api_keys"), ""),
         api=Service(lambda: machine.start(api), wanted=1),
-        fleet=Fleet(
-            Service(lambda: machine.start(worker), most_percent=_most_percent(batch), notice_seconds=NOTICE_SECONDS),
-            Scaling.read(batch),
-        ),
+        fleet=fleet(WORKERS),
+        relief=fleet(RELIEF) if has_fleet(batch, RELIEF) else None,
         minute_seconds=minute_seconds,
         say=say,
         agent=agent,
@@ -333,9 +380,8 @@ def _assemble(
     )
 
 
-def _most_percent(body: Mapping[str, Any]) -> int:
-    (service,) = resources(body, "AWS::ECS::Service").values()
-    return int(service["DeploymentConfiguration"]["MaximumPercent"])
+def _most_percent(body: Mapping[str, Any], service: str) -> int:
+    return int(resources(body, "AWS::ECS::Service")[service]["DeploymentConfiguration"]["MaximumPercent"])
 
 
 def region_variables(deployment: Deployment) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from local.arithmetic import Number
-from local.scaling import TASKS, Change, Metric, Scaling
+from local.scaling import RUNNING, TASKS, Change, Metric, Scaling
 
 
 class Task(Protocol):
@@ -41,12 +41,16 @@ class Service(Generic[T]):
         wanted: how many tasks are wanted.
         most_percent: of the wanted number, old and new tasks during a deployment. None has to stay.
         notice_seconds: how long a task must be unprotected until the service acts on it.
+
+    Attributes:
+        granted: the tasks that the capacity provider has room for; None for any number.
     """
 
     def __init__(
         self, start: Callable[[], T], *, wanted: int = 0, most_percent: int = 200, notice_seconds: float = 0.0
     ) -> None:
         self.wanted = wanted
+        self.granted: int | None = None
         self.tasks: list[T] = []
         self._start = start
         self._most_percent, self._notice = most_percent, notice_seconds
@@ -79,7 +83,8 @@ class Service(Generic[T]):
         old = [task for task in self.staying if task in self._old]
         new = [task for task in self.staying if task not in self._old]
         room = self.wanted * self._most_percent // 100 - len(old) - len(new) if old else self.wanted
-        for _ in range(min(self.wanted - len(new), room)):
+        granted = self.wanted if self.granted is None else min(self.wanted, self.granted)
+        for _ in range(min(granted - len(new), room)):
             self.tasks.append(self._start())
         # A protected task stays until its work is done, however few are wanted.
         free = [task for task in self.staying if self._free(task)]
@@ -103,12 +108,23 @@ class Fleet(Generic[T]):
         self.service = service
         self._scaling = scaling
 
+    @property
+    def most(self) -> int:
+        """The largest number of tasks that the scaling asks for."""
+        return self._scaling.most
+
+    def counts(self) -> dict[Metric, Number]:
+        """The task counts of Container Insights, which is silent about a service of which no task runs."""
+        running = sum(task.running for task in self.service.tasks) or None
+        return {
+            (*RUNNING, self._scaling.service): running,
+            (*TASKS, self._scaling.service): self.service.wanted if running else None,
+        }
+
     def minute(self, observed: dict[Metric, Number]) -> Change | None:
         """Apply the policies to the metrics observed in one minute; the change, if any."""
         wanted = self.service.wanted
-        # Container Insights is silent about a service of which no task runs.
-        tasks = wanted if any(task.running for task in self.service.tasks) else None
-        change = self._scaling.minute({TASKS: tasks, **observed}, tasks=wanted, deploying=self.service.deploying)
+        change = self._scaling.minute({**self.counts(), **observed}, tasks=wanted, deploying=self.service.deploying)
         if change:
             self.service.wanted = change.tasks
         return change

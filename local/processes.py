@@ -29,11 +29,15 @@ Secret = Callable[[Mapping[str, Any]], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDefinition:
-    """Command and environment of a task's one container, and how long it may take to stop."""
+    """Command and environment of a task's one container, and how long it may take to stop.
+
+    `module` is the program that takes the command.
+    """
 
     command: tuple[str, ...]
     environ: Mapping[str, str]
     stop_timeout_seconds: int
+    module: str = "service"
 
     @classmethod
     def read(
@@ -103,7 +107,7 @@ class Process:
         environ |= {"TMPDIR": self._tmp, AGENT_VARIABLE: agent.uri(name), **definition.environ}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "service", *definition.command],
+                [sys.executable, "-m", definition.module, *definition.command],
                 cwd=ROOT,
                 env=environ,
                 stdin=subprocess.DEVNULL,

@@ -14,17 +14,24 @@ from typing import Any, Protocol
 from local.arithmetic import Number, evaluate
 from local.errors import LocalError
 from local.template import resources
+from service.contract import METRIC_NAMESPACE, Gauge
 from stacks.capacity.scaling import FOLLOW_MINUTES, Evaluation, Target, Wish
 
-# A metric in the templates: its namespace and its name.
-Metric = tuple[str, str]
+# A metric in the templates: its namespace and its name, and the service whose tasks it counts.
+Metric = tuple[str, ...]
 Minute = Mapping[Metric, Number]
 Query = Mapping[str, Any]
 
 WAITING: Metric = ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
 WORKING: Metric = ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible")
 ARRIVALS: Metric = ("AWS/Events", "MatchedEvents")
+AGE: Metric = ("AWS/SQS", "ApproximateAgeOfOldestMessage")
 TASKS: Metric = ("ECS/ContainerInsights", "DesiredTaskCount")
+RUNNING: Metric = ("ECS/ContainerInsights", "RunningTaskCount")
+GAUGES: Mapping[Gauge, Metric] = {gauge: (METRIC_NAMESPACE, gauge.value) for gauge in Gauge}
+
+# The fleets of the batch stack, by their constructs.
+WORKERS, RELIEF = "Workers", "Relief"
 
 BELOW_MINUTES, BELOW_SHARE = 15, 0.9
 COMPARISONS = {
@@ -156,28 +163,47 @@ class Change:
 
 
 class Scaling:
-    """The scaling of one service: takes the metrics of each minute, and returns the changes."""
+    """The scaling of one service: takes the metrics of each minute, and returns the changes.
 
-    def __init__(self, *, policies: list[Policy], least: int, most: int) -> None:
-        self.least, self.most = least, most
+    Attributes:
+        service: logical name of the service, which metrics of its tasks have as their third part.
+    """
+
+    def __init__(self, *, service: str, policies: list[Policy], least: int, most: int) -> None:
+        self.service, self.least, self.most = service, least, most
         self._policies = policies
         self._target = Target(least=least, most=most)
 
     @classmethod
-    def read(cls, template: Mapping[str, Any]) -> "Scaling":
-        """The policies of the one scalable target in a template.
+    def read(cls, template: Mapping[str, Any], fleet: str = WORKERS) -> "Scaling":
+        """The policies of a fleet's scalable target in a template.
 
         Raises:
-            LocalError: the template has none or several.
+            LocalError: the template has no such fleet.
         """
-        targets = list(resources(template, "AWS::ApplicationAutoScaling::ScalableTarget").values())
+        targets = {
+            name: target
+            for name, target in resources(template, "AWS::ApplicationAutoScaling::ScalableTarget").items()
+            if name.startswith(fleet)
+        }
         if len(targets) != 1:
-            raise LocalError(f"template: got {len(targets)} scalable targets, expected one")
-        return cls(policies=list(_policies(template)), least=targets[0]["MinCapacity"], most=targets[0]["MaxCapacity"])
+            raise LocalError(f"template: got {len(targets)} scalable targets of {fleet}, expected one")
+        ((name, target),) = targets.items()
+        return cls(
+            service=_service(target["ResourceId"]["Fn::Join"][1][-1]),
+            policies=list(_policies(template, target=name)),
+            least=target["MinCapacity"],
+            most=target["MaxCapacity"],
+        )
 
     def minute(self, observed: Minute, *, tasks: int, deploying: bool = False) -> Change | None:
-        """Apply the policies to one minute's metrics and the wanted number of tasks; the change, if there is one."""
+        """Apply the policies to one minute's metrics and the wanted number of tasks; the change, if there is one.
+
+        `TASKS` without a service are its own.
+        """
         self._target.begin_minute()
+        if TASKS in observed:
+            observed = {**observed, (*TASKS, self.service): observed[TASKS]}
         for policy in self._policies:
             policy.see(observed)
         wishes = [
@@ -186,12 +212,19 @@ class Scaling:
             if (wanted := each.wish(tasks=tasks, added=self._target.added)) is not None
         ]
         change = self._target.decide(wishes, tasks=tasks, deploying=deploying)
-        return change and Change(tasks=change.tasks, policy=change.policy)
+        return None if change is None else Change(tasks=change.tasks, policy=change.policy)
 
 
-def _policies(template: Mapping[str, Any]) -> Iterator[Policy]:
+def has_fleet(template: Mapping[str, Any], fleet: str) -> bool:
+    """Whether a template has a fleet of this name."""
+    return any(name.startswith(fleet) for name in resources(template, "AWS::ApplicationAutoScaling::ScalableTarget"))
+
+
+def _policies(template: Mapping[str, Any], *, target: str) -> Iterator[Policy]:
     alarms = resources(template, "AWS::CloudWatch::Alarm").values()
     for identity, policy in resources(template, "AWS::ApplicationAutoScaling::ScalingPolicy").items():
+        if policy["ScalingTargetId"] != {"Ref": target}:
+            continue
         if tracking := policy.get("TargetTrackingScalingPolicyConfiguration"):
             yield Tracking(
                 name=policy["PolicyName"],
@@ -222,6 +255,12 @@ def _policies(template: Mapping[str, Any]) -> Iterator[Policy]:
             )
 
 
+def _service(name: Mapping[str, Any]) -> str:
+    """The logical name of the service whose name a template refers to."""
+    logical: str = name["Fn::GetAtt"][0]
+    return logical
+
+
 def _alarm(properties: Mapping[str, Any]) -> Alarm:
     return Alarm(
         queries=properties["Metrics"],
@@ -238,7 +277,8 @@ def _result(queries: list[Query], minute: Minute) -> Number:
     values: dict[str, Number] = {}
     for query in (query for query in queries if "MetricStat" in query):
         metric = query["MetricStat"]["Metric"]
-        name = (metric["Namespace"], metric["MetricName"])
+        services = (_service(each["Value"]) for each in metric.get("Dimensions", ()) if each["Name"] == "ServiceName")
+        name = (metric["Namespace"], metric["MetricName"], *services)
         if name not in minute:
             raise LocalError(f"metric: got {'/'.join(name)!r}, expected one that is simulated")
         values[query["Id"]] = minute[name]

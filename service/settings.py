@@ -204,7 +204,7 @@ class Settings:
         900, 10, 14_400, "How long a worker works without a rest, in which ECS can replace its task, in seconds."
     )
     report_seconds: int = _between(
-        60, 1, 3600, "How often a worker publishes what it knows about the backlog, in seconds."
+        30, 1, 3600, "How often a worker publishes what it knows about the backlog, in seconds."
     )
     host: str = _text("127.0.0.1", "Address the HTTP server binds.")
     port: int = _between(8000, 1, 65_535, "Port the HTTP server binds.")

@@ -8,11 +8,9 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sqs as sqs
 
 from service.contract import Gauge
+from stacks.capacity.relief import LEAST_SHARE
 from stacks.environments import Environment
 from stacks.shared.metrics import CallMetrics, task_count
-
-# Of the time until a batch is due: the least time that the rest of the work is divided by, when the deadline is near or has passed.
-LEAST_SHARE = 0.05
 
 
 class Projection:
@@ -54,7 +52,7 @@ class Projection:
         Those that Spot runs count as they are, those that have `joined` as they are asked for: a task that is still
         starting is not asked for twice.
         """
-        left, least = f"({due:.0f} - age)", f"{LEAST_SHARE * self._due:.0f}"
+        left, least = f"({due:.0f} - age)", f"{LEAST_SHARE * due:.0f}"
         wanted = f"CEIL({self._work} / IF({left} > {least}, {left}, {least}))"
         return f"IF(waiting > 0, {wanted} - FILL(spot, 0) - FILL({joined}, 0), 0)"
 

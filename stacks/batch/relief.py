@@ -7,14 +7,11 @@ from stacks.batch.queue_workers import QueueWorkers
 from stacks.batch.step_rules import StepRules, doubling
 from stacks.batch.worker_service import WorkerService
 from stacks.capacity import Plan
-from stacks.capacity.relief import RELIEF_MINUTES
-from stacks.capacity.scaling import SHRINK_MINUTES
+from stacks.capacity.relief import LEAVE_MINUTES, RELIEF_MINUTES, RELIEF_NEEDED_MINUTES
 from stacks.network.task_network import TaskNetwork
 from stacks.shared.metrics import task_count
 from stacks.tasks.service_task import ServiceTask
 
-# Of its minutes, relief needs these: a minute whose metrics are late must not begin them again.
-REPORTED_SHARE = 0.8
 # Relief that certainly has nothing to do: each message in flight may be on a task of it. Both counts come together, so that
 # a gap in the one is none.
 IDLE = "IF(waiting < 1, joined - IF(FILL(working, 0) < joined, FILL(working, 0), joined), 0)"
@@ -67,10 +64,7 @@ class Relief(Construct):
             change,
             doubling(max_tasks),
             when=projection.shortage(due=plan.relief_joins_seconds, joined="joined"),
-            minutes=round(REPORTED_SHARE * RELIEF_MINUTES),
+            minutes=RELIEF_NEEDED_MINUTES,
             of=RELIEF_MINUTES,
         )
-        # It is gone before the last Spot task sleeps: relief at work would keep a sleeping Spot fleet from waking.
-        rules.adjust(
-            "Leave", change, doubling(max_tasks, sign=-1), when=IDLE, minutes=SHRINK_MINUTES, of=SHRINK_MINUTES
-        )
+        rules.adjust("Leave", change, doubling(max_tasks, sign=-1), when=IDLE, minutes=LEAVE_MINUTES, of=LEAVE_MINUTES)

@@ -28,6 +28,8 @@ def test_examples_are_true() -> None:
         ("IF(tasks > 2, waiting, 0 - waiting)", -8),
         ("FILL(late, 3)", 3),
         ("FILL(tasks, 3)", 2),
+        ("CEIL(waiting / 3)", 3),
+        ("CEIL(tasks)", 2),
         ("MAX([waiting, late, tasks])", 8),
         ("MIN([waiting, late, tasks])", 2),
         ("SUM([waiting, late, tasks])", 10),

@@ -1,129 +1,21 @@
 """A week's calls, simulated with the scaling policies of the templates."""
 
-import random
 import time
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
-from local.arithmetic import Number
-from local.fleet import Fleet, Service
-from local.scaling import ARRIVALS, TASKS, WAITING, WORKING, Metric, Scaling
+from local.fleet import Service
 from stacks.environments import Environment, emulated
+from tests.local.world import START_MINUTES, world
 from tests.stacks.factory import LIVE
 from tests.stacks.synthesis import Template
-
-START_MINUTES = 2
-# Share of the minutes that a namespace does not report in time.
-LATE_SHARE = 0.1
-
-
-@dataclass(eq=False)
-class Worker:
-    """A task that takes several calls at a time from a queue, and is protected while it has any."""
-
-    queue: deque[float]
-    lanes: int
-    starting: int = START_MINUTES
-    calls: list[float] = field(default_factory=list)
-    stopping: bool = False
-    stopped_with: int = 0
-
-    @property
-    def running(self) -> bool:
-        """Whether it has started."""
-        return self.starting < 0
-
-    @property
-    def protected(self) -> bool:
-        """Whether it has calls in hand."""
-        return bool(self.calls)
-
-    def stop(self) -> None:
-        """Record how many calls it had in hand."""
-        self.stopping, self.stopped_with = True, len(self.calls)
-
-    def tend(self) -> bool:
-        """A stopped worker ends at once."""
-        return not self.stopping
-
-    def work(self) -> None:
-        """Work for one minute, shared by the calls in hand; a free lane takes the next call."""
-        self.starting -= 1
-        left = 1.0
-        while self.starting < 0 and left > 0:
-            while self.queue and len(self.calls) < self.lanes:
-                self.calls.append(self.queue.popleft())
-            if not self.calls:
-                return
-            step = min(left / len(self.calls), *self.calls)
-            left -= step * len(self.calls)
-            self.calls = [rest - step for rest in self.calls if rest - step > 1e-9]
-
-
-@dataclass
-class World:
-    """A queue, its fleet, and the wanted number of tasks in each minute."""
-
-    environment: Environment
-    fleet: Fleet[Worker]
-    queue: deque[float]
-    started: list[Worker]
-    chance: random.Random
-    wanted: list[int] = field(default_factory=lambda: [0])
-    below: int = 0  # minutes in which fewer tasks were wanted than were busy
-
-    def minute(self, arrivals: int = 0) -> None:
-        """Simulate a minute in which some calls arrive."""
-        plan = self.environment.plan
-        mean = plan.speed.task_time(self.environment.workload.talk_minutes_per_call)
-        self.queue.extend(self.chance.uniform(0.2, 1.8) * mean for _ in range(arrivals))
-        for worker in self.fleet.service.tasks:
-            worker.work()
-        working = sum(len(worker.calls) for worker in self.fleet.service.tasks)
-        observed: dict[Metric, Number] = {WAITING: len(self.queue), WORKING: working, ARRIVALS: arrivals}
-        if not working:  # SQS reports messages in flight only if there are some
-            observed[WORKING] = None
-        # A namespace's metrics come together. The number of tasks is the fleet's to report.
-        late = {name for name in ("AWS/SQS", "AWS/Events", TASKS[0]) if self.chance.random() < LATE_SHARE}
-        unreported = {metric: None for metric in (*observed, TASKS) if metric[0] in late}
-        self.fleet.minute({**observed, **unreported})
-        self.below += self.fleet.service.wanted < sum(worker.protected for worker in self.fleet.service.tasks)
-        self.fleet.service.tend()
-        self.wanted.append(self.fleet.service.wanted)
-
-    def drain(self, *, minutes: int) -> int:
-        """Simulate minutes until no call is left; how many they were."""
-        for passed in range(minutes):
-            if not self.queue and not any(worker.calls for worker in self.fleet.service.tasks):
-                return passed
-            self.minute()
-        return minutes
-
-    @property
-    def interrupted(self) -> int:
-        """Calls that scaling in interrupted."""
-        return sum(worker.stopped_with for worker in self.started)
-
-
-def world(templates: Mapping[str, Template], environment: Environment, *, seed: int = 1) -> World:
-    """An environment's queue and fleet, both empty."""
-    queue: deque[float] = deque()
-    started: list[Worker] = []
-
-    def start() -> Worker:
-        started.append(Worker(queue=queue, lanes=environment.settings.lanes))
-        return started[-1]
-
-    fleet = Fleet(Service(start), Scaling.read(templates[f"{environment.name}/Batch"].body))
-    return World(environment=environment, fleet=fleet, queue=queue, started=started, chance=random.Random(seed))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_week_of_production_is_done_in_time(line: Mapping[str, Template], seed: int) -> None:
-    """A week's calls arrive at once: the fleet grows from one task to all of them and back to none, as fast as planned."""
+    """A week's calls arrive at once: the fleet grows from one task to all of them and back to none, as fast as planned, without relief."""
     live = world(line, LIVE, seed=seed)
     live.minute(arrivals=round(live.environment.workload.calls))
     took = live.drain(minutes=round(60 * live.environment.workload.window_hours))
@@ -136,6 +28,7 @@ def test_week_of_production_is_done_in_time(line: Mapping[str, Template], seed: 
     assert not live.fleet.service.tasks
     assert (live.interrupted, live.below) == (0, 0)
     assert took <= 60 * live.environment.plan.hours_to_finish
+    assert max(live.relieving) == 0
 
 
 @pytest.mark.parametrize("environment", [emulated(), LIVE], ids=lambda environment: environment.name)
@@ -154,8 +47,12 @@ def test_single_call_needs_a_single_task(
 
 
 def test_fleet_waits_for_spot_and_then_grows(line: Mapping[str, Template]) -> None:
-    """For six hours one task is wanted, two while metrics are late; once it starts, the others follow within minutes."""
+    """For six hours one task is wanted, two while metrics are late; once it starts, the others follow within minutes.
+
+    Relief, which would work meanwhile, has a test of its own.
+    """
     live = world(line, LIVE)
+    live.relief = None
     live.minute(arrivals=2000)
     for _ in range(6 * 60):
         for worker in live.fleet.service.tasks:

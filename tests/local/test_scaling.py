@@ -175,5 +175,5 @@ def test_metric_that_is_not_simulated_is_refused(line: Mapping[str, Template]) -
 def test_template_that_scales_nothing_is_refused(line: Mapping[str, Template], stack: str) -> None:
     """The error says that there is no scalable target."""
     body: Mapping[str, Any] = line[stack].body
-    with pytest.raises(LocalError, match="template: got 0 scalable targets, expected one"):
+    with pytest.raises(LocalError, match="template: got 0 scalable targets of Workers, expected one"):
         Scaling.read(body)

@@ -133,7 +133,8 @@ def fleets_follow_the_workload(environment: Environment, stacks: Stacks) -> None
     plan = environment.plan
     target = "AWS::ApplicationAutoScaling::ScalableTarget"
     assert stacks["Api"].only(target)["MaxCapacity"] == plan.api_max_tasks
-    assert stacks["Batch"].only(target)["MaxCapacity"] == plan.batch_max_tasks
+    limits = [found["MaxCapacity"] for found in stacks["Batch"].properties(target)]
+    assert sorted(limits) == sorted(most for most in (plan.batch_max_tasks, plan.relief_max_tasks) if most)
     assert not [service for service in services(stacks) if "DesiredCount" in service]
 
 
@@ -282,8 +283,8 @@ def no_role_may_do_everything(_: Environment, stacks: Stacks) -> None:
 
 
 def services(stacks: Stacks) -> list[dict[str, Any]]:
-    """The services of the API and of the workers."""
-    return [stacks[name].only("AWS::ECS::Service") for name in ("Api", "Batch")]
+    """The services of the API, of the workers and of their relief."""
+    return [service for name in ("Api", "Batch") for service in stacks[name].properties("AWS::ECS::Service")]
 
 
 PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (

@@ -39,9 +39,13 @@ class Template:
         """The properties of every resource of a type."""
         return [resource.get("Properties", {}) for resource in self.resources(kind)]
 
-    def only(self, kind: str) -> dict[str, Any]:
-        """The properties of the one resource of a type."""
-        (properties,) = self.properties(kind)
+    def only(self, kind: str, *, of: str = "") -> dict[str, Any]:
+        """The properties of the one resource of a type; with `of`, the one whose logical name begins so."""
+        (properties,) = [
+            deepcopy(resource.get("Properties", {}))
+            for name, resource in self.body["Resources"].items()
+            if resource["Type"] == kind and name.startswith(of)
+        ]
         return properties
 
     @property

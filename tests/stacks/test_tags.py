@@ -56,4 +56,5 @@ def test_schema_names_the_tag_property(kind: str) -> None:
 def test_tasks_inherit_the_tags_of_their_service(templates: Mapping[str, Template], environment: Environment) -> None:
     """Tasks cause most of the costs, and tags are not propagated by default."""
     for stack in ("Api", "Batch"):
-        assert templates[f"{environment.name}/{stack}"].only("AWS::ECS::Service")["PropagateTags"] == "SERVICE"
+        services = templates[f"{environment.name}/{stack}"].properties("AWS::ECS::Service")
+        assert {service["PropagateTags"] for service in services} == {"SERVICE"}

@@ -24,10 +24,13 @@ def tracking(template: Template) -> dict[str, Any]:
 
 
 def steps(template: Template) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-    """Alarm and step policy of each scaling rule, by the label of the alarm's expression."""
+    """Alarm and step policy of each rule that scales the workers on Spot, by the label of the alarm's expression."""
     resources = template.body["Resources"]
     found = {}
-    for alarm in template.properties("AWS::CloudWatch::Alarm"):
+    for name, resource in resources.items():
+        if resource["Type"] != "AWS::CloudWatch::Alarm" or not name.startswith("Workers"):
+            continue
+        alarm = resource["Properties"]
         (label,) = [query["Label"] for query in alarm["Metrics"] if query["ReturnData"]]
         (action,) = alarm["AlarmActions"]
         found[label] = (alarm, resources[action["Ref"]]["Properties"]["StepScalingPolicyConfiguration"])
@@ -108,8 +111,11 @@ def test_services_state_whether_they_rebalance_zones(
 ) -> None:
     """The default of a new service is not that of an old one. Workers are not stopped for the sake of a balance."""
     found = {
-        name: templates[f"{environment.name}/{name}"].only("AWS::ECS::Service")["AvailabilityZoneRebalancing"]
+        name: {
+            service["AvailabilityZoneRebalancing"]
+            for service in templates[f"{environment.name}/{name}"].properties("AWS::ECS::Service")
+        }
         for name in ("Api", "Batch")
     }
     rolling = environment.api.strategy is Strategy.ROLLING
-    assert found == {"Api": "ENABLED" if rolling else "DISABLED", "Batch": "DISABLED"}
+    assert found == {"Api": {"ENABLED" if rolling else "DISABLED"}, "Batch": {"DISABLED"}}

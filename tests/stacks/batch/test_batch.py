@@ -22,7 +22,7 @@ def template(templates: Mapping[str, Template], environment: Environment) -> Tem
 
 def test_workers_run_on_spot(template: Template, environment: Environment) -> None:
     """Recordings can wait for another worker after an interruption; on demand run those that were asked for."""
-    strategy = template.only("AWS::ECS::Service")["CapacityProviderStrategy"]
+    strategy = template.only("AWS::ECS::Service", of="Workers")["CapacityProviderStrategy"]
     providers = ["FARGATE_SPOT", "FARGATE"] if environment.on_demand_workers else ["FARGATE_SPOT"]
     assert [entry["CapacityProvider"] for entry in strategy] == providers
 
@@ -30,8 +30,8 @@ def test_workers_run_on_spot(template: Template, environment: Environment) -> No
 def test_first_workers_run_on_demand_if_the_environment_asks_for_it(tmp_path: Path) -> None:
     """ECS does not fall back from Spot to on demand, so the base continues when Spot has no capacity."""
     relief = replace(LIVE, on_demand_workers=3)
-    strategy = synthesize([relief], tmp_path)["live/Batch"].only("AWS::ECS::Service")["CapacityProviderStrategy"]
-    assert strategy == [
+    service = synthesize([relief], tmp_path)["live/Batch"].only("AWS::ECS::Service", of="Workers")
+    assert service["CapacityProviderStrategy"] == [
         {"CapacityProvider": "FARGATE_SPOT", "Weight": 1},
         {"CapacityProvider": "FARGATE", "Base": 3, "Weight": 0},
     ]
@@ -54,16 +54,17 @@ def test_worker_has_time_to_return_its_messages(template: Template, environment:
 
 def test_workers_that_do_not_start_are_rolled_back(template: Template) -> None:
     """The circuit breaker rolls back. A deployment stops old workers first, so that it needs no quota for two fleets."""
-    deployment = template.only("AWS::ECS::Service")["DeploymentConfiguration"]
-    assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
-    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 100)
+    for service in template.properties("AWS::ECS::Service"):
+        deployment = service["DeploymentConfiguration"]
+        assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+        assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 100)
 
 
 def test_fleet_scales_from_zero_to_the_limit_of_the_plan(template: Template, environment: Environment) -> None:
     """An idle fleet costs nothing, the plan limits it, and a deployment does not set its size."""
-    target = template.only("AWS::ApplicationAutoScaling::ScalableTarget")
+    target = template.only("AWS::ApplicationAutoScaling::ScalableTarget", of="Workers")
     assert (target["MinCapacity"], target["MaxCapacity"]) == (0, environment.plan.batch_max_tasks)
-    assert "DesiredCount" not in template.only("AWS::ECS::Service")
+    assert "DesiredCount" not in template.only("AWS::ECS::Service", of="Workers")
 
 
 # What a task may do to reach a model beside its image.

@@ -45,8 +45,9 @@ def test_existing_cluster_is_named_everywhere_and_not_changed(tmp_path: Path) ->
     assert stacks["Cluster"].body["Outputs"]["ClusterName"]["Value"] == CLUSTER
     assert "AWS::ECS::ClusterCapacityProviderAssociations" not in {k for t in stacks.values() for k in t.kinds()}
     for stack in ("Api", "Batch"):
-        assert stacks[stack].only("AWS::ECS::Service")["Cluster"] == CLUSTER
-        assert f"service/{CLUSTER}/" in str(stacks[stack].only("AWS::ApplicationAutoScaling::ScalableTarget"))
+        assert {service["Cluster"] for service in stacks[stack].properties("AWS::ECS::Service")} == {CLUSTER}
+        for target in stacks[stack].properties("AWS::ApplicationAutoScaling::ScalableTarget"):
+            assert f"service/{CLUSTER}/" in str(target)
     for stack, action in (("Batch", "ecs:UpdateTaskProtection"), ("Gate", "ecs:StopTask"), ("People", "ecs:StopTask")):
         (resource,) = {
             str(statement["Resource"]) for statement in statements(stacks[stack]) if action in statement["Action"]

@@ -97,7 +97,7 @@ def test_running_tasks_allow_a_shell_only_if_the_environment_does(
 ) -> None:
     """A shell in a task could read recordings: production refuses the choice, and workers have none in any case."""
     allowed = environment.ecs_exec and container["Command"] == ["api"]
-    assert bool(template.only("AWS::ECS::Service").get("EnableExecuteCommand")) == allowed
+    assert {bool(s.get("EnableExecuteCommand")) for s in template.properties("AWS::ECS::Service")} == {allowed}
 
 
 def test_tasks_let_nothing_in_and_only_https_out(template: Template) -> None:
@@ -132,5 +132,5 @@ def test_log_delivery_does_not_block_transcription(container: dict[str, Any]) ->
 
 def test_task_may_pull_its_image_before_it_starts(template: Template) -> None:
     """The service depends on the execution role's policy; otherwise a first deployment may fail."""
-    (service,) = template.resources("AWS::ECS::Service")
-    assert [name for name in service["DependsOn"] if "ExecutionRoleDefaultPolicy" in name]
+    for service in template.resources("AWS::ECS::Service"):
+        assert [name for name in service["DependsOn"] if "ExecutionRoleDefaultPolicy" in name]
