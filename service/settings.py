@@ -93,9 +93,9 @@ def _between(default: float, low: float, high: float, doc: str) -> Any:
     return setting(default, doc, expected=f"{kind} from {low} to {high}", check=lambda v: low <= v <= high)
 
 
-def _switch(doc: str) -> Any:
-    """A setting that is off by default."""
-    return setting(default=False, doc=doc, expected="true or false", check=lambda _: True)
+def _switch(doc: str, *, default: bool = False) -> Any:
+    """A setting that is on or off."""
+    return setting(default=default, doc=doc, expected="true or false", check=lambda _: True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,9 +203,11 @@ class Settings:
     session_seconds: int = _between(
         900, 10, 14_400, "How long a worker works without a rest, in which ECS can replace its task, in seconds."
     )
+    page: bool = _switch("Whether the API serves the page for people at `/`.", default=True)
     report_seconds: int = _between(
         30, 1, 3600, "How often a worker publishes what it knows about the backlog, in seconds."
     )
+    page_jobs: bool = _switch("Whether the page sends long recordings as jobs, because the buckets admit its origin.", default=True)
     host: str = _text("127.0.0.1", "Address the HTTP server binds.")
     port: int = _between(8000, 1, 65_535, "Port the HTTP server binds.")
     environment: str = _text("local", "Name of the environment, as a dimension of every metric.")
@@ -235,6 +237,12 @@ class Settings:
     )
     worker_deadline_seconds: int = _between(
         3600, 60, 14_400, "The workers' WHISPER_JOB_DEADLINE_SECONDS, for the deadline of jobs over HTTP."
+    )
+    batch_window_hours: float = _between(
+        0.0,
+        0.0,
+        8760.0,
+        "Hours from a recording's arrival until its transcript is due, for the view of the batch; 0: untold.",
     )
     recording_prefixes: str = _text(
         "",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from boto3.exceptions import Boto3Error
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -138,6 +139,13 @@ class Bucket:
 
     def _upload(self, entry: "ObjectVersionTypeDef") -> Upload:
         return Upload(
+    @cached_property
+    def origin(self) -> str:
+        """The scheme and the host of every link; no credentials are needed to know them."""
+        unsigned = boto3.client("s3", config=LINKS.merge(Config(signature_version=UNSIGNED)))
+        link = urlsplit(unsigned.generate_presigned_url("get_object", Params={"Bucket": self._name, "Key": "-"}))
+        return f"{link.scheme}://{link.netloc}"
+
             bucket=self._name,
             key=entry["Key"],
             version_id="" if entry["VersionId"] == "null" else entry["VersionId"],

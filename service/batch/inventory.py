@@ -5,15 +5,14 @@ Only if the settings have a key filter, it lists the recordings bucket, too.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from heapq import merge
+from datetime import datetime
 from typing import Any
 
 from service.batch.events import Upload
 from service.batch.ports import OperatedQueue, RecordingIndex, ResultIndex
-from service.batch.results import FOLDERS, INCOMPLETE, State
+from service.batch.results import INCOMPLETE, State
 from service.batch.rows import (
     DatedVersion,
     FailedVersion,
@@ -23,6 +22,7 @@ from service.batch.rows import (
     VersionRow,
 )
 from service.key_filter import KeyFilter
+from service.result_lists import ResultLists, recording_and_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,17 +39,18 @@ class Inventory:
     def overview(self, *, queue: OperatedQueue, dead_letters: OperatedQueue) -> Overview:
         """Counts of the results, and of all messages on the queues."""
         waiting, in_flight = queue.counts()
-        running = [self.stale(modified) for _, modified in self._keys(State.RUNNING)]
+        lists = self.lists
+        running = [lists.stale(modified) for _, modified in lists.keys(State.RUNNING)]
         return Overview(
             waiting=waiting,
             in_flight=in_flight,
             dead_letters=sum(dead_letters.counts()),
             running=len(running),
             stale=sum(running),
-            done=sum(1 for _ in self._keys(State.DONE)),
-            partial=sum(1 for _ in self._keys(State.PARTIAL)),
-            unheard=sum(1 for _ in self._keys(State.UNHEARD)),
-            failed=sum(1 for _ in self._keys(State.FAILED)),
+            done=sum(1 for _ in lists.keys(State.DONE)),
+            partial=sum(1 for _ in lists.keys(State.PARTIAL)),
+            unheard=sum(1 for _ in lists.keys(State.UNHEARD)),
+            failed=sum(1 for _ in lists.keys(State.FAILED)),
             ignored=sum(1 for _ in self._ignored()),
         )
 
@@ -59,21 +60,13 @@ class Inventory:
             for upload in self._ignored():
                 yield DatedVersion(state=state, recording=upload.key, version=upload.version, at=upload.time)
             return
-        for key, modified in self._keys(state):
-            name, _, version = _result(key).removesuffix(".json").rpartition("/")
+        for key, modified in self.lists.keys(state):
+            name, version = recording_and_version(key)
             if state == State.DONE:
                 yield DatedVersion(state=state, recording=name, version=version, at=modified.isoformat())
             # A running document is gone if its recording was done since the keys were listed.
             elif found := self.transcripts.read(key):
                 yield self._detailed(json.loads(found[0]), state, recording=name, version=version, modified=modified)
-
-    def includes(self, recording: str) -> bool:
-        """Whether a recording counts: a golden call only if its folder was asked for."""
-        return self.prefix.startswith(self.canary_folder) or not recording.startswith(self.canary_folder)
-
-    def stale(self, modified: datetime) -> bool:
-        """Whether a running document is so old that its worker must have lost the message."""
-        return datetime.now(UTC) - modified > timedelta(seconds=self.stale_after_seconds)
 
     def _detailed(
         self, document: dict[str, Any], state: State, *, recording: str, version: str, modified: datetime
@@ -108,7 +101,7 @@ class Inventory:
             worker=document["worker"],
             attempt=document["attempt"],
             share=document["share"],
-            stale=self.stale(modified) or None,
+            stale=self.lists.stale(modified) or None,
         )
 
     def _ignored(self) -> Iterator[Upload]:
@@ -117,27 +110,12 @@ class Inventory:
             versions = self.recordings.versions(self.prefix)
             yield from (upload for upload in versions if not self.key_filter.admits(upload.key))
 
-    def _keys(self, state: State) -> Iterator[tuple[str, datetime]]:
-        """The key of each document that puts a version into a state, with its time of writing."""
-        documents = (
-            (key, modified)
-            for key, modified in self.transcripts.keys(f"{FOLDERS[state]}/{self.prefix}")
-            if key.endswith(".json") and not (state == State.DONE and key.endswith("/latest.json"))
-            if self.includes(_result(key))
+    @property
+    def lists(self) -> ResultLists:
+        """The results by their states."""
+        return ResultLists(
+            transcripts=self.transcripts,
+            stale_after_seconds=self.stale_after_seconds,
+            canary_folder=self.canary_folder,
+            prefix=self.prefix,
         )
-        return self._whole(documents) if state == State.DONE else documents
-
-    def _whole(self, documents: Iterable[tuple[str, datetime]]) -> Iterator[tuple[str, datetime]]:
-        """The transcripts that lack nothing; all lists are in the order of their keys, so that none is held."""
-        incomplete = merge(*((_result(key) for key, _ in self._keys(state)) for state in INCOMPLETE))
-        passed = next(incomplete, None)
-        for key, modified in documents:
-            while passed is not None and passed < _result(key):
-                passed = next(incomplete, None)
-            if passed != _result(key):
-                yield key, modified
-
-
-def _result(key: str) -> str:
-    """A result's key without the folder of its state."""
-    return key.partition("/")[2]

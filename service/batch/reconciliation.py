@@ -33,7 +33,7 @@ class Reconciliation:
         unfinished = sum(self.queue.counts())
         states, announced = Counter[State](), 0
         found = self.inventory.recordings.versions(self.inventory.prefix)
-        versions = (upload for upload in found if self.inventory.includes(upload.key))
+        versions = (upload for upload in found if self.inventory.lists.includes(upload.key))
         while page := list(islice(versions, PAGE)):
             for upload, state in self._states(page):
                 states[state] += 1
@@ -77,7 +77,7 @@ class Reconciliation:
         return found
 
     def _counts(self, state: State, modified: datetime) -> bool:
-        return state != State.RUNNING or not self.inventory.stale(modified)
+        return state != State.RUNNING or not self.inventory.lists.stale(modified)
 
 
 def _keys(state: State, upload: Upload) -> set[str]:

@@ -10,7 +10,8 @@ from service import access
 from service.access import AccessKey
 from service.contract import LIVE_PATH, METRICS_PATH, READY_PATH
 from service.errors import InsufficientScope, InvalidApiKey, ServiceError
-from service.http import description
+from service.http import description, page
+from service.http.batch_desk import PATH as BATCH_PATH
 from service.http.responses import service_error_response
 from service.telemetry import caller, log
 
@@ -66,7 +67,7 @@ class ApiKeyCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or respond with 401 or 403."""
-        if not self._ring.keys or scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if not self._ring.keys or scope["type"] != "http" or _is_open(scope["path"]):
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
@@ -82,10 +83,16 @@ class ApiKeyCheck:
         return await self.app(scope, receive, send)
 
 
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or page.is_open(path)
+
+
 def scope_of(path: str, method: str) -> access.Scope:
     """The scope that a request needs."""
     if path == METRICS_PATH:
         return access.Scope.METRICS
+    if path == BATCH_PATH:
+        return access.Scope.BATCH
     if path.startswith("/jobs") and method in {"GET", "HEAD"}:
         return access.Scope.JOBS
     return access.Scope.TRANSCRIBE

@@ -4,23 +4,28 @@ The event loop only moves bytes. Decoding and inference run on the calls' own th
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.http import description, probes
+from service.http import batch as batch_routes
+from service.http import description, page, probes
 from service.http import jobs as job_routes
-from service.http.answering import gone, transcript_of
+from service.http.answering import gone
 from service.http.api_keys import KeyRing
+from service.http.batch_desk import BatchDesk
 from service.http.calls import Calls, Transcriber
+from service.http.events import Events
 from service.http.form import TRANSCRIBE_PATH, read_call
 from service.http.guards import add_guards
 from service.http.jobs_desk import JobDesk
 from service.http.late_answer import answered
 from service.http.openai import audio, models
 from service.http.responses import EXCEPTION_HANDLERS, answer
+from service.http.streams import News, Work, respond, streamed
 from service.recording import Decode
 from service.settings import Settings
 from service.telemetry import Meter
@@ -34,10 +39,11 @@ def create_app(
     settings: Settings,
     read_keys: Callable[[], str] | None = None,
     jobs: JobDesk | None = None,
+    batch: BatchDesk | None = None,
 ) -> Starlette:
     """The application; `engine` is already loaded, so that `/readyz` is true from its first response.
 
-    `read_keys` reads the secret with the callers' keys again. Without `jobs`, none are taken.
+    `read_keys` reads the secret with the callers' keys again. Without `jobs`, none are taken; without `batch`, there is no view of it.
     """
     app = Starlette(
         routes=[
@@ -46,7 +52,9 @@ def create_app(
             *audio.ROUTES,
             *models.ROUTES,
             *job_routes.ROUTES,
+            *batch_routes.ROUTES,
             *description.ROUTES,
+            *page.routes(settings, batch=batch is not None, origins=jobs.origins if jobs and settings.page_jobs else None),
         ],
         exception_handlers=EXCEPTION_HANDLERS,
     )
@@ -57,16 +65,23 @@ def create_app(
     ring = KeyRing(settings.access_keys, read=read_keys)
     add_guards(app, calls=app.state.calls, ring=ring, settings=settings)
     app.state.silence_seconds = settings.silence_seconds
-    app.state.jobs = jobs
+    app.state.jobs, app.state.batch = jobs, batch
     app.state.models = models.served(settings)
     return app
 
 
 async def transcribe(request: Request) -> Response:
-    """`POST /transcribe`: the original service's contract, with more keys in the response."""
-    return await answered(_transcribe(request), silence_seconds=request.app.state.silence_seconds)
+    """`POST /transcribe`: the original service's contract, with more keys in the response; or the same in events."""
+    silence = request.app.state.silence_seconds
+
+    async def sent(work: Work, news: News, stream: bool) -> Response:  # noqa: FBT001 - as the form has it
+        if stream:
+            return await streamed(work, news, Events(), silence_seconds=silence)
+        return await answered(_transcribe(work), silence_seconds=silence)
+
+    return await respond(request, partial(read_call, request), answer=sent)
 
 
-async def _transcribe(request: Request) -> Response:
-    transcript = await transcript_of(request, read_call(request))
+async def _transcribe(work: Work) -> Response:
+    transcript = await work
     return JSONResponse(answer(transcript)) if transcript else gone()

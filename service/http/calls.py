@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from service.http.turns import Turns
 from service.recording import BYTES_PER_SAMPLE, MAX_CHANNELS, SAMPLE_RATE, Decode, Recording
 from service.settings import Settings
 from service.telemetry import Measures, Meter, SharedClock, caller
-from service.transcript import Transcript
+from service.transcript import Segment, Transcript
 
 # How often a running call checks whether its caller is still connected.
 DISCONNECT_POLL_SECONDS = 1.0
@@ -30,6 +30,10 @@ SHORT_SECONDS = 60.0
 DECODED_BYTES_PER_SECOND = 10_000_000
 
 T = TypeVar("T")
+# News of a call in work: segments in turn, or the share that is transcribed.
+Item = Sequence[Segment] | float
+Tell = Callable[[Item], None]
+
 
 
 class Transcriber(Protocol):
@@ -70,6 +74,7 @@ class Call:
         accept: raises an error if the decoded recording cannot be answered as the request asks.
         listener: told of each segment as soon as it is final.
     """
+        watcher: told of the share that is transcribed, from 0 on.
 
     file: BinaryIO
     name: str
@@ -79,6 +84,7 @@ class Call:
     accept: Callable[[Recording], None] = lambda _: None
     listener: Listener | None = None
 
+    watcher: Callable[[float], None] | None = None
 
 class Calls:
     """Runs calls: decodes each, gives it a place in the queue by its length, and transcribes it when its turn comes."""
@@ -209,10 +215,12 @@ class Calls:
     ) -> Transcript:
         def progress(share: float) -> None:
             place.done = share
+            if call.watcher:
+                call.watcher(share)
             if gone.is_set():
                 raise Cancelled
 
-        progress(0)
+        progress(0.0)
         with self._clock.running(measures):
             return self.engine.transcribe(
                 recording,

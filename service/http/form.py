@@ -1,6 +1,6 @@
 """Reads multipart forms with a recording, and the one of `POST /transcribe`."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import BinaryIO
 
@@ -17,17 +17,23 @@ from service.errors import (
     RepeatedField,
     UnknownField,
 )
-from service.http.calls import Call
+from service.http.calls import Call, Tell
+from service.settings import SWITCH
 
 TRANSCRIBE_PATH = "/transcribe"
 AUDIO_FIELD = "audio_file"
-OPTIONAL_FIELDS = ("language", "words")
+OPTIONAL_FIELDS = ("language", "words", "stream")
 FIELDS = (AUDIO_FIELD, *OPTIONAL_FIELDS)
 
 
 @asynccontextmanager
-async def read_call(request: Request) -> AsyncIterator[Call]:
+async def read_call(request: Request, tell: Tell, wish: Callable[[bool], None]) -> AsyncIterator[Call]:
     """Read the call in a request to `/transcribe`; its file is closed at the end of the block.
+
+    Args:
+        request: with the form as its body.
+        tell: is told the news of the call, if they are asked for.
+        wish: is told whether they are.
 
     Raises:
         InvalidField: the body is not a form, or a field is missing, unknown or wrong.
@@ -40,15 +46,23 @@ async def read_call(request: Request) -> AsyncIterator[Call]:
                 raise UnknownField(field=name, known=FIELDS)
             if len(form.getlist(name)) > 1:
                 raise RepeatedField(field=name)
-        words = str(form.get("words", "false"))
-        if words not in {"true", "false"}:
-            raise InvalidFlag(field="words", value=words)
+        words, stream = _flag(form, "words"), _flag(form, "stream")
+        wish(stream)
         yield Call(
             file=await on_disk(upload),
             name=upload.filename or "",
             language=str(form.get("language", "")),
-            words=words == "true",
+            words=words,
+            listener=tell if stream else None,
+            watcher=tell if stream else None,
         )
+
+
+def _flag(form: FormData, name: str) -> bool:
+    value = str(form.get(name, "false"))
+    if value not in SWITCH:
+        raise InvalidFlag(field=name, value=value)
+    return SWITCH[value]
 
 
 @asynccontextmanager

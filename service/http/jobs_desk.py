@@ -85,6 +85,10 @@ class Bucket(Protocol):
     def download_link(self, key: str, *, seconds: int) -> str:
         """A link to read an object with."""
 
+    @property
+    def origin(self) -> str:
+        """The scheme and the host of its links."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -120,6 +124,10 @@ class JobDesk:
     recordings: Bucket
     transcripts: Bucket
     settings: Settings
+
+    def origins(self) -> tuple[str, ...]:
+        """The origins of all links, to which a browser must be allowed to connect."""
+        return tuple(dict.fromkeys((self.recordings.origin, self.transcripts.origin)))
 
     def take_upload(self, *, caller: str, sha256: bytes, size: int) -> View:
         """The job of a caller for the content with this digest; with a link for the upload as long as it is missing."""

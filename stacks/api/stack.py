@@ -37,6 +37,7 @@ class Api(Stack):
             settings=models.locate(
                 replace(
                     environment.api_settings,
+                    queue_url=store.queue.queue_url,
                     recordings_bucket=store.recordings.bucket_name,
                     transcripts_bucket=store.transcripts.bucket_name,
                 )
@@ -51,6 +52,8 @@ class Api(Stack):
             self, "Api", network=network, cluster=cluster, task=task, balancer=balancer, environment=environment
         )
         grant_jobs(task, store=store, environment=environment)
+        # The state of the batch has the numbers of messages.
+        task.may("sqs:GetQueueAttributes", "sqs:GetQueueUrl", on=[store.queue.queue_arn, store.dead_letters.queue_arn])
         models.serve(task, service=self.api.service)
         CfnOutput(self, "Url", value=balancer.url)
         if self.api.keys:

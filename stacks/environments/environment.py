@@ -252,7 +252,15 @@ class Environment:
         """Settings of the API."""
         limited = request_limits(self._priced(on_demand_share=1), speed=self.plan.speed)
         # Its firewall admits the load balancer only, which tells the callers' addresses.
-        return replace(limited, host="0.0.0.0", proxies=1)  # noqa: S104
+        return replace(
+            limited,
+            host="0.0.0.0",  # noqa: S104
+            proxies=1,
+            batch_window_hours=self.workload.window_hours,
+            # Without a name, the page's origin is known only once the load balancer is there, which comes after the buckets;
+            # and a page that came without TLS could be anyone's.
+            page_jobs=self.settings.page and self.settings.page_jobs and self.tls and bool(self.api.subdomain),
+        )
 
     def worker_settings(self, *, queue_url: str, recordings_bucket: str, transcripts_bucket: str) -> Settings:
         """Settings of the workers of a queue."""

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from stacks.environments import Environment, Writer, waiting_days
 from stacks.recordings.customer_key import CustomerKey
+from stacks.recordings.page_access import admit_page
 from stacks.shared.announced_queue import announce, make_queues
 from stacks.shared.handover import publish
 from stacks.shared.private_bucket import UPLOADING, PrivateBucket
@@ -51,6 +52,7 @@ class RecordingsStore(Construct):
         )
         for writer in environment.writers:
             self._admit(writer)
+        admit_page(self, recordings=self.recordings, transcripts=self.transcripts, environment=environment)
         self._arrivals = self._announce(environment.week_settings.key_filter.patterns)
         self._publish(environment)
 

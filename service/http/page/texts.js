@@ -7,9 +7,7 @@ const TABLES = { en, fr };
 const STORED = "whisper-language";
 
 let current = chosen();
-
-/** The languages that the page speaks. */
-export const LANGUAGES = Object.keys(TABLES);
+document.documentElement.lang = current;
 
 /** The code of the language that the page speaks now. */
 export const language = () => current;
@@ -34,6 +32,9 @@ export function text(key, values = {}) {
   if (template === undefined) throw new Error(`no text for ${key}`);
   return template.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? shown(values[name]) : whole));
 }
+
+/** Whether there is a text for a key. */
+export const has = (key) => key in TABLES.en;
 
 /** A number as the language writes it. */
 export const number = (value, options) => new Intl.NumberFormat(current, options).format(value);

@@ -15,6 +15,7 @@ from service.engine.final import Listener
 from service.engine.guidance import UNGUIDED, Guidance
 from service.errors import ModelCannotTranslate, UnknownLanguage
 from service.http.app import create_app
+from service.http.batch_desk import BatchDesk
 from service.recording import Decode, Recording
 from service.settings import Settings
 from service.telemetry import Meter
@@ -130,10 +131,11 @@ def application(
     decode: Decode = lambda _, name="": RECORDING,  # noqa: ARG005 - as the protocol says
     settings: Settings = SETTINGS,
     metrics: StringIO | None = None,
+    batch: BatchDesk | None = None,
 ) -> Starlette:
     """The application around the fake engine."""
     meter = Meter(environment="test", service="api", stream=metrics or StringIO())
-    return create_app(engine=engine, decode=decode, meter=meter, settings=settings)
+    return create_app(engine=engine, decode=decode, meter=meter, settings=settings, batch=batch)
 
 
 def error(response: httpx2.Response) -> dict[str, str]:

@@ -11,8 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from service.errors import DiskFull
-from service.http import calls
-from service.http.openai import audio
+from service.http import calls, streams
 from service.recording import Recording
 from service.transcript import Transcript
 from tests.service.http.fakes import FakeEngine, application, error
@@ -110,7 +109,7 @@ def test_segments_come_while_the_work_goes_on_and_comments_in_silence(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader sees the first words long before the last; gateways see a byte in every period."""
-    monkeypatch.setattr(audio, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(streams, "PING_SECONDS", 0.1)
     engine.free.clear()
     with (
         served(application_of(engine)) as url,
@@ -145,7 +144,7 @@ def test_failure_in_the_middle_is_an_event(
 ) -> None:
     """In the envelope of every error, after which nothing comes; the log has its kind."""
     caplog.set_level(logging.INFO, logger="service")
-    monkeypatch.setattr(audio, "PING_SECONDS", 0.05)
+    monkeypatch.setattr(streams, "PING_SECONDS", 0.05)
     engine = Failing(failure)
     engine.free.clear()
     threading.Timer(0.3, engine.free.set).start()

@@ -1,0 +1,122 @@
+// How recordings come in: dropped, chosen, or taken from the microphone.
+
+import { element } from "./call/elements.js";
+import { facts } from "./facts.js";
+import { Failure } from "./failures.js";
+import { dropped, Take } from "./media.js";
+import { language, moment, number, text } from "./texts.js";
+
+/** The place for recordings; `take(files, language)` gets them. */
+export class Intake {
+  #taking = null;
+  #timer = 0;
+
+  constructor(root, { take }) {
+    this.root = root;
+    this.take = take;
+    this.input = root.querySelector("#files");
+    this.spoken = root.querySelector("#call-language");
+    this.problem = root.querySelector("#intake-problem");
+    root.querySelector("#choose").addEventListener("click", () => this.input.click());
+    this.input.addEventListener("change", () => {
+      this.#accept(Array.from(this.input.files));
+      this.input.value = "";
+    });
+    root.querySelector("#record").addEventListener("click", () => this.#record());
+    root.querySelector("#take-end").addEventListener("click", () => this.#endTake({ keep: true }));
+    root.querySelector("#take-discard").addEventListener("click", () => this.#endTake({ keep: false }));
+    document.addEventListener("words", () => this.showTexts());
+    this.#acceptDrops();
+  }
+
+  /** Leave the room to the list. */
+  shrink(small) {
+    this.root.classList.toggle("small", small);
+  }
+
+  /** Write the texts that have values. */
+  showTexts() {
+    const most = facts.jobs ?? facts;
+    this.root.querySelector("#intake-limits").textContent = text(facts.jobs ? "intake.limits.jobs" : "intake.limits", {
+      minutes: Math.floor(most.seconds / 60),
+      size: number(most.bytes / 1e6, { style: "unit", unit: "megabyte", maximumFractionDigits: 0 }),
+    });
+    const names = new Intl.DisplayNames(language(), { type: "language" });
+    const chosen = this.spoken.value;
+    const options = facts.languages.map((code) => [names.of(code), code]).sort(([one], [other]) => one.localeCompare(other, language()));
+    const detect = element("option", { value: "", textContent: text("intake.detect") });
+    this.spoken.replaceChildren(detect, ...options.map(([name, code]) => element("option", { value: code, textContent: name })));
+    this.spoken.value = chosen;
+  }
+
+  #accept(files, folders = 0) {
+    this.#tell(folders ? new Failure("folder") : null);
+    if (files.length) this.take(files, this.spoken.value);
+  }
+
+  #tell(failure) {
+    this.problem.textContent = failure?.sentence ?? "";
+    this.problem.hidden = !failure;
+  }
+
+  /** Accept files wherever on the page they are dropped: a file beside the place would replace the page. */
+  #acceptDrops() {
+    let inside = 0;
+    const mark = () => document.body.classList.toggle("dropping", inside > 0);
+    const ours = (event) => event.dataTransfer?.types.includes("Files");
+    document.addEventListener("dragenter", (event) => {
+      if (ours(event)) inside += 1;
+      mark();
+    });
+    document.addEventListener("dragleave", (event) => {
+      if (ours(event)) inside -= 1;
+      mark();
+    });
+    document.addEventListener("dragover", (event) => ours(event) && event.preventDefault());
+    document.addEventListener("drop", (event) => {
+      if (!ours(event)) return;
+      event.preventDefault();
+      inside = 0;
+      mark();
+      const { files, folders } = dropped(event.dataTransfer);
+      this.#accept(files, folders);
+    });
+  }
+
+  async #record() {
+    try {
+      this.#tell(null);
+      this.#taking = await Take.begin();
+    } catch (failure) {
+      return this.#tell(failure);
+    }
+    this.#showTaking(true);
+    return this.root.querySelector("#take-end").focus();
+  }
+
+  async #endTake({ keep }) {
+    const taking = this.#taking;
+    this.#taking = null;
+    this.#showTaking(false);
+    this.root.querySelector("#record").focus();
+    if (keep) this.#accept([await taking.end(text("take.name", { time: moment(new Date()).replaceAll(/[:/\\]/g, ".") }))]);
+    else await taking.discard();
+  }
+
+  #showTaking(on) {
+    this.root.querySelector("#ways").hidden = on;
+    this.root.querySelector("#taking").hidden = !on;
+    clearInterval(this.#timer);
+    const tick = () => {
+      const seconds = Math.floor(this.#taking.seconds);
+      this.root.querySelector("#taking-time").textContent = text("take.time", {
+        minutes: Math.floor(seconds / 60),
+        seconds: String(seconds % 60).padStart(2, "0"),
+      });
+    };
+    if (on) {
+      tick();
+      this.#timer = setInterval(tick, 500);
+    }
+  }
+}
