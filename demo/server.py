@@ -20,10 +20,11 @@ STOP_SECONDS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A running `python -m service api`."""
+    """A running `python -m service api`, and the file that holds its log until it is stopped."""
 
     process: subprocess.Popen[str]
     url: str
+    log: Path
 
     def stop(self) -> int:
         """Ask it to drain; its exit code."""
@@ -38,7 +39,7 @@ def running_server(*, model: str, **environ: str) -> Iterator[Server]:
     own = {"WHISPER_MODEL": model, "WHISPER_HOST": "127.0.0.1", "WHISPER_PORT": str(port)}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WHISPER_")}
     # Its log goes to a file: a pipe without a reader would fill up and block it.
-    log = ROOT / "build" / "server.log"
+    log = ROOT / "build" / f"server-{port}.log"
     log.parent.mkdir(exist_ok=True)
     with (
         log.open("w") as output,
@@ -51,12 +52,13 @@ def running_server(*, model: str, **environ: str) -> Iterator[Server]:
             text=True,
         ) as process,
     ):
-        server = Server(process=process, url=f"http://127.0.0.1:{port}")
+        server = Server(process=process, url=f"http://127.0.0.1:{port}", log=log)
         try:
             _wait_until_ready(server, log)
             yield server
         finally:
             process.kill()
+            log.unlink()
 
 
 def _wait_until_ready(server: Server, log: Path) -> None:

@@ -22,10 +22,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service import __version__, processor, telemetry
+from service import __version__, processor, telemetry, tracing
 from service.batch import arguments
 from service.contract import AGENT_VARIABLE, Check
 from service.errors import ServiceError
+from service.evaluation import arguments as evaluation_arguments
 from service.http import health, listening
 from service.profile import arguments as profile_arguments
 from service.settings import SettingError, Settings, variable
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     arguments.add_canary_arguments(canary, seconds=_amount)
     canary.set_defaults(run=_canary)
     evaluate = verbs.add_parser("evaluate", help="measure error rates on golden recordings against the last release")
-    _add_evaluate_options(evaluate)
+    evaluation_arguments.add_arguments(evaluate, amount=_amount)
     profile_arguments.add_gate_arguments(evaluate)
     evaluate.set_defaults(run=_evaluate)
     model = verbs.add_parser("model", help="fetch a model, or lock its files")
@@ -95,23 +96,6 @@ def _parser() -> argparse.ArgumentParser:
     profile_arguments.add_arguments(profile)
     profile.set_defaults(run=_profile)
     return parser
-
-
-def _add_evaluate_options(evaluate: argparse.ArgumentParser) -> None:
-    evaluate.add_argument("manifest", metavar="MANIFEST", help="the golden recordings: a file or s3://BUCKET/KEY")
-    evaluate.add_argument("--against", default="", metavar="REPORT", help="the last release's report")
-    evaluate.add_argument("--first-release", action="store_true", help="accept that --against does not exist yet")
-    evaluate.add_argument("--report", default="", metavar="REPORT", help="write a report here")
-    evaluate.add_argument(
-        "--max-worse", type=_amount, default=0.01, metavar="RATE", help="largest increase of any rate (default: 0.01)"
-    )
-    evaluate.add_argument(
-        "--max-slowdown",
-        type=_amount,
-        default=0.0,
-        metavar="RATIO",
-        help="largest ratio of times on the same kind of machine (default: any)",
-    )
 
 
 def _add_transcribe_options(transcribe: argparse.ArgumentParser) -> None:
@@ -137,6 +121,7 @@ def _api(settings: Settings, _: argparse.Namespace) -> int:
     # own, there are no requests to finish, and an exception could be swallowed by a library that is being imported.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
+    tracing.start(os.environ, service="api", environment=settings.environment)
     # The port first: a model takes seconds to load, and a port in use is known at once.
     with listening.bind(settings) as listener:
         from service.http import app, server
@@ -154,6 +139,7 @@ def _api(settings: Settings, _: argparse.Namespace) -> int:
         form = processor.number_format(settings.compute_type)
         telemetry.log("ready", host=settings.host, port=settings.port, model=settings.model, compute_type=form)
         server.serve(application, listener=listener, settings=settings)
+    tracing.stop()
     return 0
 
 
@@ -169,6 +155,7 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
     # Before the model is loaded: a task may be stopped while it starts.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    tracing.start(os.environ, service=settings.fleet, environment=settings.environment)
     from service.aws import ecs, s3, sqs
     from service.batch import publication, worker
 
@@ -189,6 +176,7 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
     form = processor.number_format(settings.compute_type)
     telemetry.log("ready", model=settings.model, compute_type=form, lanes=settings.lanes)
     code = loaded.run(stopping)
+    tracing.stop()
     sys.stdout.flush()
     # A lane that returned its message may still be in the engine, which no signal interrupts.
     os._exit(code)

@@ -11,6 +11,12 @@ METRICS_PATH = "/metrics"
 # The environment variable that holds the URI of the agent beside a task; ECS sets it.
 AGENT_VARIABLE = "ECS_AGENT_URI"
 
+# OpenTelemetry's name for the URL of the collector that traces are sent to.
+OTLP_ENDPOINT_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+# The metadata of an uploaded recording that names the request it came with; S3's headers have `x-amz-meta-` in front.
+REQUEST_ID_METADATA, TRACE_METADATA = "request-id", "traceparent"
+
 # Settings and options name objects and folders in S3 with this scheme.
 S3_SCHEME = "s3://"
 

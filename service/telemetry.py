@@ -7,6 +7,7 @@ names of `service.contract`.
 import json
 import logging
 import os
+import re
 import select
 import signal
 import sys
@@ -17,6 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
+from types import MappingProxyType
 from typing import Any, TextIO
 
 from service.access import Caller
@@ -73,6 +75,22 @@ logger = logging.getLogger("service")
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 NOBODY = Caller()
 caller: ContextVar[Caller] = ContextVar("caller", default=NOBODY)
+_labels: ContextVar[Mapping[str, str]] = ContextVar("labels", default=MappingProxyType({}))
+
+
+def is_request_id(text: str) -> bool:
+    """Whether a text that a caller chose may identify a request in logs: short, and without blanks and control characters."""
+    return re.fullmatch(r"[\w.-]{1,64}", text, re.ASCII) is not None
+
+
+@contextmanager
+def labelled(**labels: str) -> Iterator[None]:
+    """Add labels to every line of the block, beside the request id."""
+    token = _labels.set({**_labels.get(), **labels})
+    try:
+        yield
+    finally:
+        _labels.reset(token)
 
 
 class JsonFormatter(logging.Formatter):
@@ -89,6 +107,7 @@ class JsonFormatter(logging.Formatter):
             line["request_id"] = identity
         if name := caller.get().name:
             line["caller"] = name
+        line |= _labels.get()
         line |= getattr(record, "facts", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -233,6 +252,7 @@ class Meter:
         }
         if name := caller.get().name:
             facts["caller"] = name
+        facts.update(_labels.get())
         facts.update((str(metric), value) for metric, value in values.items())
         self._print(
             _directive(METRIC_DIMENSIONS, {metric: UNITS[metric] for metric in values}),
@@ -250,7 +270,7 @@ class Meter:
     def gauge(self, values: Mapping[Gauge, Sequence[float]]) -> None:
         """Write what a worker tells about the backlog; several values of a gauge count as many to its average."""
         units: dict[str, str] = {gauge: GAUGE_UNITS[gauge] for gauge in values}
-        facts = {gauge: [round(value, 3) for value in several] for gauge, several in values.items()}
+        facts: dict[str, object] = {gauge: [round(v, 3) for v in several] for gauge, several in values.items()}
         self._print(_directive(METRIC_DIMENSIONS, units), facts=facts)
 
     def count(self, metric: WebhookMetric) -> None:

@@ -1,5 +1,5 @@
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -36,8 +36,11 @@ class Bucket:
 
     def download(
         self, key: str, *, version_id: str, etag: str, to: BinaryIO, limit: int, progress: Callable[[], None]
-    ) -> None:
+    ) -> Mapping[str, str]:
         """Copy one version of an object into a file: the one with that id or, without an id, with that entity tag.
+
+        Returns:
+            Its metadata.
 
         Raises:
             RecordingMissing: that version does not exist.
@@ -52,6 +55,7 @@ class Bucket:
                 to.write(chunk)
                 progress()
         to.flush()
+        return answer["Metadata"]
 
     def read(self, key: str) -> tuple[bytes, str] | None:
         """An object's content and its entity tag; None if there is no such object."""
@@ -118,14 +122,17 @@ class Bucket:
                 for key, version_id in versions:
                     self._client.delete_object(Bucket=self._name, Key=key, VersionId=version_id)
 
-    def upload_link(self, key: str, *, sha256: bytes, size: int, seconds: int) -> tuple[str, dict[str, str]]:
+    def upload_link(
+        self, key: str, *, sha256: bytes, size: int, seconds: int, metadata: Mapping[str, str]
+    ) -> tuple[str, dict[str, str]]:
         """A link to put one object with, and the headers that the request must have: S3 takes this content only, once."""
         digest = b64encode(sha256).decode()
-        content = {"ContentLength": size, "ChecksumSHA256": digest, "IfNoneMatch": "*"}
+        content = {"ContentLength": size, "ChecksumSHA256": digest, "IfNoneMatch": "*", "Metadata": metadata}
         link = self._links.generate_presigned_url(
             "put_object", Params={"Bucket": self._name, "Key": key, **content}, ExpiresIn=seconds
         )
-        return link, {"content-length": str(size), "x-amz-checksum-sha256": digest, "if-none-match": "*"}
+        headers = {"content-length": str(size), "x-amz-checksum-sha256": digest, "if-none-match": "*"}
+        return link, headers | {f"x-amz-meta-{name}": value for name, value in metadata.items()}
 
     def download_link(self, key: str, *, seconds: int) -> str:
         """A link to read an object with."""

@@ -15,6 +15,7 @@ class Lease:
         moved: when its work last made progress, on the monotonic clock.
         share: of its present upload that is done, 0 to 1.
         audio: seconds of audio of its present upload; None until it is decoded.
+        request_id: of the present upload: of the request that its metadata name, otherwise its version.
         upload: the upload in work, between two uploads none; `marking` is held while it changes or is shown.
         dropped: the message was returned or taken over: its work must end.
     """
@@ -25,10 +26,16 @@ class Lease:
         self.started = self.moved = time.monotonic()
         self.share = 0.0
         self.audio: float | None = None
+        self.request_id = message.identity
         self.upload: Upload | None = None
         self.marking = Lock()
         self.dropped = False
         self._deadline = self.started + deadline_seconds
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The ids of its message and of its present upload's request, for the log."""
+        return {"message_id": self.message.identity, "request_id": self.request_id}
 
     def progress(self, share: float = 0.0) -> None:
         """Note that the work is done up to `share`.

@@ -1,6 +1,6 @@
 """The outside world as the batch path sees it; `service.aws` and `service.engine` fit these protocols by structure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -67,8 +67,8 @@ class RecordingStore(Protocol):
 
     def download(
         self, key: str, *, version_id: str, etag: str, to: BinaryIO, limit: int, progress: Callable[[], None]
-    ) -> None:
-        """Copy one version of an object into a file. May raise `RetryLater` or a `RequestError`."""
+    ) -> Mapping[str, str]:
+        """Copy one version of an object into a file, and return its metadata. May raise `RetryLater` or a `RequestError`."""
 
 
 class RecordingIndex(Protocol):

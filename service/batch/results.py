@@ -9,7 +9,7 @@
     failed/NAME/VERSION.json        the reason why there is no transcript
     running/NAME/VERSION.json       which worker is transcribing it; only for people to read
 
-NAME is the recording's key. docs/transcript.schema.json describes the documents.
+NAME is the recording's key. `request_id` in a document finds the lines about it in the log. docs/transcript.schema.json describes the documents.
 """
 
 import json
@@ -30,7 +30,14 @@ __all__ = ["FOLDERS", "INCOMPLETE", "ResultKeys", "State", "name"]
 
 
 def transcript_document(
-    upload: Upload, transcript: Transcript, *, settings: Settings, encoder: str, processing_seconds: float, at: str
+    upload: Upload,
+    transcript: Transcript,
+    *,
+    settings: Settings,
+    encoder: str,
+    processing_seconds: float,
+    at: str,
+    request_id: str = "",
 ) -> bytes:
     """The transcript and its provenance: the recording, the model and its settings, the time and the cost."""
     return _document(
@@ -44,6 +51,7 @@ def transcript_document(
             "beam_size": settings.beam_size,
             "window_seconds": settings.window_seconds,
             "image": settings.image,
+            "request_id": request_id,
             "transcribed_at": at,
             "processing_seconds": round(processing_seconds, 3),
             "real_time_factor": round(processing_seconds / transcript.duration, 5) if transcript.duration else None,
@@ -67,7 +75,7 @@ def incomplete_document(upload: Upload, stored: bytes) -> bytes:
     return _document(upload, at=provenance["transcribed_at"], **parts, unheard_seconds=unheard_seconds)
 
 
-def failure_document(upload: Upload, error: ServiceError, *, at: str) -> bytes:
+def failure_document(upload: Upload, error: ServiceError, *, at: str, request_id: str = "") -> bytes:
     """The reason why an upload has no transcript and will have none."""
     reason = {
         "code": error.code,
@@ -76,7 +84,7 @@ def failure_document(upload: Upload, error: ServiceError, *, at: str) -> bytes:
         "value": str(error.value),
         "expected": error.expected,
     }
-    return _document(upload, error=reason, at=at)
+    return _document(upload, error=reason, request_id=request_id, at=at)
 
 
 def latest_document(upload: Upload) -> bytes:
@@ -84,9 +92,32 @@ def latest_document(upload: Upload) -> bytes:
     return _document(upload, transcript=ResultKeys(upload).transcript)
 
 
-def running_document(upload: Upload, *, worker: str, attempt: int, started: str, at: str, share: float) -> bytes:
-    """Which worker is transcribing an upload, since when, and the `share` (0 to 1) that was done by `at`."""
-    return _document(upload, worker=worker, attempt=attempt, started=started, at=at, share=round(share, 3))
+def running_document(
+    upload: Upload,
+    *,
+    worker: str,
+    attempt: int,
+    started: str,
+    at: str,
+    share: float,
+    request_id: str = "",
+    error: ServiceError | None = None,
+) -> bytes:
+    """Which worker is transcribing an upload, since when, and the `share` (0 to 1) that was done by `at`.
+
+    With an error, which worker had it last, and why that attempt failed.
+    """
+    failed = {"error": {"code": error.code, "message": error.message}} if error else {}
+    return _document(
+        upload,
+        worker=worker,
+        attempt=attempt,
+        request_id=request_id,
+        started=started,
+        at=at,
+        share=round(share, 3),
+        **failed,
+    )
 
 
 def read_transcript(document: bytes) -> Transcript:

@@ -23,7 +23,7 @@ from service.batch.session import Phase, Session
 from service.engine.engine import Cancelled
 from service.errors import RetryLater
 from service.settings import Settings
-from service.telemetry import log, request_id
+from service.telemetry import labelled, log, request_id
 
 # A long poll cannot be interrupted, so an idle worker takes this long to stop. An empty answer every second costs less
 # than a dollar a month for each task.
@@ -121,7 +121,8 @@ class Worker:
             self._return(lease, seconds=0)
             return
         token = request_id.set(message.identity)
-        with self._session.work(), self._holding(lease), self._protection.held():
+        named = labelled(message_id=message.identity)
+        with named, self._session.work(), self._holding(lease), self._protection.held():
             self._handle(lease)
         request_id.reset(token)
 
@@ -173,6 +174,9 @@ class Worker:
                 self._publication.publish(upload, lease)
             except RetryLater as fault:
                 faults.append(fault)
+        if len(admitted) > 1:
+            # The lines to come are about all of them.
+            request_id.set(lease.message.identity)
         if faults:
             raise max(faults, key=lambda fault: fault.retry_after_seconds)
 
@@ -199,17 +203,17 @@ class Worker:
                 self._queue.hide(lease.message, seconds=self._settings.visibility_timeout_seconds)
                 self._publication.show(lease)
             except ReceiptGone:
-                log("lease lost", message_id=lease.message.identity)
+                log("lease lost", **lease.names)
                 lease.dropped = True
             except RetryLater as fault:
-                log("heartbeat failed", code=fault.code, message_id=lease.message.identity)
+                log("heartbeat failed", code=fault.code, **lease.names)
 
     def _return_unfinished(self, *, unless_done_in: float) -> None:
         """Return the messages whose work needs more seconds than that, so that another worker takes them at once."""
         for lease in self._held():
             if not lease.dropped and not (unless_done_in > 0 and lease.fits(unless_done_in)):
                 lease.dropped = True
-                log("returned", message_id=lease.message.identity, share=round(lease.share, 2))
+                log("returned", **lease.names, share=round(lease.share, 2))
                 self._return(lease, seconds=0)
 
     def _return(self, lease: Lease, *, seconds: int) -> None:
@@ -217,7 +221,7 @@ class Worker:
         try:
             self._queue.hide(lease.message, seconds=seconds)
         except (ReceiptGone, RetryLater) as fault:
-            log("not returned", fault=type(fault).__name__, message_id=lease.message.identity)
+            log("not returned", fault=type(fault).__name__, **lease.names)
 
 
 def pause_seconds(receives: int, *, at_least: int = 0) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from service.access import Caller
 from service.errors import Busy, ShareExceeded
+from service.http.promises import Promises
 
 # Until a call has been measured: five seconds of audio in a second. It weighs no more than a short call.
 PRIOR_PROCESSING, PRIOR_AUDIO = 2.0, 10.0
@@ -16,15 +17,21 @@ KEPT = 0.9
 
 
 class Pace:
-    """Seconds of processing for a second of audio, as the last calls took."""
+    """Seconds of processing for a second of audio, and the length of a call, as the last calls took and had."""
 
     def __init__(self) -> None:
-        self._processing, self._audio = PRIOR_PROCESSING, PRIOR_AUDIO
+        self._processing, self._audio, self._calls = PRIOR_PROCESSING, PRIOR_AUDIO, 1.0
 
     def measure(self, *, processing: float, audio: float) -> None:
         """Take a finished call into account, by its share of the process's time."""
         self._processing = KEPT * self._processing + processing
         self._audio = KEPT * self._audio + audio
+        self._calls = KEPT * self._calls + 1
+
+    @property
+    def usual_audio(self) -> float:
+        """Seconds of audio of a usual call."""
+        return self._audio / self._calls
 
     def seconds(self, audio: float) -> float:
         """How long so many seconds of audio take, if the whole process works on them."""
@@ -62,10 +69,15 @@ class Queue:
     arrival on. So a clip overtakes an hour that arrived just before it, and the hour is overtaken only for as long as it
     takes itself: each call waits in proportion to its own length, and none for ever. A fair queue of callers would make
     a caller's clip wait for the same caller's hour.
+
+    A call that would have to wait for too long is refused, and its caller told when half of the queue will be free for it.
+    Meanwhile others find its room taken, down to half of the queue: otherwise they would always be there before the callers
+    that do as they were told.
     """
 
     def __init__(self, *, max_wait_seconds: float) -> None:
         self.pace = Pace()
+        self._promises = Promises()
         self._max_wait = max_wait_seconds
         self._places: list[Place] = []
 
@@ -89,21 +101,27 @@ class Queue:
         beside = sum(min(place.left, audio) for place in self._places if place.running)
         return self.pace.seconds(ahead + beside)
 
-    def check_room(self, audio: float = 0.0) -> None:
-        """Raise `Busy` if the wait would be too long; the caller shall come again once the calls ahead are done."""
-        # Behind calls that run, at least one may wait, however long they are.
-        if self.waiting and (wait := self.wait(audio)) > self._max_wait:
-            raise Busy(retry_after_seconds=math.ceil(wait))
+    @property
+    def promised(self) -> float:
+        """Seconds of audio with which refused callers will probably come again."""
+        return self._promises.audio(longest=math.inf)
+
+    def check_room(self, identity: str) -> None:
+        """Raise `Busy` if a call, even a short one, would have to wait for too long."""
+        limit = self._max_wait
+        if not self._promises.take(identity):
+            limit = max(limit / 2, limit - self.pace.seconds(self.promised))
+        self._check(identity, 0.0, limit=limit)
 
     @contextmanager
-    def place(self, audio: float, *, caller: Caller) -> Iterator[Place]:
+    def place(self, audio: float, *, caller: Caller, identity: str = "") -> Iterator[Place]:
         """Hold a place during the block.
 
         Raises:
             Busy: the wait would be too long.
             ShareExceeded: the caller has as much audio in the queue as its key may have.
         """
-        self.check_room(audio)
+        self._check(identity, audio, limit=self._max_wait)
         if limit := caller.audio_seconds:
             own = sum(place.left for place in self._places if place.caller.name == caller.name)
             # A single call is never refused for its own length.
@@ -116,6 +134,15 @@ class Queue:
             yield place
         finally:
             self._places.remove(place)
+
+    def _check(self, identity: str, audio: float, *, limit: float) -> None:
+        # Behind calls that run, at least one may wait, however long they are.
+        if self.waiting and (wait := self.wait(audio)) > limit:
+            expected = audio or self.pace.usual_audio
+            wait += self.pace.seconds(self._promises.audio(longest=expected))
+            seconds = max(1, math.ceil(wait - self._max_wait / 2))
+            self._promises.make(identity, audio=expected, seconds=seconds)
+            raise Busy(retry_after_seconds=seconds)
 
     def _rank(self, audio: float) -> float:
         return time.monotonic() + self.pace.seconds(audio)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from service.contract import Outcome
 from service.engine.engine import Cancelled
 from service.http.calls import Call, Calls
+from service.http.limits import client_of
 from service.transcript import Transcript
 
 
@@ -16,16 +17,22 @@ async def transcript_of(request: Request, reading: AbstractAsyncContextManager[C
     calls: Calls = request.app.state.calls
     with calls.meter.call() as measures:
         try:
-            calls.check_room()
+            identity = identity_of(request, proxies=calls.proxies)
+            calls.check_room(identity)
             async with reading as call:
                 calls.engine.check_language(call.language)
                 calls.engine.check_guidance(call.guidance)
-                transcript = await calls.run(call, measures, abandoned=request.is_disconnected)
+                transcript = await calls.run(call, measures, identity=identity, abandoned=request.is_disconnected)
         except (Cancelled, ClientDisconnect):
             measures.outcome = Outcome.CANCELLED
             return None
         measures.outcome = transcript.outcome
     return transcript
+
+
+def identity_of(request: Request, *, proxies: int) -> str:
+    """The identity of a call that may come again: its client, and the size of its body, in which recordings differ."""
+    return f"{client_of(request.scope, proxies=proxies)} {request.headers.get('content-length', '')}"
 
 
 def gone() -> Response:

@@ -11,6 +11,7 @@ from functools import partial
 from threading import Event
 from typing import BinaryIO, Protocol, TypeVar
 
+from service import tracing
 from service.engine.engine import Cancelled, Progress
 from service.engine.final import Listener
 from service.engine.guidance import UNGUIDED, Guidance
@@ -29,11 +30,11 @@ SHORT_SECONDS = 60.0
 # As an hour of MP3 takes a few seconds; it only decides who decodes first.
 DECODED_BYTES_PER_SECOND = 10_000_000
 
-T = TypeVar("T")
 # News of a call in work: segments in turn, or the share that is transcribed.
 Item = Sequence[Segment] | float
 Tell = Callable[[Item], None]
 
+T = TypeVar("T")
 
 
 class Transcriber(Protocol):
@@ -73,8 +74,8 @@ class Call:
         guidance: of the model.
         accept: raises an error if the decoded recording cannot be answered as the request asks.
         listener: told of each segment as soon as it is final.
-    """
         watcher: told of the share that is transcribed, from 0 on.
+    """
 
     file: BinaryIO
     name: str
@@ -83,8 +84,8 @@ class Call:
     guidance: Guidance = UNGUIDED
     accept: Callable[[Recording], None] = lambda _: None
     listener: Listener | None = None
-
     watcher: Callable[[float], None] | None = None
+
 
 class Calls:
     """Runs calls: decodes each, gives it a place in the queue by its length, and transcribes it when its turn comes."""
@@ -93,6 +94,7 @@ class Calls:
         self.engine = engine
         self.meter = meter
         self.draining = False
+        self.proxies = settings.proxies
         self.queue = Queue(max_wait_seconds=settings.max_wait_seconds)
         self._decode = decode
         self._deadline = settings.api_deadline_seconds
@@ -115,7 +117,7 @@ class Calls:
         """Whether a batch of windows has been in the engine for so long that it will not end."""
         return self.engine.busy_seconds() > self._stuck_seconds
 
-    def check_room(self) -> None:
+    def check_room(self, identity: str) -> None:
         """Refuse a call before its body is read, if even a short one would have to wait for too long.
 
         Raises:
@@ -124,9 +126,11 @@ class Calls:
         """
         if self.draining:
             raise Draining
-        self.queue.check_room()
+        self.queue.check_room(identity)
 
-    async def run(self, call: Call, measures: Measures, *, abandoned: Callable[[], Awaitable[bool]]) -> Transcript:
+    async def run(
+        self, call: Call, measures: Measures, *, identity: str, abandoned: Callable[[], Awaitable[bool]]
+    ) -> Transcript:
         """Decode and transcribe on threads; stop after the current decode or batch if no caller waits for the answer any more.
 
         Raises:
@@ -138,7 +142,7 @@ class Calls:
         # The form may close its file at any moment, and the next caller's file then gets the same number. So the work
         # reads a descriptor of its own.
         source = os.fdopen(os.dup(call.file.fileno()), "rb")
-        work = asyncio.ensure_future(self._work(source, call, measures, gone=gone))
+        work = asyncio.ensure_future(self._work(source, call, measures, identity=identity, gone=gone))
         work.add_done_callback(lambda _: source.close())
         # If this coroutine is cancelled, no one asks for the outcome, and asyncio would log it as forgotten.
         work.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
@@ -155,21 +159,26 @@ class Calls:
             gone.set()
             work.cancel()
 
-    async def _work(self, source: BinaryIO, call: Call, measures: Measures, *, gone: Event) -> Transcript:
+    async def _work(
+        self, source: BinaryIO, call: Call, measures: Measures, *, identity: str, gone: Event
+    ) -> Transcript:
         waiting = time.monotonic()
         # A larger file takes longer to decode, so that a smaller one goes first, with aging as in the queue.
         rank = waiting + os.fstat(source.fileno()).st_size / DECODED_BYTES_PER_SECOND
         async with self._decodes.turn(rank=rank):
             measures.queue_wait = time.monotonic() - waiting
+            tracing.ended("wait to decode", seconds=measures.queue_wait)
             recording = await self._on_thread(partial(self._recording, source, call, measures))
             self._decoded_bytes += recording.samples.nbytes
         try:
             measures.audio = recording.duration
-            with self.queue.place(recording.duration, caller=caller.get()) as place:
+            with self.queue.place(recording.duration, caller=caller.get(), identity=identity) as place:
                 waiting = time.monotonic()
                 async with self._runs.turn(rank=place.rank, long=recording.duration > SHORT_SECONDS):
                     place.running = True
-                    measures.queue_wait += time.monotonic() - waiting
+                    waited = time.monotonic() - waiting
+                    measures.queue_wait += waited
+                    tracing.ended("wait in the queue", seconds=waited)
                     transcript = await self._on_thread(
                         partial(self._transcript, recording, call, measures, place=place, gone=gone)
                     )
@@ -198,7 +207,7 @@ class Calls:
         return ended.result()
 
     def _recording(self, source: BinaryIO, call: Call, measures: Measures) -> Recording:
-        with self._clock.running(measures):
+        with self._clock.running(measures), tracing.span("decode") as span:
             try:
                 recording = self._decode(source, name=call.name)
             except AudioTooLong as error:
@@ -207,6 +216,7 @@ class Calls:
                 # Decoded, a recording no longer needs its upload's space on the disk.
                 source.close()
                 call.file.close()
+            span.note(audio_seconds=recording.duration, channels=recording.channels)
             call.accept(recording)
             return recording
 
@@ -215,13 +225,14 @@ class Calls:
     ) -> Transcript:
         def progress(share: float) -> None:
             place.done = share
+            span.event("round", share=share)
             if call.watcher:
                 call.watcher(share)
             if gone.is_set():
                 raise Cancelled
 
-        progress(0.0)
-        with self._clock.running(measures):
+        with self._clock.running(measures), tracing.span("transcribe") as span:
+            progress(0.0)
             return self.engine.transcribe(
                 recording,
                 language=call.language,

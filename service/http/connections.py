@@ -2,12 +2,15 @@
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from service.errors import ServiceError, TooManyRequests
+from service.http.request_log import ID_HEADER
 from service.http.responses import http_error_response, service_error_response
+from service.telemetry import log
 
 # From the first byte of a head to its last; a client that sends a byte now and then would hold a connection for ever.
 HEAD_SECONDS = 20.0
@@ -63,7 +66,10 @@ class Connection(H11Protocol):
         self._answer(service_error_response(error))
 
     def _answer(self, response: Any) -> None:
-        headers = [*response.raw_headers, (b"connection", b"close")]
+        # No request reaches the log, whose id such an answer has otherwise.
+        identity = uuid4().hex
+        log("answered", request_id=identity, status=response.status_code)
+        headers = [*response.raw_headers, (ID_HEADER.encode(), identity.encode()), (b"connection", b"close")]
         for event in (
             h11.Response(
                 status_code=response.status_code, headers=headers, reason=STATUS_PHRASES[response.status_code]

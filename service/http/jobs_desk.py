@@ -7,7 +7,7 @@ queue, worker), so its state follows from the keys that the workers write.
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from service.errors import InvalidJob, JobNotFound, JobRunning, NoSuchRecording
 from service.result_keys import FOLDERS, INCOMPLETE, ResultKeys, State, folder
 from service.settings import Settings
+from service.telemetry import log
+from service.tracing import Origin
 
 JSON = "application/json"
 # The validity of links: long enough to send the largest upload, and to fetch a result.
@@ -79,7 +81,9 @@ class Bucket(Protocol):
     def erase(self, prefix: str) -> None:
         """Delete every version of every object whose key starts with `prefix`, beyond recall."""
 
-    def upload_link(self, key: str, *, sha256: bytes, size: int, seconds: int) -> tuple[str, dict[str, str]]:
+    def upload_link(
+        self, key: str, *, sha256: bytes, size: int, seconds: int, metadata: Mapping[str, str]
+    ) -> tuple[str, dict[str, str]]:
         """A link to put one object with, and the headers that the request must have."""
 
     def download_link(self, key: str, *, seconds: int) -> str:
@@ -146,7 +150,9 @@ class JobDesk:
         expires = now + timedelta(seconds=UPLOAD_SECONDS)
         job = replace(job, size=size, created=_iso(now), expires=_iso(expires))
         self._store(job)
-        url, headers = self.recordings.upload_link(job.key, sha256=sha256, size=size, seconds=UPLOAD_SECONDS)
+        url, headers = self.recordings.upload_link(
+            job.key, sha256=sha256, size=size, seconds=UPLOAD_SECONDS, metadata=Origin.present().metadata
+        )
         upload = {"method": "PUT", "url": url, "headers": headers, "expires": job.expires}
         facts = _facts(job, JobState.AWAITING_UPLOAD) | {"upload": upload}
         return View(state=JobState.AWAITING_UPLOAD, facts=facts)
@@ -165,6 +171,8 @@ class JobDesk:
         if not job:
             job = Job(id=identity, key=key, version=found.version, size=found.size, created=_iso(datetime.now(UTC)))
             self._store(job)
+        # The version is what the workers' lines about it have.
+        log("job for a recording", version=found.version)
         return self._view(job)
 
     def look(self, identity: str) -> View:

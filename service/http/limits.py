@@ -121,14 +121,20 @@ class RateLimit:
         if scope["type"] != "http" or scope["path"] in {LIVE_PATH, READY_PATH}:
             return await self.app(scope, receive, send)
         who, limit = caller.get(), self._settings.requests_per_minute
+        client = client_of(scope, proxies=self._settings.proxies)
         if who.requests_per_minute is not None:
             limit = who.requests_per_minute
         try:
             if limit:
-                self._rates.take(who.name or address_of(scope, proxies=self._settings.proxies), per_minute=limit)
+                self._rates.take(client, per_minute=limit)
         except RateExceeded as refusal:
             return await service_error_response(refusal)(scope, receive, send)
         return await self.app(scope, receive, send)
+
+
+def client_of(scope: Scope, *, proxies: int) -> str:
+    """Who sent a request: the caller by its key or, without keys, the address behind so many proxies."""
+    return caller.get().name or address_of(scope, proxies=proxies)
 
 
 def address_of(scope: Scope, *, proxies: int) -> str:

@@ -3,15 +3,13 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import Scope
 
-from service.contract import LIVE_PATH, METRICS_PATH, READY_PATH
 from service.http.calls import Calls
 from service.http.limits import Traffic
+from service.http.request_log import QUIET_PATHS, route_of
 from service.telemetry import Measures, caller
 
 # From a clip to the deadline of a call, in seconds.
 SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120, 300, 600, 900)
-# Requested every few seconds, and by no caller.
-UNCOUNTED = {LIVE_PATH, READY_PATH, METRICS_PATH}
 
 
 class Metrics:
@@ -35,6 +33,11 @@ class Metrics:
         )
         for name, text, value in (
             ("whisper_queue_audio_seconds", "Audio still to be transcribed.", lambda: calls.queue.audio),
+            (
+                "whisper_promised_audio_seconds",
+                "Audio of refused calls that are expected again.",
+                lambda: calls.queue.promised,
+            ),
             ("whisper_queue_wait_expected_seconds", "Wait of a short call that came now.", calls.queue.wait),
             ("whisper_calls_waiting", "Calls that wait for the engine.", lambda: calls.queue.waiting),
             ("whisper_calls_running", "Calls that the engine works on.", lambda: calls.running),
@@ -52,8 +55,8 @@ class Metrics:
 
     def observe_request(self, scope: Scope, status: int) -> None:
         """Count a request that was answered."""
-        if scope["path"] not in UNCOUNTED:
-            self._requests.labels(_route(scope), str(status), caller.get().name).inc()
+        if scope["path"] not in QUIET_PATHS:
+            self._requests.labels(route_of(scope), str(status), caller.get().name).inc()
 
     def _observe_call(self, measures: Measures, latency: float) -> None:
         self._calls.labels(measures.outcome).inc()
@@ -62,13 +65,3 @@ class Metrics:
             self._queue_wait.observe(measures.queue_wait)
         self._audio.inc(measures.audio or 0.0)
         self._processing.inc(measures.processing or 0.0)
-
-
-def _route(scope: Scope) -> str:
-    """The path of the route that served a request: a label must have few values, and callers choose paths."""
-    if "endpoint" not in scope:
-        return "none"
-    path = str(scope["path"])
-    for name, value in scope.get("path_params", {}).items():
-        path = path.replace(str(value), f"{{{name}}}")
-    return path

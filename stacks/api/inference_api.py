@@ -118,7 +118,7 @@ class InferenceApi(Construct):
             capacity_provider_strategies=[ecs.CapacityProviderStrategy(capacity_provider="FARGATE", weight=1)],
             vpc_subnets=network.task_subnets,
             assign_public_ip=network.public_tasks,
-            security_groups=[HttpsOutOnly(self, "Firewall", vpc=network.vpc)],
+            security_groups=[HttpsOutOnly(self, "Firewall", vpc=network.vpc, traces=task.traces)],
             enable_execute_command=environment.ecs_exec,
             deployment_strategy=ecs.DeploymentStrategy.BLUE_GREEN if blue_green else ecs.DeploymentStrategy.ROLLING,
             bake_time=Duration.minutes(environment.api.bake_minutes) if blue_green else None,

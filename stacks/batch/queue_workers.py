@@ -30,7 +30,7 @@ class QueueWorkers(Construct):
         on_demand_workers: int,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.firewall = HttpsOutOnly(self, "Firewall", vpc=network.vpc)
+        self.firewall = HttpsOutOnly(self, "Firewall", vpc=network.vpc, traces=task.traces)
         self.service = WorkerService(
             self,
             "Service",

@@ -17,6 +17,7 @@ from stacks.environments.retention import LEAST_DAYS, Retention
 from stacks.environments.selection import select
 from stacks.environments.tags import Tag
 from stacks.environments.tasks import Processor, TaskSize, Weights
+from stacks.environments.traces import TracePlan
 from stacks.environments.watch import CHECK_SIZE, GOLDEN_CALL_SECONDS, PROOF_SECONDS, WatchPlan
 from stacks.environments.web_acl import WebAcl
 from stacks.environments.writers import Writer
@@ -50,6 +51,7 @@ __all__ = [
     "Strategy",
     "Tag",
     "TaskSize",
+    "TracePlan",
     "WatchPlan",
     "WebAcl",
     "Weights",

@@ -39,6 +39,7 @@ from stacks.environments.regions import regions
 from stacks.environments.retention import LEAST_DAYS
 from stacks.environments.tags import CHARACTERS, MAX_VALUE, Tag, check_tags, is_tag_text
 from stacks.environments.tasks import Processor, TaskSize, Weights, chosen
+from stacks.environments.traces import TracePlan
 from stacks.environments.watch import WatchPlan
 from stacks.environments.writers import Writer, check_writers
 
@@ -96,6 +97,7 @@ class Environment:
         log_retention: how long logs are kept.
         alarms: who gets them besides the account's mail address.
         watch: how often a golden call is sent, and recordings are compared with their results.
+        traces: where the API and the workers send traces, if anywhere.
         commits: the pipeline of commits; None if no image is built here.
         releases: the pipeline of releases, from here to the environments after this one; None if there is none.
         released_by: the environment whose release pipeline may read images here, or bring them; empty for none.
@@ -138,6 +140,7 @@ class Environment:
     alarms: AlarmPlan = field(default_factory=AlarmPlan)
     watch: WatchPlan = field(default_factory=WatchPlan)
     commits: CommitPlan | None = None
+    traces: TracePlan = field(default_factory=TracePlan)
     releases: ReleasePlan | None = None
     released_by: str = ""
     released_with: Source = Source.CONNECTION

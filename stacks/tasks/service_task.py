@@ -8,7 +8,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from service.settings import Settings
-from stacks.environments import Environment, TaskSize
+from stacks.environments import Environment, TaskSize, TracePlan
 from stacks.shared.acknowledge import acknowledge, acknowledge_wildcards
 from stacks.shared.encryption import customer_key
 from stacks.shared.images import Images
@@ -16,6 +16,8 @@ from stacks.tasks.image_digest import ImageDigest
 
 # An unprivileged user: the service's files are world-readable, and it writes to /tmp only.
 NOBODY = "65534:65534"
+# The verbs that send traces.
+TRACED = ("api", "worker")
 
 
 class ServiceTask(ecs.FargateTaskDefinition):
@@ -52,6 +54,7 @@ class ServiceTask(ecs.FargateTaskDefinition):
             volumes=[ecs.Volume(name="tmp")],
         )
         self.settings = settings
+        self.traces = environment.traces if verb in TRACED else TracePlan()
         self.log_group = logs.LogGroup(
             self,
             "Logs",
@@ -72,7 +75,7 @@ class ServiceTask(ecs.FargateTaskDefinition):
             "Service",
             image=image,
             command=[verb, *options],
-            environment=replace(settings, image=digest.value_as_string).to_environ(),
+            environment=replace(settings, image=digest.value_as_string).to_environ() | self.traces.environ,
             health_check=health_check,
             user=NOBODY,
             # The agent of ECS Exec writes to the root file system.

@@ -31,6 +31,7 @@ from stacks.environments import (
     Source,
     Tag,
     TaskSize,
+    TracePlan,
     WatchPlan,
     Writer,
 )
@@ -112,6 +113,7 @@ SHARED: Mapping[str, Any] = {
     "alarms": AlarmPlan(endpoint=True, chat=Chat.SLACK),
     "brake": BudgetBrake(slow_at=1.2, stop_at=2.0),
     "backfill": BackfillPlan(audio_hours=500, days=10),
+    "traces": TracePlan(endpoint="http://collector.internal:4318"),
     "extra_tags": (Tag(key="owner", value="voice team"), Tag(key="data-class", value="personal")),
 }
 # A release pipeline in an account that nothing is deployed to.

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from service.contract import OTLP_ENDPOINT_VARIABLE
 from stacks.environments import Egress, Environment, ExistingNetwork, Routing, Strategy, Weights
 from tests.stacks.synthesis import KEPT, STACKS, STATEFUL, Template, listed, statements
 
@@ -286,6 +287,18 @@ def services(stacks: Stacks) -> list[dict[str, Any]]:
     """The services of the API, of the workers and of their relief."""
     return [service for name in ("Api", "Batch") for service in stacks[name].properties("AWS::ECS::Service")]
 
+def traces_go_where_chosen(environment: Environment, stacks: Stacks) -> None:
+    """API and workers are told the collector, and reach its port; without one, they reach HTTPS only."""
+    port, endpoint = environment.traces.port, environment.traces.endpoint
+    for stack in ("Api", "Batch"):
+        (container,) = stacks[stack].only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+        told = {pair["Name"]: pair["Value"] for pair in container["Environment"]}
+        assert told.get(OTLP_ENDPOINT_VARIABLE, "") == endpoint
+        groups = [g for g in stacks[stack].properties("AWS::EC2::SecurityGroup") if "Firewall" in g["GroupDescription"]]
+        for group in groups:
+            assert {rule["FromPort"] for rule in group["SecurityGroupEgress"]} == {443, port or 443}
+
+
 
 PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (
     environment_has_its_stacks,
@@ -311,3 +324,4 @@ PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (
     other_accounts_only_upload,
     alarms_reach_their_subscribers,
 )
+    traces_go_where_chosen,

@@ -4,9 +4,10 @@ import errno
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from io import StringIO
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -65,16 +66,18 @@ class Bucket(dict[str, bytes]):
     """Objects by key; a download yields three bytes or raises `fault`."""
 
     fault: Exception | None = None
+    metadata: Mapping[str, str] = MappingProxyType({})
 
     def download(
         self, key: str, *, version_id: str, etag: str, to: BinaryIO, limit: int, progress: Callable[[], None]
-    ) -> None:
+    ) -> Mapping[str, str]:
         """Write three bytes."""
         del key, version_id, etag, limit
         if self.fault:
             raise self.fault
         to.write(b"abc")
         progress()
+        return self.metadata
 
     def read(self, key: str) -> tuple[bytes, str] | None:
         """Read an object."""
@@ -163,10 +166,11 @@ class Bench:
             settings=self.settings,
         )
 
-    def run_until(self, true: Callable[[], bool]) -> int:
+    def run_until(self, true: Callable[[], bool], worker: Worker | None = None) -> int:
         """Work until a condition holds, then stop; returns the exit code."""
         codes: list[int] = []
-        thread = threading.Thread(target=lambda: codes.append(self.worker().run(self.stopping)))
+        own = worker or self.worker()
+        thread = threading.Thread(target=lambda: codes.append(own.run(self.stopping)))
         thread.start()
         try:
             until(true)
@@ -232,7 +236,40 @@ def test_message_that_has_to_wait_waits_longer_each_time(receives: int, log: Str
     assert not bench.queue.deleted
     assert ResultKeys(UPLOAD).failure not in bench.transcripts
     (line,) = lines(log, "will be tried again")
-    assert (line["code"], line["receives"], line["request_id"]) == ("recording_unavailable", receives, "m1")
+    assert (line["code"], line["receives"]) == ("recording_unavailable", receives)
+    assert (line["message_id"], line["request_id"]) == ("m1", UPLOAD.version)
+    # For whoever asks about the recording meanwhile.
+    shown = json.loads((bench.transcripts.read(ResultKeys(UPLOAD).running) or (b"{}",))[0])
+    assert (shown["attempt"], shown["error"]["code"]) == (receives, "recording_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "request_id"),
+    [
+        ({"request-id": "crm-42"}, "crm-42"),
+        ({}, UPLOAD.version),
+        ({"request-id": "a b"}, UPLOAD.version),
+        ({"request-id": "x" * 65}, UPLOAD.version),
+    ],
+)
+def test_one_id_leads_from_the_request_to_the_results(metadata: Mapping[str, str], request_id: str) -> None:
+    """The object's metadata name it; it is in the metrics, while it runs and in the transcript. Others have their version."""
+    bench, shown = Bench(), list[bytes]()
+    bench.recordings.metadata = metadata
+
+    def hear(progress: Progress) -> None:
+        progress(0.5)
+        publication.show(*worker._held())
+        shown.append(bench.transcripts[ResultKeys(UPLOAD).running])
+
+    bench.engine = Engine(hear)
+    worker = bench.worker()
+    publication = worker._publication
+    bench.run_until(lambda: bench.queue.deleted, worker)
+    assert json.loads(shown[0])["request_id"] == request_id
+    assert json.loads(bench.transcripts[ResultKeys(UPLOAD).transcript])["provenance"]["request_id"] == request_id
+    line = json.loads(bench.metrics.getvalue().splitlines()[0])
+    assert (line["request_id"], line["version"], line["message_id"]) == (request_id, UPLOAD.version, "m1")
 
 
 @pytest.mark.parametrize(
