@@ -140,19 +140,19 @@ class Bucket:
         return self._links.generate_presigned_url("get_object", Params=params, ExpiresIn=seconds)
 
     @cached_property
-    def _links(self) -> "S3Client":
-        """A client that signs links; it sends nothing."""
-        return boto3.client("s3", config=LINKS)
-
-    def _upload(self, entry: "ObjectVersionTypeDef") -> Upload:
-        return Upload(
-    @cached_property
     def origin(self) -> str:
         """The scheme and the host of every link; no credentials are needed to know them."""
         unsigned = boto3.client("s3", config=LINKS.merge(Config(signature_version=UNSIGNED)))
         link = urlsplit(unsigned.generate_presigned_url("get_object", Params={"Bucket": self._name, "Key": "-"}))
         return f"{link.scheme}://{link.netloc}"
 
+    @cached_property
+    def _links(self) -> "S3Client":
+        """A client that signs links; it sends nothing."""
+        return boto3.client("s3", config=LINKS)
+
+    def _upload(self, entry: "ObjectVersionTypeDef") -> Upload:
+        return Upload(
             bucket=self._name,
             key=entry["Key"],
             version_id="" if entry["VersionId"] == "null" else entry["VersionId"],
