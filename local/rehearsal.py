@@ -12,6 +12,7 @@ from local import canary
 from local.cloud import Cloud, running_cloud
 from local.deploy import ROOT
 from local.processes import Process
+from local.relief import relieve
 from local.replacement import SESSION_SECONDS, Replacement
 from local.report import Report
 from local.results import count_transcribed, count_writes, transcripts
@@ -42,7 +43,7 @@ def rehearse(folder: Path, *, overrides: Mapping[str, str], golden: Path | None 
         LocalError: an awaited event did not happen in time.
     """
     clock, report = Clock(), Report()
-    short = {variable("session_seconds"): str(SESSION_SECONDS), **overrides}
+    short = {variable("session_seconds"): str(SESSION_SECONDS), variable("report_seconds"): "1", **overrides}
     with running_cloud(folder, minute_seconds=MINUTE_SECONDS, say=clock.say, overrides=short) as cloud:
         stages = Stages(cloud)
         cloud.watchers.append(stages.look)
@@ -56,6 +57,7 @@ def rehearse(folder: Path, *, overrides: Mapping[str, str], golden: Path | None 
         replacement.deploy(report)
         _settle(cloud, stages, report)
         replacement.conclude(report)
+        relieve(cloud, report)
         canary.prove(cloud, report, golden=golden)
         outcomes = _conclude(cloud, report, newest=newest)
     print(f"\nThe outcomes after {clock.seconds:.0f} s:\n")

@@ -14,7 +14,7 @@ from tests.standin import CALLS, MODEL
 
 # Kinds of events that the rehearsal prints: seen in the buckets and on the queue, and played by the rehearsal itself.
 SEEN = {"deployed", "started", "scaled", "uploaded", "received", "transcribed", "latest", "refused", "deleted"}
-PLAYED = {"repeated", "killed", "interrupted", "stopped", "answered", "blocked", "canary"}
+PLAYED = {"repeated", "killed", "interrupted", "stopped", "answered", "blocked", "shortage", "canary"}
 
 
 @pytest.mark.timeout(900)
