@@ -30,6 +30,8 @@ BYTES_PER_FRAME, FRAMES_PER_SECOND = 80, 31.25
 CHANNELS = 2
 # A child that decodes a recording, as most do; and the server that they fork from.
 CHILD, FORK_SERVER = 60 * MB, 40 * MB
+# A task of one vCPU may see two CPUs, and start a worker on each: ECS limits it above the container, which cannot see it.
+LEAST_CPUS = 2
 # Frames of features in a window, of 10 ms each: as the engine trims them, and as faster-whisper pads them.
 WINDOW_FRAMES, EXACT_WINDOW_FRAMES = 2900, 3000
 # Of every Whisper: positions of the encoder and of the decoder, and bands of the features but for the newest models.
@@ -143,7 +145,7 @@ def most_needed(dimensions: Dimensions, settings: Settings, *, cpu: int, exact_i
         cpu: of the task.
         exact_int8: every host computes 8-bit products exactly; otherwise `auto` may be float32, which takes more.
     """
-    threads = settings.threads or max(1, cpu // 1024)
+    threads = settings.threads or max(LEAST_CPUS, cpu // 1024)
     widest = "int8" if exact_int8 else "float32"
     return need(
         dimensions,

@@ -54,8 +54,13 @@ class Choice:
     speed: Speed
     needed: str
 
+    @property
+    def measured(self) -> bool:
+        """Whether the size was measured on some kind of host."""
+        return self.speed.measured or any(host.measured for host in self.speed.hosts)
+
     def __str__(self) -> str:
-        kind = "measured" if self.speed.measured else "assumed"
+        kind = "measured" if self.speed.measured else "partly measured" if self.measured else "assumed"
         return (
             f"{self.cpu / VCPU:g} vCPU and {self.memory_mib} MiB: {self.lanes} lanes, {kind}"
             f" {self.speed.audio_seconds_per_second:g} times real time, ${self.dollars_per_audio_hour:.4f} an audio hour;"
@@ -86,10 +91,10 @@ def choose(settings: Settings, *, task: Task, prices: Prices, speed: Speed | Non
     even = [
         choice
         for choice in found
-        if choice.speed.measured == cheapest.speed.measured
+        if choice.measured == cheapest.measured
         and choice.dollars_per_audio_hour <= (1 + EVEN_SHARE) * cheapest.dollars_per_audio_hour
     ]
-    if cheapest.speed.measured:
+    if cheapest.measured:
         return max(even, key=lambda choice: (choice.cpu, -choice.dollars_per_audio_hour))
     # Without a measurement no size is known to be better than the smallest.
     return min(even, key=lambda choice: (choice.cpu, choice.dollars_per_audio_hour))
@@ -104,7 +109,7 @@ def choices(settings: Settings, *, task: Task, prices: Prices, speed: Speed | No
         for lanes in _lanes(settings, cpu=cpu, processor=task.processor)
         if (choice := _choice(replace(settings, lanes=lanes), cpu=cpu, task=task, prices=prices, speed=speed))
     )
-    return sorted(found, key=lambda choice: (not choice.speed.measured, choice.dollars_per_audio_hour, choice.cpu))
+    return sorted(found, key=lambda choice: (not choice.measured, choice.dollars_per_audio_hour, choice.cpu))
 
 
 def check_memory(settings: Settings, *, cpu: int, memory_mib: int, processor: str) -> None:

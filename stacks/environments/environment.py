@@ -175,13 +175,9 @@ class Environment:
             self.plan  # noqa: B018 -- refuses, before any stack is made, a workload that no fleet can finish in time
             self.backfill_fleet  # noqa: B018 -- likewise, a backfill
             check_lanes(self.settings)
-            check_memory(
-                self.settings,
-                cpu=self.task_size.cpu,
-                memory_mib=self.task_size.memory_mib,
-                processor=self.processor,
-            )
             settings = self.api_settings  # likewise, more callers than the disk has room for
+            size = self.task_size
+            check_memory(self.settings, cpu=size.cpu, memory_mib=size.memory_mib, processor=self.processor)
         except WrongValue as error:
             raise type(error)(
                 f"{self.name}.{LIMITS.get(error.name, error.name)}", error.value, error.expected

@@ -57,7 +57,7 @@ def test_image_comes_from_the_environment_that_built_or_tested_it() -> None:
 def test_model_beside_the_image_may_differ_along_a_release() -> None:
     """Weights outside the image may be another model than the builder's."""
     settings = replace(LIVE.settings, model="medium")
-    assert select("live", (FORGE, TRIAL, replace(LIVE, weights=Weights.S3, settings=settings)))
+    assert select("live", (FORGE, TRIAL, replace(LIVE, weights=Weights.S3, settings=settings, size=None)))
 
 
 def test_new_environment_is_one_more_value() -> None:
@@ -128,7 +128,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: replace(FORGE, on_demand_vcpus=4),
-        "forge.on_demand_vcpus: got '4', expected 12 or more: a deploy of the API, on_demand_workers, and 4 tasks that",
+        "forge.on_demand_vcpus: got '4', expected 14 or more: a deploy of the API, on_demand_workers, and 5 tasks that",
     ),
     (
         lambda: replace(FORGE, on_demand_vcpus=4, on_demand_workers=3, relief=False),
@@ -183,7 +183,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: replace(FORGE, size=TaskSize(cpu=2048, memory_mib=4096)),
-        "forge.size.memory_mib: got '4096', expected 6213 or more, or a smaller batch_size: small needs 6213 MB (",
+        "forge.size.memory_mib: got '4096', expected 6145 or more, or a smaller batch_size: small needs 6144 MB (",
     ),
     (
         lambda: replace(FORGE, size=None, settings=replace(FORGE.settings, model="large-v3", batch_size=64)),
@@ -287,7 +287,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         "live.processor: got 'ARM64', expected X86_64, for which forge builds the image",
     ),
     (
-        lambda: select(None, (FORGE, TRIAL, replace(LIVE, settings=replace(LIVE.settings, model="medium")))),
+        lambda: select(None, (FORGE, TRIAL, replace(LIVE, settings=replace(LIVE.settings, model="medium"), size=None))),
         "live.settings.model: got 'medium', expected small, which is in the image of forge",
     ),
     (
@@ -326,7 +326,8 @@ def test_environments_cannot_be_changed() -> None:
 
 def test_workload_decides_how_far_the_fleet_grows() -> None:
     """Twice the agents, twice the fleet, in whole tasks: its limit is derived."""
-    twice = replace(LIVE, workload=replace(LIVE.workload, agents=2 * LIVE.workload.agents), spot_vcpus=4096)
+    more = replace(LIVE.workload, agents=2 * LIVE.workload.agents)
+    twice = replace(LIVE, workload=more, spot_vcpus=4096, on_demand_vcpus=1024)
     assert twice.plan.batch_max_tasks in range(2 * LIVE.plan.batch_max_tasks - 1, 2 * LIVE.plan.batch_max_tasks + 1)
 
 
