@@ -3,7 +3,8 @@
 Each worker and each engine has one thread and, like a task, a CPU of its own: unpinned, one worker would use both CPUs
 for its decoder, and two could not be twice as fast. A round measures each configuration once, so that a busy machine
 slows all of them down; the medians of the rounds are printed with the goals. The backlog is one sample call under many
-keys: as all calls are alike, no worker is left with a long one at the end.
+keys: as all calls are alike, no worker is left with a long one at the end. The plan's simulator drains the same backlog with
+the time that the engine alone takes for a call.
 """
 
 import argparse
@@ -27,12 +28,15 @@ from local.results import count_transcribed, count_writes, transcripts
 from service.engine.engine import Engine
 from service.recording import SAMPLE_RATE, Recording, decode
 from service.settings import Settings, variable
+from stacks.capacity.simulation import drain
 
 CALL = Path(__file__).parent.parent / "demo" / "calls" / "voicemail.wav"
 SETTINGS = Settings(threads=1)
 KILLED_SHARE = 0.05
 MEMORY_CALL_SECONDS = 5
 THROUGHPUT_GOAL, SCALING_GOAL, GROWTH_GOAL = 0.95, 1.9, 0.02
+# How far the simulated drain may be from the measured one, as a share of it.
+SIMULATION_GOAL = 0.1
 LOOK_SECONDS = 0.5
 SEED = 6
 MIB = 1 << 20
@@ -242,6 +246,12 @@ def main(arguments: Sequence[str]) -> None:
     _verdict("throughput of a worker ÷ the engine alone", alone / one, THROUGHPUT_GOAL)
     _verdict("throughput of two workers ÷ one", one / two, SCALING_GOAL)
     print(f"  {'two engines ÷ one: the limit of this machine':<58} {alone / figures.seconds(ENGINES):8.3f}")
+    for name, alone_name, count in ((ONE, ENGINE, 1), (TWO, ENGINES, 2)):
+        each = figures.seconds(alone_name) * count / calls
+        simulated = drain(calls=calls, seconds_per_call=each, workers=count).drain_seconds
+        measured = figures.seconds(name)
+        figure = f"{name}: {measured:.1f} s, simulated {simulated:.1f} s; 1 - distance"
+        _verdict(figure, 1 - abs(simulated / measured - 1), 1 - SIMULATION_GOAL)
     uploads = transcribed + tally["failed"] + tally["running"] + tally["unaccounted"]
     _verdict("calls with exactly one transcript ÷ calls", (transcribed - twice) / uploads, 1.0)
     if grown:

@@ -72,7 +72,7 @@ def report() -> str:
             table([PARTS, *map(parts, environments)]),
             table([CHOICE, *map(choice, environments)]),
             *(
-                f"Prices: {each.region}, {each.dated}, before usage of logs, metrics and storage."
+                f"Prices: {each.region}, {each.dated}; at work with storage, logs, requests and metrics, `make plan` splits them."
                 for each in prices.values()
             ),
             *sizes(environments),

@@ -7,6 +7,7 @@ from stacks.batch.queue_workers import QueueWorkers
 from stacks.batch.relief import Relief
 from stacks.batch.worker_rights import grant_work
 from stacks.environments import Environment
+from stacks.environments.forecast import forecast
 from stacks.models.model_store import ModelStore
 from stacks.network.task_network import TaskNetwork
 from stacks.shared.images import Images
@@ -70,4 +71,5 @@ class Batch(Stack):
         # The relief has the firewall of the workers.
         models.serve(task, service=self.workers.service)
         grant_work(task, store=store, cluster=cluster, environment=environment)
+        CfnOutput(self, "Plan", value=forecast(environment).summary())
         CfnOutput(self, "ServiceName", value=self.workers.service.service_name)

@@ -59,19 +59,24 @@ def without_quotas(environment: Environment, **changes: Any) -> Environment:
     return replace(environment, spot_vcpus=10**6, on_demand_vcpus=10**6, **changes)
 
 
-def forecasts(environments: Sequence[Environment]) -> list[tuple[Forecast, Environment]]:
-    """Each environment's, and that of the first production with ten times its agents."""
-    found = [(forecast(each), each) for each in environments]
+def forecasts(environments: Sequence[Environment]) -> tuple[list[tuple[Forecast, Environment]], list[str]]:
+    """Each environment's, and that of the first production with ten times its agents; and why that is impossible."""
+    found, refused = [(forecast(each), each) for each in environments], []
     for environment in [each for each in environments if each.production][:1]:
-        large = grown(environment, TIMES)
         name = f"{environment.name} x {TIMES}"
+        try:
+            large = grown(environment, TIMES)
+        except InvalidEnvironment as error:
+            refused.append(f"{name}: {error}")
+            continue
         found.append((replace(forecast(large), name=name, **_quotas(environment)), large))
-    return found
+    return found, refused
 
 
-def summary() -> list[tuple[str, ...]]:
-    """The header and a row for each forecast, as pages show them."""
-    return [SUMMARY, *(each.row() for each, _ in forecasts(select(None)))]
+def summary() -> list[dict[str, str]]:
+    """A row for each forecast, by the columns of `SUMMARY`, as pages show them."""
+    found, _ = forecasts(select(None))
+    return [dict(zip(SUMMARY, each.row(), strict=True)) for each, _ in found]
 
 
 def asked_for(environment: Environment, changes: Mapping[str, Any]) -> tuple[Forecast, Environment]:
@@ -104,13 +109,13 @@ def main(arguments: Sequence[str]) -> int:
     if changes:
         # Without a name, a workload is planned in production.
         base = next((each for each in known if each.production), known[0])
-        found = [asked_for(base, changes)]
+        found, refused = [asked_for(base, changes)], list[str]()
     else:
-        found = forecasts(known)
+        found, refused = forecasts(known)
     if asked.markdown:
         sys.stdout.write(markdown([SUMMARY, *(each.row() for each, _ in found)]))
         return 0
-    for line in report(found, runs=asked.runs, seed=asked.seed):
+    for line in (*refused, *report(found, runs=asked.runs, seed=asked.seed)):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     if not asked.no_comparison:

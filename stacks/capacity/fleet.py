@@ -111,10 +111,10 @@ def plan(*, workload: Workload, speed: Speed, limits: Limits) -> Plan:
     >>> week = Workload(
     ...     agents=100, calls_per_agent_per_day=40, talk_minutes_per_call=6, days_per_batch=5, window_hours=60
     ... )
-    >>> account = Limits(spot_vcpus=1024, on_demand_vcpus=64, max_audio_seconds=5400, job_deadline_seconds=14400)
+    >>> account = Limits(spot_vcpus=1024, on_demand_vcpus=256, max_audio_seconds=5400, job_deadline_seconds=14400)
     >>> result = plan(workload=week, speed=Speed.assumed(cpu=2048), limits=account)
-    >>> result.audio_hours, result.batch_max_tasks, round(result.hours_to_finish, 1)
-    (2000.0, 137, 45.0)
+    >>> result.audio_hours, result.batch_max_tasks, result.relief_max_tasks, round(result.hours_to_finish, 1)
+    (2000.0, 137, 74, 45.0)
     """
     longest_minutes = limits.max_audio_seconds / 60
     if workload.talk_minutes_per_call > longest_minutes:

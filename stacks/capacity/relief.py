@@ -56,7 +56,7 @@ class ReliefRules:
     """The rules of a relief: the tasks that are missing join it, and leave when nothing waits."""
 
     def __init__(self, *, max_tasks: int) -> None:
-        self._target = Target(least=0, most=max_tasks)
+        self._most, self._target = max_tasks, Target(least=0, most=max_tasks)
         self._join = Evaluation(needed=RELIEF_NEEDED_MINUTES, periods=RELIEF_MINUTES)
         self._leave = Evaluation(needed=LEAVE_MINUTES, periods=LEAVE_MINUTES)
 
@@ -66,7 +66,7 @@ class ReliefRules:
         idle = 0.0 if waiting >= 1 else tasks - min(working, tasks)
         wishes = []
         if self._join.see(beyond=waiting > 0 and missing >= 1) and missing >= 1:
-            wishes.append(Wish(policy="Join", tasks=tasks + step(missing) - self._target.added))
+            wishes.append(Wish(policy="Join", tasks=tasks + step(min(missing, self._most)) - self._target.added))
         if self._leave.see(beyond=idle >= 1):
             wishes.append(Wish(policy="Leave", tasks=tasks - step(idle)))
         wish = self._target.decide(wishes, tasks=tasks)

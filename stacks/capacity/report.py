@@ -72,6 +72,15 @@ class Forecast:
         dollars = week.spot_hours * spot + (week.on_demand_hours + week.relief_hours) * on_demand
         return dollars * WEEKS_PER_MONTH
 
+    def summary(self) -> str:
+        """The forecast in one line, for a stack's output."""
+        plan, workload = self.plan, self.workload
+        return (
+            f"{workload.audio_hours:,.0f} audio hours a batch on 0 to {plan.batch_max_tasks} tasks{self._firm()} and 0 to"
+            f" {plan.relief_max_tasks} as relief, done in {plan.hours_to_finish:.1f} of {workload.window_hours:g} h,"
+            f" {self.slack_hours:.1f} h before the deadline; ${self.month:,.0f} a month. Speed {spoken(plan.speed)}."
+        )
+
     def row(self) -> tuple[str, ...]:
         """The forecast in the columns of `SUMMARY`."""
         plan, hours = self.plan, self.workload.audio_hours_per_month

@@ -6,6 +6,7 @@ Each is compared by a test, and `make snapshots` writes them all (`tests/stacks/
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,21 @@ from aws_cdk.aws_logs import RetentionDays
 from delivery.account_file import example
 from delivery.assembly import Assembly, Stack
 from stacks.__main__ import FLEETS, fleets
+from stacks.capacity.__main__ import summary
+from stacks.capacity.report import SUMMARY
 from stacks.environments import EMULATED, Environment, environments
 from tests.stacks.comparison import differences, readable, without_assets, without_name
 from tests.stacks.synthesis import ROOT, Template
 
 SNAPSHOTS = ROOT / "tests" / "values" / "snapshots"
 EXAMPLE = ROOT / "account.example.toml"
+# What other places cost for the environment whose templates are kept whole.
+CHART = ROOT / "docs" / "comparison.svg"
 COMMAND = "`make snapshots` writes it"
 # A table begins after the first of these comments and ends before the second.
 BEGIN, END = "<!-- {name}: `make snapshots` writes this table -->", "<!-- end of the table -->"
-# What other places cost for the environment whose templates are kept whole.
-CHART = ROOT / "docs" / "comparison.svg"
-# The columns of README's table, of those that `make cost` prints.
-SUMMARY = ("", "idle $/month", "$/month at work", "Spot $/audio h", "batch tasks")
+# The columns of README's table, of those that `make plan` prints.
+COSTS = ("", "idle $/month", "$/month at work", "Spot $/audio h", "all in, $/audio h", "batch tasks", "hours to finish")
 
 
 def whole() -> Environment:
@@ -107,16 +110,16 @@ def fleet() -> list[str]:
     return _table(FLEETS, [fleets(environment) for environment in environments()])
 
 
-def summary() -> list[str]:
-    """As `fleet`, with the columns that a first reader asks for."""
-    rows = [dict(zip(FLEETS, fleets(environment), strict=True)) for environment in environments()]
-    return _table(SUMMARY, [tuple(row[column] for column in SUMMARY) for row in rows])
+def plans(columns: Sequence[str]) -> list[str]:
+    """A row for each plan, with some of the columns of `make plan`."""
+    return _table(columns, [tuple(row[column] for column in columns) for row in summary()])
 
 
 TABLES: Mapping[str, tuple[Path, Callable[[], list[str]]]] = {
-    "costs": (ROOT / "README.md", summary),
+    "costs": (ROOT / "README.md", partial(plans, COSTS)),
     "values": (ROOT / "docs" / "environments.md", values),
     "fleets": (ROOT / "docs" / "capacity.md", fleet),
+    "plans": (ROOT / "docs" / "capacity.md", partial(plans, SUMMARY)),
 }
 
 

@@ -3,7 +3,7 @@
 import heapq
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import count, cycle
@@ -99,7 +99,7 @@ class Replay:
     def run(self) -> Outcome:
         """Replay everything, until the last transcript is there and the last task has ended."""
         events, now = self._events, 0.0
-        handlers = {
+        handlers: Mapping[Event, Callable[[Any, float], None]] = {
             Event.ARRIVAL: self._arrive,
             Event.DONE: self._done,
             Event.READY: self._begin,
@@ -245,9 +245,9 @@ class Replay:
         """Measure, scale by what was measured some minutes ago, and start and stop tasks."""
         self._samples.append(self._sample(now))
         late = self._behaviour.metric_minutes
-        # Between two batches there are no samples.
-        reported = max(now - (late + 0.5) * self._behaviour.minute_seconds, self._unreported_until)
-        sample = next((s for s in self._samples[-1 - late : len(self._samples) - late] if s.seconds >= reported), None)
+        # Between two batches there are no samples, and after a quiet time the queue reports nothing for a while.
+        oldest = now if now < self._unreported_until else now - (late + 0.5) * self._behaviour.minute_seconds
+        sample = next((s for s in self._samples[-1 - late : len(self._samples) - late] if s.seconds > oldest), None)
         fleet, relief = self._fleet, self._relief
         fleet.desired = self._rules.minute(self._observed(sample, now), tasks=fleet.desired)
         if sample:
