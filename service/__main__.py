@@ -17,7 +17,7 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +35,6 @@ from service.transcript import FORMATS
 if TYPE_CHECKING:
     from service.aws.s3 import Bucket
     from service.engine.engine import Engine
-    from service.http.jobs_desk import JobDesk
     from service.profile.verb import Profiler
     from service.recording import Decode
 
@@ -124,21 +123,24 @@ def _api(settings: Settings, _: argparse.Namespace) -> int:
     tracing.start(os.environ, service="api", environment=settings.environment)
     # The port first: a model takes seconds to load, and a port in use is known at once.
     with listening.bind(settings) as listener:
+        from service import api_parts
         from service.http import app, server
 
         loaded = _load_engine(settings)
-        meter = _meter(settings, service="api")
+        meter, jobs = _meter(settings, service="api"), api_parts.job_desk(settings)
         application = app.create_app(
             engine=loaded,
             decode=_decoder(settings),
             meter=meter,
             settings=settings,
-            read_keys=_key_reader(settings),
-            jobs=_job_desk(settings),
+            read_keys=api_parts.key_reader(settings),
+            jobs=jobs,
+            batch=api_parts.batch_desk(settings),
         )
         form = processor.number_format(settings.compute_type)
         telemetry.log("ready", host=settings.host, port=settings.port, model=settings.model, compute_type=form)
-        server.serve(application, listener=listener, settings=settings)
+        with api_parts.sending_webhooks(settings, jobs, meter=meter):
+            server.serve(application, listener=listener, settings=settings)
     tracing.stop()
     return 0
 
@@ -352,24 +354,6 @@ def _download(url: str, folder: Path) -> None:
     from service.aws import s3
 
     s3.download(url, folder)
-
-
-def _key_reader(settings: Settings) -> Callable[[], str] | None:
-    if not settings.api_keys_secret:
-        return None
-    from service.aws import vault
-
-    return vault.Secret(settings.api_keys_secret).read
-
-
-def _job_desk(settings: Settings) -> "JobDesk | None":
-    if not (settings.recordings_bucket and settings.transcripts_bucket):
-        return None
-    from service.aws import s3
-    from service.http import jobs_desk
-
-    buckets = s3.Bucket(settings.recordings_bucket), s3.Bucket(settings.transcripts_bucket)
-    return jobs_desk.JobDesk(recordings=buckets[0], transcripts=buckets[1], settings=settings)
 
 
 def _locate(url: str) -> "tuple[Bucket, str]":

@@ -11,11 +11,13 @@ from starlette.routing import Route
 
 from service.access import Scope
 from service.errors import InsufficientScope, InvalidJob, JobNotFound, JobsUnavailable
-from service.http.jobs_desk import ENDED, JobDesk, View
+from service.http.jobs_desk import JobDesk, View
+from service.job_states import ENDED
 from service.telemetry import caller
+from service.webhooks.target import WrongTarget, expected, read_target
 
 PATH = "/jobs"
-# A new job takes a few hundred bytes, and a key at most 1024.
+# A new job takes a few hundred bytes, a key at most 1024, and the URL of a webhook 2000.
 MAX_BODY_BYTES = 16_384
 
 
@@ -23,28 +25,29 @@ async def create(request: Request) -> Response:
     """`POST /jobs`: a link to upload a recording with, or the key of one in the bucket."""
     desk = _desk(request)
     body = await _body(request)
-    who = caller.get()
+    who, webhook = caller.get(), _webhook(body, desk)
     if "key" in body:
         # It reads what others have put.
         if Scope.JOBS not in who.scopes:
             raise InsufficientScope(scope=Scope.JOBS)
-        view = await asyncio.to_thread(desk.take_key, caller=who.name, key=_key(body))
+        view = await asyncio.to_thread(desk.take_key, caller=who, key=_key(body), webhook=webhook)
     else:
         sha256, size = _upload(body, limit=desk.settings.worker_max_upload_bytes)
-        view = await asyncio.to_thread(desk.take_upload, caller=who.name, sha256=sha256, size=size)
+        view = await asyncio.to_thread(desk.take_upload, caller=who, sha256=sha256, size=size, webhook=webhook)
     return _shown(view, status=200 if view.state in ENDED else 202)
 
 
 async def retrieve(request: Request) -> Response:
     """`GET /jobs/{id}`."""
     desk = _desk(request)
-    return _shown(await asyncio.to_thread(desk.look, _identity(request)), status=200)
+    view = await asyncio.to_thread(desk.look, _identity(request), caller=caller.get())
+    return _shown(view, status=200)
 
 
 async def remove(request: Request) -> Response:
     """`DELETE /jobs/{id}`."""
     desk = _desk(request)
-    await asyncio.to_thread(desk.remove, _identity(request))
+    await asyncio.to_thread(desk.remove, _identity(request), caller=caller.get())
     return Response(status_code=204)
 
 
@@ -80,9 +83,25 @@ async def _body(request: Request) -> dict[str, Any]:
     except (ValueError, RecursionError):
         body = None
     # One of two forms, and nothing else: an option that is ignored would mislead.
-    if not isinstance(body, dict) or set(body) not in ({"key"}, {"sha256", "size"}):
-        raise InvalidJob(field="body", expected='{"sha256": …, "size": …} or {"key": …}, as JSON')
+    if not isinstance(body, dict) or set(body) - {"webhook"} not in ({"key"}, {"sha256", "size"}):
+        raise InvalidJob(
+            field="body", expected='{"sha256": …, "size": …} or {"key": …}, perhaps with "webhook", as JSON'
+        )
     return body
+
+
+def _webhook(body: dict[str, Any], desk: JobDesk) -> str:
+    """The URL of the webhook that is asked for; empty for none."""
+    if "webhook" not in body:
+        return ""
+    if not desk.webhooks:
+        raise InvalidJob(field="webhook", expected="a job without one, because this service sends none")
+    url = body["webhook"]
+    try:
+        read_target(url if isinstance(url, str) else "")
+    except WrongTarget as error:
+        raise InvalidJob(field="webhook", expected=expected()) from error
+    return str(url)
 
 
 def _key(body: dict[str, Any]) -> str:

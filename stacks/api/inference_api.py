@@ -11,6 +11,7 @@ from service.contract import READY_PATH
 from service.settings import variable
 from stacks.api.api_scaling import ApiScaling
 from stacks.api.internal_balancer import InternalBalancer
+from stacks.api.webhook_queue import WebhookQueue
 from stacks.environments import ApiPlan, Environment, Routing, Strategy
 from stacks.environments.deployments import START_SECONDS
 from stacks.network.task_network import TaskNetwork
@@ -50,6 +51,7 @@ class InferenceApi(Construct):
         balancer: the load balancer in front of the tasks.
         service: the tasks.
         keys: the secret that contains the callers' keys, separated by commas; None if the API requires no key.
+        webhooks: their queue and secret; None if jobs have no webhooks.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class InferenceApi(Construct):
         api = environment.api
         self.balancer = balancer
         self.keys = self._require_keys(task, environment) if api.keys else None
+        self.webhooks = WebhookQueue(self, "Webhooks", task=task, environment=environment) if api.webhooks else None
         task.container.add_port_mappings(ecs.PortMapping(container_port=task.settings.port))
         self.service = self._service(network, cluster, task, environment)
         # Otherwise the first tasks may start before their role may pull the image.

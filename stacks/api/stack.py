@@ -58,3 +58,6 @@ class Api(Stack):
         CfnOutput(self, "Url", value=balancer.url)
         if self.api.keys:
             CfnOutput(self, "KeysSecretArn", value=self.api.keys.secret_arn)
+        if self.api.webhooks:
+            CfnOutput(self, "WebhookSecretArn", value=self.api.webhooks.secret.secret_arn)
+            CfnOutput(self, "WebhookDeadLettersArn", value=self.api.webhooks.dead_letters.queue_arn)

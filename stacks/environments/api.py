@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from service.settings import Settings
 from stacks.capacity import InvalidEnvironment, Speed, largest_upload, typed, whole
 from stacks.environments.checks import listed
+from stacks.environments.network import Egress
 from stacks.environments.web_acl import WebAcl
 
 CERTIFICATE = r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]+"
@@ -73,6 +74,7 @@ class ApiPlan:
         headroom: spare capacity over the busiest hour, as a share of it.
         hours: when it runs; None for always.
         keys: requests need one of the keys in the environment's secret.
+        webhooks: jobs may have webhooks, for which its tasks connect to hosts of the internet.
         certificate_arn: of its name, from ACM; empty if an SSM parameter of the account has it.
         issue_certificate: ACM issues one for its name, which it validates in the account's hosted zone.
         subdomain: its name within the account's hosted zone; empty for the name that AWS gives.
@@ -87,6 +89,7 @@ class ApiPlan:
     headroom: float = 0.25
     hours: OfficeHours | None = None
     keys: bool = True
+    webhooks: bool = False
     certificate_arn: str = ""
     issue_certificate: bool = False
     subdomain: str = ""
@@ -127,6 +130,17 @@ class ApiPlan:
     def average_tasks(self) -> float:
         """Tasks that run without load, on average over the week."""
         return self.min_tasks * (self.hours.share if self.hours else 1.0)
+
+
+def check_webhooks(environment: str, api: ApiPlan, *, egress: Egress) -> None:
+    """Refuse webhooks of tasks that do not reach the internet.
+
+    Raises:
+        InvalidEnvironment: names the field.
+    """
+    if api.webhooks and egress is Egress.ENDPOINTS:
+        expected = f"False when network.egress is {egress}, from where no receiver is reached"
+        raise InvalidEnvironment(f"{environment}.api.webhooks", api.webhooks, expected)
 
 
 def request_limits(settings: Settings, *, speed: Speed) -> Settings:

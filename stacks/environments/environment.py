@@ -25,7 +25,7 @@ from stacks.capacity import (
     whole,
 )
 from stacks.environments.alarms import AlarmPlan, check_chat
-from stacks.environments.api import ApiPlan, request_limits
+from stacks.environments.api import ApiPlan, check_webhooks, request_limits
 from stacks.environments.backfill import BackfillPlan, check_backfill, without_backfill
 from stacks.environments.brake import BudgetBrake, check_brake
 from stacks.environments.checks import listed, nearest
@@ -182,6 +182,7 @@ class Environment:
             raise type(error)(
                 f"{self.name}.{LIMITS.get(error.name, error.name)}", error.value, error.expected
             ) from None
+        check_webhooks(self.name, self.api, egress=self.network.egress)
         self._check_addresses()
         self._check_cluster()
         self._check_workers()

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from service.contract import Outcome
 from stacks.api.inference_api import InferenceApi
+from stacks.api.webhook_queue import WebhookQueue
 from stacks.batch.queue_workers import QueueWorkers
 from stacks.batch.relief import Relief
 from stacks.capacity import PLANNED_SHARE
@@ -49,6 +50,8 @@ class Alarms(Construct):
         self.all: list[cloudwatch.Alarm] = []
         self._topic = topic
         self._watch_api(api, environment)
+        if api.webhooks:
+            self._watch_webhooks(api.webhooks)
         self._watch_queue(workers, relief, store, environment)
         for name, outcome, percent, ending, runbook in (
             ("Refused", Outcome.REFUSED, REFUSED_PERCENT, "were refused", "refused"),
@@ -90,6 +93,24 @@ class Alarms(Construct):
             periods=2,
             meaning="For 30 minutes, the slowest 1 % of API calls have come close to their deadline.",
             runbook="slow-calls",
+        )
+
+    def _watch_webhooks(self, webhooks: WebhookQueue) -> None:
+        self._watch(
+            "WebhooksGivenUp",
+            metric=webhooks.given_up,
+            threshold=1,
+            periods=1,
+            meaning="A receiver has not accepted the webhook of a job, whose last attempt has failed.",
+            runbook="webhooks",
+        )
+        self._watch(
+            "WebhookDefects",
+            metric=webhooks.defects,
+            threshold=1,
+            periods=1,
+            meaning="The message of a webhook is in its dead-letter queue, because of a defect of the service.",
+            runbook="webhooks",
         )
 
     def _watch_queue(

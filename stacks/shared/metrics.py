@@ -15,6 +15,7 @@ from service.contract import (
     Gauge,
     Metric,
     Outcome,
+    WebhookMetric,
 )
 
 
@@ -62,6 +63,11 @@ class CallMetrics:
 def check_metric(name: CheckMetric, statistic: str, *, environment: str, check: Check) -> cloudwatch.Metric:
     """A metric that the service emits for each run of a scheduled check."""
     return _emitted(name, statistic, environment=environment, verb=check)
+
+
+def webhook_metric(name: WebhookMetric, *, environment: str) -> cloudwatch.Metric:
+    """A count that the API emits for the webhooks of jobs."""
+    return _emitted(name, cloudwatch.Stats.SUM, environment=environment, verb="api")
 
 
 def _emitted(name: str, statistic: str, *, environment: str, verb: str, **dimensions: str) -> cloudwatch.Metric:

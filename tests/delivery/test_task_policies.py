@@ -15,6 +15,7 @@ import pytest
 
 from local import emulator
 from local.emulator import Emulator
+from service.access import Caller
 from service.aws import s3
 from service.aws.s3 import Bucket
 from service.aws.sqs import Queue
@@ -34,6 +35,9 @@ from service.http.jobs_desk import JobDesk
 from service.recording import Recording
 from service.settings import Settings
 from service.telemetry import Meter
+from service.webhooks.book import WebhookBook
+from service.webhooks.courier import Courier
+from service.webhooks.sender import Sender
 from stacks.environments import Weights
 from stacks.shared.encryption import PARAMETER
 from tests.delivery import cloud as delivered
@@ -50,8 +54,8 @@ from tests.service.evaluation.test_gate import FakeEngine
 from tests.stacks.factory import REGION, TRIAL
 from tests.stacks.synthesis import Template, synthesize
 
-# With every choice that gives a task more rights: a key of the account's own, and the model in a bucket.
-ENVIRONMENT = replace(TRIAL, name="tasks", customer_key=True, weights=Weights.S3)
+# With every choice that gives a task more rights: a key of the account's own, the model in a bucket, and webhooks.
+ENVIRONMENT = replace(TRIAL, name="tasks", customer_key=True, weights=Weights.S3, api=replace(TRIAL.api, webhooks=True))
 STACKS: tuple[str, ...] = (
     "Recordings",
     "Network",
@@ -149,21 +153,39 @@ def serve(task: Task, cloud: Cloud, folder: Path) -> None:
     """The API: its model, its keys, and jobs: of an upload, which is transcribed and removed, and of a key."""
     s3.download(task.settings.model, folder)
     Secret(task.settings.api_keys_secret).read()
+    webhooks, transcripts = Queue(task.settings.webhook_queue_url), Bucket(task.settings.transcripts_bucket)
+    book = WebhookBook(documents=transcripts, queue=webhooks)
     desk = JobDesk(
         recordings=Bucket(task.settings.recordings_bucket),
-        transcripts=Bucket(task.settings.transcripts_bucket),
+        transcripts=transcripts,
         settings=task.settings,
+        webhooks=book,
     )
-    body = b"sound"
-    taken = desk.take_upload(caller="a", sha256=hashlib.sha256(body).digest(), size=len(body))
+    courier = Courier(
+        queue=webhooks,
+        jobs=desk,
+        book=book,
+        sender=Sender(find=lambda _, __: ()),
+        read_secret=Secret(task.settings.webhook_secret).read,
+        meter=Meter(environment="test", service="api", stream=StringIO()),
+    )
+    body, caller = b"sound", Caller(name="a")
+    digest = hashlib.sha256(body).digest()
+    taken = desk.take_upload(caller=caller, sha256=digest, size=len(body), webhook="https://hooks.example.com/")
     identity = taken.facts["id"]
     uploaded = cloud.upload(f"{task.settings.job_folder}{identity}", body, announce=False)
     transcribed(cloud, uploaded, "Hello.")
-    assert desk.look(identity).state == "partial"
-    desk.remove(identity)
+    assert desk.look(identity, caller=caller).state == "partial"
+    # An attempt that fails, and a message that a webhook does not need any more.
+    waiting = webhooks.receive(wait_seconds=1)
+    assert waiting
+    courier.handle(waiting)
+    assert desk.look(identity, caller=caller).facts["webhook"]["attempts"] == 1
+    webhooks.delete(waiting)
+    desk.remove(identity, caller=caller)
     other = cloud.upload("other.wav", body, announce=False)
     cloud.put(ResultKeys(other).failure, failure(other))
-    assert desk.take_key(caller="a", key="other.wav").state == "failed"
+    assert desk.take_key(caller=caller, key="other.wav").state == "failed"
 
 
 def work(task: Task, cloud: Cloud, folder: Path, agent: Agent) -> None:

@@ -89,7 +89,7 @@ LIVE = Environment(
     size=TaskSize(cpu=4096, memory_mib=10_240),
     spot_vcpus=1024,
     on_demand_vcpus=256,
-    api=ApiPlan(min_tasks=2),
+    api=ApiPlan(min_tasks=2, webhooks=True),
     released_by="trial",
 )
 LINE = (FORGE, TRIAL, LIVE)

@@ -207,6 +207,18 @@ def recordings_are_announced_as_filtered(environment: Environment, stacks: Stack
     assert variables["WHISPER_RECORDING_SUFFIXES"] == environment.settings.recording_suffixes
 
 
+def webhooks_are_sent_as_chosen(environment: Environment, stacks: Stacks) -> None:
+    """With a queue, its dead letters and a secret of their own, which the API knows and nothing else does."""
+    (container,) = stacks["Api"].only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    variables = {pair["Name"]: pair.get("Value", "") for pair in container["Environment"]}
+    chosen = environment.api.webhooks
+    assert bool(variables["WHISPER_WEBHOOK_QUEUE_URL"]) == bool(variables["WHISPER_WEBHOOK_SECRET"]) == chosen
+    assert len(stacks["Api"].resources("AWS::SQS::Queue")) == 2 * chosen
+    assert len(stacks["Api"].resources("AWS::SecretsManager::Secret")) == environment.api.keys + chosen
+    alarms = [alarm["AlarmDescription"] for alarm in stacks["Monitoring"].properties("AWS::CloudWatch::Alarm")]
+    assert sum("webhooks.md" in text for text in alarms) == 2 * chosen
+
+
 def other_accounts_only_upload(environment: Environment, stacks: Stacks) -> None:
     """A principal of another account may put objects under its prefix, and no one else of another account may do anything."""
     allowed = [
@@ -275,18 +287,6 @@ def checks_run_as_often_as_chosen(environment: Environment, stacks: Stacks) -> N
             assert container["User"] == "65534:65534"
 
 
-def no_role_may_do_everything(_: Environment, stacks: Stacks) -> None:
-    """No statement allows every action, of all services or of one."""
-    for template in stacks.values():
-        for statement in statements(template):
-            if statement["Effect"] == "Allow":
-                assert not [a for a in listed(statement["Action"]) if a == "*" or a.endswith(":*")]
-
-
-def services(stacks: Stacks) -> list[dict[str, Any]]:
-    """The services of the API, of the workers and of their relief."""
-    return [service for name in ("Api", "Batch") for service in stacks[name].properties("AWS::ECS::Service")]
-
 def traces_go_where_chosen(environment: Environment, stacks: Stacks) -> None:
     """API and workers are told the collector, and reach its port; without one, they reach HTTPS only."""
     port, endpoint = environment.traces.port, environment.traces.endpoint
@@ -298,6 +298,18 @@ def traces_go_where_chosen(environment: Environment, stacks: Stacks) -> None:
         for group in groups:
             assert {rule["FromPort"] for rule in group["SecurityGroupEgress"]} == {443, port or 443}
 
+
+def no_role_may_do_everything(_: Environment, stacks: Stacks) -> None:
+    """No statement allows every action, of all services or of one."""
+    for template in stacks.values():
+        for statement in statements(template):
+            if statement["Effect"] == "Allow":
+                assert not [a for a in listed(statement["Action"]) if a == "*" or a.endswith(":*")]
+
+
+def services(stacks: Stacks) -> list[dict[str, Any]]:
+    """The services of the API, of the workers and of their relief."""
+    return [service for name in ("Api", "Batch") for service in stacks[name].properties("AWS::ECS::Service")]
 
 
 PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (
@@ -317,11 +329,12 @@ PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (
     no_version_outlives_its_days,
     failed_recordings_are_kept_aside,
     checks_run_as_often_as_chosen,
+    traces_go_where_chosen,
     no_role_may_do_everything,
     own_key_encrypts_what_it_can,
     resources_have_the_tags,
     recordings_are_announced_as_filtered,
+    webhooks_are_sent_as_chosen,
     other_accounts_only_upload,
     alarms_reach_their_subscribers,
 )
-    traces_go_where_chosen,

@@ -22,7 +22,7 @@ class Choice:
 
     Attributes:
         existing: network and cluster are someone else's.
-        guarded: with rules of AWS WAF, and with TLS by a certificate that ACM issues.
+        guarded: with rules of AWS WAF, with TLS by a certificate that ACM issues, and with webhooks if they reach anyone.
         shared: data under the account's own key, from writers elsewhere, through a key filter; alarms to an endpoint and a
             chat; further tags.
         people: with roles for people.
@@ -63,6 +63,7 @@ class Choice:
                 subdomain="speech" if self.guarded else "",
                 issue_certificate=self.guarded and self.tls,
                 web_acl=WebAcl() if self.guarded else None,
+                webhooks=self.guarded and self.egress is not Egress.ENDPOINTS,
             ),
             weights=self.weights,
             people=self.people,

@@ -13,7 +13,7 @@ from jsonschema.exceptions import best_match
 from service.batch import results
 from service.batch.events import Upload
 from service.engine.engine import Engine
-from service.errors import EmptyFile
+from service.errors import DiskFull, EmptyFile
 from service.recording import Gap
 from service.transcript import UNDETERMINED, Transcript, Unheard
 from tests.service.calls import SETTINGS, recording
@@ -57,6 +57,9 @@ def documents() -> dict[str, bytes]:
         "failed": results.failure_document(bare, EmptyFile(), at=AT),
         "latest": results.latest_document(UPLOAD),
         "running": results.running_document(UPLOAD, worker="host", attempt=1, started=AT, at=AT, share=0.5),
+        "waiting": results.running_document(
+            UPLOAD, worker="host", attempt=1, started=AT, at=AT, share=0.5, error=DiskFull(purpose="download")
+        ),
     }
 
 
@@ -80,12 +83,12 @@ def closed(schema: Any) -> Any:
     return inside | ({"additionalProperties": False} if "required" in schema and "properties" in schema else {})
 
 
-@pytest.mark.parametrize("kind", ["transcribed", "silent", "incomplete", "failed", "latest", "running"])
+@pytest.mark.parametrize("kind", ["transcribed", "silent", "incomplete", "failed", "latest", "running", "waiting"])
 def test_document_is_as_published(kind: str) -> None:
     """The schema accepts each document and describes each of its fields."""
     document = json.loads(documents()[kind])
     assert best_match(validator().iter_errors(document)) is None
-    kind = "transcribed" if kind == "silent" else kind
+    kind = {"silent": "transcribed", "waiting": "running"}.get(kind, kind)
     assert best_match(Draft202012Validator(closed(validator(kind).schema)).iter_errors(document)) is None
 
 

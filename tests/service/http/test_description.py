@@ -7,19 +7,26 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import boto3
+import httpx2
 import pytest
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from demo.server import ROOT, running_server
+from local.emulator import Emulator
+from service.batch import results
+from service.batch.results import ResultKeys
+from service.errors import NotAudio
 from service.http.description import ASSETS, DESCRIPTION_PATH, DOCS_PATH, description
+from service.http.page import is_open
 from tests import standin
+from tests.service.cloud import REGION, Cloud
 from tests.service.http.fakes import SETTINGS, FakeEngine, application, error
 
 HOOKS = "tests.service.http.openai.recordings"
 # Each is a promise of the description; how wrong requests are refused is tested with values that mean something.
 CHECKS = (
-from service.http.page import is_open
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance,unsupported_method"
 )
@@ -65,9 +72,34 @@ def test_every_route_is_described(engine: FakeEngine) -> None:
     assert described == routes
 
 
-def test_nothing_that_is_sent_breaks_the_promises(tmp_path: Path) -> None:
-    """Schemathesis sends what the description allows and what it does not: no 5xx, and no answer beside it."""
-    with running_server(model=str(standin.MODEL), WHISPER_REQUESTS_PER_MINUTE="100000") as server:
+def behind(cloud: Cloud, emulated: Emulator) -> dict[str, str]:
+    """The variables of a service with buckets, a queue and webhooks."""
+    webhooks = cloud.sqs.create_queue(QueueName=f"webhooks-{cloud.transcripts[-12:]}")["QueueUrl"]
+    secrets = boto3.client(
+        "secretsmanager",
+        endpoint_url=emulated.url,
+        region_name=REGION,
+        aws_access_key_id=emulated.credentials["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=emulated.credentials["AWS_SECRET_ACCESS_KEY"],
+    )
+    secret = secrets.create_secret(Name=f"webhooks-{cloud.transcripts[-12:]}", SecretString="A" * 40)["ARN"]
+    settings = replace(cloud.settings, webhook_queue_url=webhooks, webhook_secret=secret).to_environ()
+    names = ("QUEUE_URL", "RECORDINGS_BUCKET", "TRANSCRIPTS_BUCKET", "WEBHOOK_QUEUE_URL", "WEBHOOK_SECRET")
+    own = {f"WHISPER_{name}": settings[f"WHISPER_{name}"] for name in names}
+    return emulated.environ() | {"AWS_DEFAULT_REGION": REGION} | own
+
+
+def test_nothing_that_is_sent_breaks_the_promises(tmp_path: Path, cloud: Cloud, emulated: Emulator) -> None:
+    """Schemathesis sends what the description allows and what it does not: no 5xx, and no answer beside it.
+
+    Jobs are there, too, with buckets, queues and webhooks: of a recording that has failed, so that each has an end.
+    """
+    upload = cloud.upload("calls/1.wav", b"RIFF", announce=False)
+    failure = results.failure_document(upload, NotAudio(size=4), at="2026-01-31T12:00:00.000+00:00")
+    cloud.put(ResultKeys(upload).failure, failure)
+    environ = behind(cloud, emulated)
+    with running_server(model=str(standin.MODEL), WHISPER_REQUESTS_PER_MINUTE="100000", **environ) as server:
+        job = httpx2.post(f"{server.url}/jobs", json={"key": upload.key}).json()["id"]
         done = subprocess.run(
             [
                 *(Path(sys.executable).with_name("schemathesis"), "run", f"{server.url}{DESCRIPTION_PATH}"),
@@ -75,10 +107,14 @@ def test_nothing_that_is_sent_breaks_the_promises(tmp_path: Path) -> None:
                 *("--seed", "1", "--no-color"),
             ],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": HOOKS},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": HOOKS, "KEY": upload.key, "JOB": job},
             capture_output=True,
             text=True,
             check=False,
             timeout=240,
         )
+        answered = httpx2.get(f"{server.url}/metrics").text.splitlines()
     assert done.returncode == 0, done.stdout + done.stderr
+    # Jobs were taken and shown, and not only refused.
+    for path, status in (("/jobs", 202), ("/jobs/{id}", 200), ("/jobs/{id}", 204)):
+        assert [line for line in answered if f'path="{path}"' in line and f'status="{status}"' in line]

@@ -1,42 +1,21 @@
-"""Jobs over HTTP, on a real server, with buckets, a queue and workers of an emulator."""
+"""Jobs over HTTP: who may ask for which, and what the same recording again is."""
 
 import hashlib
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 
 from local.emulator import Emulator
 from service.aws.s3 import Bucket
-from service.batch import results
-from service.batch.events import Upload, announcement
-from service.batch.results import ResultKeys, State
-from service.errors import NotAudio
-from service.http import jobs_desk
-from service.http.app import create_app
-from service.http.jobs_desk import JobDesk
-from service.telemetry import Meter
+from service.batch.events import announcement
+from service.batch.results import ResultKeys
 from tests.service.cloud import REGION, Cloud, until, worker
-from tests.service.http.fakes import RECORDING, SETTINGS, FakeEngine
-from tests.service.http.real_server import served
+from tests.service.http.job_client import LIMIT, SOUND, Client, calling
 from tests.standin import VOICEMAIL
-
-SOUND = b"RIFF sound"
-LIMIT = 1_000_000
-NOW = "2026-01-31T12:00:00.000+00:00"
-KEYS = json.dumps(
-    {
-        "crm": "crm-0123456789abcdef",
-        "quality": "quality-0123456789abcdef",
-        "uploader": {"key": "uploader-0123456789abcdef", "scopes": ["transcribe"]},
-    }
-)
 
 
 @pytest.fixture(autouse=True)
@@ -45,68 +24,18 @@ def _environment(emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Client:
-    """A caller of the API, which can also see and write the buckets behind it."""
-
-    cloud: Cloud
-    url: str
-    caller: str = "crm"
-
-    def send(self, method: str, path: str, content: object = None) -> httpx2.Response:
-        """Send a request with the caller's key."""
-        headers = {"authorization": f"Bearer {self.caller}-0123456789abcdef"}
-        body = json.dumps(content).encode() if content is not None else None
-        return httpx2.request(method, f"{self.url}{path}", headers=headers, timeout=30, content=body)
-
-    def post(self, sound: bytes = SOUND) -> httpx2.Response:
-        """Ask for the job of a recording."""
-        return self.send("POST", "/jobs", {"sha256": hashlib.sha256(sound).hexdigest(), "size": len(sound)})
-
-    def put(self, job: dict[str, Any], sound: bytes = SOUND) -> Upload:
-        """Upload a recording by the link of its job; the version that it becomes."""
-        link = job["upload"]
-        answer = httpx2.request(link["method"], link["url"], headers=link["headers"], content=sound, timeout=30)
-        assert answer.status_code == 200, answer.text
-        found = Bucket(self.cloud.recordings).current(f"whisper-jobs/{job['id']}")
-        assert found
-        return found
-
-    def look(self, job: dict[str, Any]) -> dict[str, Any]:
-        """The job as it is now."""
-        answer = self.send("GET", job["links"]["self"])
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-
 @pytest.fixture
 def client(cloud: Cloud) -> Iterator[Client]:
     """A caller of a real server."""
-    settings = replace(
-        SETTINGS,
-        api_keys=KEYS,
-        max_upload_bytes=LIMIT // 10,
-        worker_max_upload_bytes=LIMIT,
-        recordings_bucket=cloud.recordings,
-        transcripts_bucket=cloud.transcripts,
-    )
-    desk = JobDesk(recordings=Bucket(cloud.recordings), transcripts=Bucket(cloud.transcripts), settings=settings)
-    app = create_app(
-        engine=FakeEngine(),
-        decode=lambda _, name="": RECORDING,  # noqa: ARG005 - as the protocol says
-        meter=Meter(environment="test", service="api"),
-        settings=settings,
-        jobs=desk,
-    )
-    with served(app, settings) as url:
-        yield Client(cloud=cloud, url=url)
+    with calling(cloud) as own:
+        yield own
 
 
 def test_recording_goes_through_the_queue_to_its_transcript(client: Client, tmp_path: Path) -> None:
     """Uploaded by the link, transcribed by a worker, read by links."""
     sound = VOICEMAIL.read_bytes()
-    job = client.post(sound).json()
+    answer = client.post(sound)
+    job = answer.json()
     uploaded = client.put(job, sound)
     assert client.look(job)["state"] == "waiting"
     with worker(client.cloud, tmp_path) as own:
@@ -114,7 +43,9 @@ def test_recording_goes_through_the_queue_to_its_transcript(client: Client, tmp_
         client.cloud.send(announcement(uploaded))
         until(lambda: client.look(job)["state"] == "done", seconds=90, why=lambda: own.log_end)
     links = client.look(job)["results"]
-    assert httpx2.get(links["json"]).json()["recording"]["key"] == f"whisper-jobs/{job['id']}"
+    document = httpx2.get(links["json"]).json()
+    assert document["recording"]["key"] == f"whisper-jobs/{job['id']}"
+    assert document["provenance"]["request_id"] == answer.headers["x-request-id"]
     assert httpx2.get(links["vtt"]).text.startswith("WEBVTT")
     assert httpx2.get(links["text"]).status_code == 200
     again = client.post(sound)
@@ -156,104 +87,6 @@ def test_link_asks_for_the_promised_content(client: Client) -> None:
     assert send(content=SOUND, headers=link["headers"]).status_code == 412
 
 
-def test_progress_is_that_of_the_worker(client: Client) -> None:
-    """A job is running as long as the marker of a worker is there."""
-    job = client.post().json()
-    upload = client.put(job)
-    marker = results.running_document(upload, worker="w", attempt=1, started=NOW, at=NOW, share=0.25)
-    client.cloud.put(ResultKeys(upload).running, marker)
-    found = client.look(job)
-    assert (found["state"], found["progress"]) == ("running", 0.25)
-
-
-def test_failed_job_has_its_reason(client: Client) -> None:
-    """It is the worker's, and the same recording is not tried again."""
-    job = client.post().json()
-    upload = client.put(job)
-    client.cloud.put(ResultKeys(upload).failure, results.failure_document(upload, NotAudio(size=10), at=NOW))
-    found = client.look(job)
-    assert (found["state"], found["error"]["code"]) == ("failed", NotAudio.code)
-    assert client.post().status_code == 200
-
-
-@pytest.mark.parametrize("state", [State.PARTIAL, State.UNHEARD])
-def test_incomplete_transcript_is_told_apart(client: Client, state: State) -> None:
-    """Its links are there all the same."""
-    job = client.post().json()
-    keys = ResultKeys(client.put(job))
-    for key in (keys.transcript, keys.of(state)):
-        client.cloud.put(key)
-    found = client.look(job)
-    assert found["state"] == state
-    assert set(found["results"]) == {"json", "vtt", "text"}
-
-
-def test_job_without_a_result_at_its_deadline_is_late(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says so; a recording that can be longer has a later deadline."""
-    small, large = client.post().json(), client.post(SOUND * 900).json()
-    client.put(small)
-    client.put(large, SOUND * 900)
-    deadlines = [datetime.fromisoformat(client.look(job)["deadline"]) for job in (small, large)]
-    assert datetime.now(UTC) < deadlines[0] < deadlines[1]
-    monkeypatch.setattr(jobs_desk, "WAIT_SECONDS", -3600)
-    found = client.look(small)
-    assert (found["state"], found["error"]["code"]) == ("late", "deadline")
-
-
-def test_upload_that_does_not_come_expires_and_can_be_asked_for_again(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing stays open for ever."""
-    monkeypatch.setattr(jobs_desk, "UPLOAD_SECONDS", 1)
-    job = client.post().json()
-    until(lambda: client.look(job)["state"] == "expired", seconds=10)
-    monkeypatch.setattr(jobs_desk, "UPLOAD_SECONDS", 600)
-    again = client.post().json()
-    assert (again["id"], again["state"]) == (job["id"], "awaiting_upload")
-    assert datetime.fromisoformat(again["upload"]["expires"]) > datetime.now(UTC) + timedelta(minutes=5)
-
-
-def test_result_outlives_its_recording(client: Client) -> None:
-    """Recordings may be kept for a shorter time than transcripts."""
-    job = client.post().json()
-    upload = client.put(job)
-    client.cloud.put(ResultKeys(upload).transcript)
-    client.cloud.s3.delete_object(Bucket=client.cloud.recordings, Key=upload.key)
-    assert client.look(job)["state"] == "done"
-
-
-def test_deleted_job_leaves_nothing(client: Client) -> None:
-    """No version of the recording or of a result remains, and the job is unknown."""
-    job = client.post().json()
-    upload = client.put(job)
-    keys = ResultKeys(upload)
-    for key in (keys.transcript, *keys.renderings.values(), keys.latest):
-        client.cloud.put(key)
-    assert client.send("DELETE", job["links"]["self"]).status_code == 204
-    listing = client.cloud.s3.list_object_versions
-    for bucket in (client.cloud.recordings, client.cloud.transcripts):
-        assert not {"Versions", "DeleteMarkers"} & set(listing(Bucket=bucket))
-    answer = client.send("GET", job["links"]["self"])
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "job_not_found")
-
-
-def test_job_in_work_is_deleted_when_its_worker_has_ended(client: Client) -> None:
-    """Its results, which the worker still writes, would otherwise stay."""
-    job = client.post().json()
-    upload = client.put(job)
-    keys = ResultKeys(upload)
-    client.cloud.put(
-        keys.running, results.running_document(upload, worker="w", attempt=1, started=NOW, at=NOW, share=0.5)
-    )
-    answer = client.send("DELETE", job["links"]["self"])
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "job_running")
-    assert client.look(job)["state"] == "running"
-    client.cloud.put(keys.transcript)
-    client.cloud.s3.delete_object(Bucket=client.cloud.transcripts, Key=keys.running)
-    assert client.send("DELETE", job["links"]["self"]).status_code == 204
-    assert not client.cloud.results()
-
-
 def test_recording_of_the_bucket_is_a_job_by_its_key(client: Client) -> None:
     """Deleting the job leaves the recording, which another has put."""
     upload = client.cloud.upload("calls/1.wav", SOUND, announce=False)
@@ -287,6 +120,58 @@ def test_key_without_the_scope_of_jobs_cannot_read_what_others_put(client: Clien
     job = uploader.post()
     assert job.status_code == 202
     assert uploader.send("GET", job.json()["links"]["self"]).status_code == 403
+
+
+def test_key_with_prefixes_reaches_no_other_recording(client: Client) -> None:
+    """It learns not even whether there is one; nor does it read or remove another caller's job for it by its id."""
+    for key in ("calls/sales/1.wav", "calls/support/1.wav"):
+        client.cloud.upload(key, SOUND, announce=False)
+    sales = replace(client, caller="sales")
+    for key in ("calls/support/1.wav", "calls/support/none.wav", "calls/", "calls/sales"):
+        answer = sales.send("POST", "/jobs", {"key": key})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "recording_out_of_reach"), key
+        assert "calls/sales/" in answer.json()["error"]["expected"]
+    assert sales.send("POST", "/jobs", {"key": "calls/sales/1.wav"}).status_code == 202
+    assert sales.send("POST", "/jobs", {"key": "calls/sales/2.wav"}).status_code == 404
+    other = client.send("POST", "/jobs", {"key": "calls/support/1.wav"}).json()["links"]["self"]
+    assert {sales.send(method, other).status_code for method in ("GET", "DELETE")} == {404}
+    assert client.send("GET", other).status_code == 200
+    # Its own uploads are its own.
+    assert sales.look(sales.post().json())["state"] == "awaiting_upload"
+
+
+def test_job_shows_its_webhook_and_not_its_address(client: Client) -> None:
+    """The same recording is the same job, with a webhook or without."""
+    job = client.post().json()
+    body = {
+        "sha256": hashlib.sha256(SOUND).hexdigest(),
+        "size": len(SOUND),
+        "webhook": "https://hooks.example.com/a?b=c",
+    }
+    answer = client.send("POST", "/jobs", body)
+    assert answer.json()["id"] == job["id"]
+    assert answer.json()["webhook"] == {"state": "pending", "host": "hooks.example.com", "attempts": 0}
+    assert "b=c" not in answer.text
+    assert client.look(job)["webhook"]["state"] == "pending"
+
+
+def test_wrong_webhook_is_refused_by_its_name(client: Client) -> None:
+    """Before there is a job; tests/service/webhooks has every kind of wrong URL."""
+    body = {"sha256": hashlib.sha256(SOUND).hexdigest(), "size": len(SOUND)}
+    texts = ("http://example.com/", "https://127.0.0.1/", "https://[::1]/", "https://a:b@example.com/", "", "\ud800")
+    urls: list[object] = [*texts, None, 1, []]
+    for url in urls:
+        answer = client.send("POST", "/jobs", {**body, "webhook": url})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "webhook"), url
+        assert "https://" in answer.json()["error"]["expected"]
+    assert not client.cloud.results()
+
+
+def test_service_without_webhooks_says_so(cloud: Cloud) -> None:
+    """An option that is ignored would mislead."""
+    with calling(cloud, webhooks=False) as client:
+        answer = client.send("POST", "/jobs", {"key": "a", "webhook": "https://hooks.example.com/"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "webhook")
 
 
 WRONG: list[tuple[object, str]] = [

@@ -1,6 +1,7 @@
-"""Hooks for schemathesis: half of the recordings that it sends are recordings, and most models are the service's own."""
+"""Hooks for schemathesis: half of the recordings that it sends are recordings; most models, keys and jobs are the service's own."""
 
 import io
+import os
 import wave
 from typing import Any
 
@@ -10,7 +11,16 @@ from hypothesis import strategies as st
 
 RATE = 8000
 # Values of which the description tells the kind only.
-USUAL = {"model": "whisper-1", "language": "en", "languages[]": ["en", "de"], "chunking_strategy": "auto"}
+USUAL = {
+    "model": "whisper-1",
+    "language": "en",
+    "languages[]": ["en", "de"],
+    "chunking_strategy": "auto",
+    "key": os.environ["KEY"],
+    "size": 1000,
+    "webhook": "https://hooks.example.com/",
+}
+JOB = os.environ["JOB"]
 
 
 def _noise(channels: int) -> bytes:
@@ -34,3 +44,10 @@ def map_body(_: schemathesis.HookContext, body: Any) -> Any:
         return body
     usual = {name: USUAL[name] for name, value in body.items() if name in USUAL and len(str(value)) != 1}
     return body | usual
+
+
+@schemathesis.hook
+def map_path_parameters(_: schemathesis.HookContext, path_parameters: Any) -> Any:
+    """Ask for the job that is there in every other request."""
+    identity = (path_parameters or {}).get("id")
+    return path_parameters | {"id": JOB} if identity is not None and len(str(identity)) % 2 else path_parameters
