@@ -47,14 +47,14 @@ class Whisper(Stage):
             api=api.api,
             workers=batch.workers,
             relief=batch.relief,
-            backfill=[stack.workers for stack in old],
+            backfill=[each.workers for each in old],
         )
         watch = Watch(self, environment=environment, network=network, cluster=cluster, topic=monitoring.topic)
         readers: list[Stack] = [api, batch, *old, monitoring, watch]
         if environment.people:
             people = People(self, environment=environment, cluster_name=cluster.cluster_name)
-            for stack in old:
-                people.add_stack_dependency(stack)
+            for backfill in old:
+                people.add_stack_dependency(backfill)
             readers.append(people)
         # The SSM parameters that connect these stacks do not tell CDK their order.
         running: list[Stack] = [api, batch, *old, watch]

@@ -234,7 +234,9 @@ class Environment:
     def backfill_fleet(self) -> Backfill | None:
         """The fleet of old recordings, on what the plan leaves of the Spot quota."""
         old = self.backfill
-        return old and old.fleet(self.workload, week=self.plan, spot_vcpus=self.spot_vcpus, lanes=self.lanes)
+        if old is None:
+            return None
+        return old.fleet(self.workload, week=self.plan, spot_vcpus=self.spot_vcpus, lanes=self.lanes)
 
     @property
     def week_settings(self) -> Settings:

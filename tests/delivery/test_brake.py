@@ -6,10 +6,13 @@ the template.
 """
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -223,6 +226,23 @@ def test_alarm_sees_the_level(cloud: Cloud, template: Template) -> None:
         Statistics=[alarm["Statistic"]],
     )
     assert max(point["Maximum"] for point in read["Datapoints"]) == 2
+
+
+def test_definition_has_the_states_and_fields_of_step_functions(template: Template, tmp_path: Path) -> None:
+    """cfn-lint knows them; a field that JSONata states do not have is found."""
+    role = f"arn:aws:iam::{ACCOUNT}:role/brake"
+
+    def lint(steps: Mapping[str, Any]) -> str:
+        machine = {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"RoleArn": role, "Definition": steps}}
+        file = tmp_path / "machine.json"
+        file.write_text(json.dumps({"Resources": {"Machine": machine}}))
+        command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", REGION, "--", str(file)]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    steps = definition(template)
+    assert lint(steps) == ""
+    steps["States"]["ReadState"]["Parameters"] = {}
+    assert "Parameters" in lint(steps)
 
 
 def test_calls_are_those_of_the_services(template: Template) -> None:

@@ -27,7 +27,6 @@ LAYERS = (
     "it contains no image that is deployed: the layers of builds, and a copy of a public image, which move by design"
 )
 SOURCE = "the pipeline provides the source; projects contain neither repository URL nor credentials"
-RUNS = "a standard state machine keeps the history of every run for 90 days, with each input and answer"
 CUSTOM_REASON = "the library's function runs once per deployment, which reports its failure"
 
 
@@ -353,12 +352,6 @@ EXCEPTIONS: Mapping[str, Sequence[Accepted]] = {
         *of_builds(),
     ],
     "CKV_AWS_163": of_builds(),
-    "CKV_AWS_284": [
-        Accepted(packs=(Pack.CHECKOV,), resources=("Monitoring/Brake/Machine",), environments=with_brake, reason=RUNS)
-    ],
-    "CKV_AWS_285": [
-        Accepted(packs=(Pack.CHECKOV,), resources=("Monitoring/Brake/Machine",), environments=with_brake, reason=RUNS)
-    ],
     "CKV_AWS_115": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, environments=with_network, reason=CUSTOM_REASON)],
     "CKV_AWS_116": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, environments=with_network, reason=CUSTOM_REASON)],
     "CKV_AWS_117": [Accepted(packs=(Pack.CHECKOV,), resources=CUSTOM, environments=with_network, reason=CUSTOM_REASON)],

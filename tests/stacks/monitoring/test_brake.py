@@ -1,8 +1,11 @@
 """Promises of the budget brake: exact rights, runs that a deployment cannot overtake, and messages that wait."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ from stacks.capacity import Prices, tasks_for_deadline
 from stacks.environments import BudgetBrake, InvalidEnvironment
 from stacks.environments.costs import month
 from stacks.environments.regions import WITHOUT_BUDGETS
-from tests.stacks.factory import GUARDED
+from tests.stacks.factory import GUARDED, REGION
 from tests.stacks.synthesis import Template, listed
 
 MACHINE = "AWS::StepFunctions::StateMachine"
@@ -43,6 +46,13 @@ def rights(template: Template, *, of: str) -> dict[str, list[Any]]:
 def test_environment_without_a_brake_has_no_state_machine(line: Mapping[str, Template]) -> None:
     """It is optional."""
     assert MACHINE not in line["live/Monitoring"].kinds()
+
+
+def test_definition_and_its_stacks_lint(guarded: Mapping[str, Template]) -> None:
+    """cfn-lint knows the states of Step Functions and the fields of each."""
+    files = [str(guarded[name].path) for name in ("Monitoring", "Backfill")]
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", REGION, "--", *files]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stdout == ""
 
 
 def test_brake_may_limit_its_own_services_and_nothing_else(template: Template) -> None:
