@@ -77,7 +77,7 @@ class Dashboard(cloudwatch.Dashboard):
         projection = Projection(environment=self._environment, queue=store.queue, spot=spot)
         expression = f"{projection.backlog} / 3600"
         metrics = used(projection.metrics, expression)
-        return _graph("Backlog", "audio hours", _math(expression, label="left", period=MINUTE, **metrics))
+        return _graph("Backlog", "audio hours", _math(expression, label="left", metrics=metrics, period=MINUTE))
 
     def _tasks(self, services: Mapping[str, ecs.FargateService]) -> cloudwatch.GraphWidget:
         plan = self._environment.plan
@@ -113,7 +113,11 @@ class Dashboard(cloudwatch.Dashboard):
             "Audio hours transcribed",
             "audio hours in an hour",
             *(
-                _math(f"{calls.verb}_audio / 3600", label=calls.verb, **{f"{calls.verb}_audio": calls.audio_seconds})
+                _math(
+                    f"{calls.verb}_audio / 3600",
+                    label=calls.verb,
+                    metrics={f"{calls.verb}_audio": calls.audio_seconds},
+                )
                 for calls in self._both
             ),
         )
@@ -127,7 +131,7 @@ class Dashboard(cloudwatch.Dashboard):
                 _math(
                     f"{calls.verb}_cost / {calls.verb}_audio * 3600",
                     label=calls.verb,
-                    **{f"{calls.verb}_cost": calls.cost, f"{calls.verb}_audio": calls.audio_seconds},
+                    metrics={f"{calls.verb}_cost": calls.cost, f"{calls.verb}_audio": calls.audio_seconds},
                 )
                 for calls in self._both
             ),
@@ -155,7 +159,7 @@ def _depth(store: PublishedStore) -> cloudwatch.GraphWidget:
 
 
 def _math(
-    expression: str, *, label: str, period: Duration = HOUR, **metrics: cloudwatch.IMetric
+    expression: str, *, label: str, metrics: Mapping[str, cloudwatch.IMetric], period: Duration = HOUR
 ) -> cloudwatch.MathExpression:
     return cloudwatch.MathExpression(expression=expression, label=label, using_metrics=metrics, period=period)
 

@@ -56,14 +56,16 @@ def found(environment: Environment, stacks: set[str]) -> dict[State, list[str]]:
 
 
 def test_need_is_what_the_fleets_may_take() -> None:
-    """API tasks double during a deployment, workers never exceed their number, and the gate's task is one more."""
-    plan = TRIAL.plan
-    assert Need.of(TRIAL) == Need(
-        name="trial", spot=4 * plan.batch_max_tasks, on_demand=4 * (2 * plan.api_max_tasks + 1)
-    )
-    steady = replace(TRIAL, on_demand_workers=2)
-    assert Need.of(steady).spot == Need.of(TRIAL).spot - 8
-    assert Need.of(steady).on_demand == Need.of(TRIAL).on_demand + 8
+    """API tasks double during a deployment, workers and relief never exceed theirs, and the gate's task is one more."""
+    for always in (0, 2):
+        environment = replace(TRIAL, on_demand_workers=always)
+        plan = environment.plan
+        assert plan.relief_max_tasks
+        assert Need.of(environment) == Need(
+            name="trial",
+            spot=4 * (plan.batch_max_tasks - always),
+            on_demand=4 * (2 * plan.api_max_tasks + always + plan.relief_max_tasks + 1),
+        )
 
 
 def test_environment_alone_within_the_quotas_lacks_nothing(account: Stubber) -> None:

@@ -41,11 +41,12 @@ class Template:
 
     def only(self, kind: str, *, of: str = "") -> dict[str, Any]:
         """The properties of the one resource of a type; with `of`, the one whose logical name begins so."""
-        (properties,) = [
+        found: list[dict[str, Any]] = [
             deepcopy(resource.get("Properties", {}))
             for name, resource in self.body["Resources"].items()
             if resource["Type"] == kind and name.startswith(of)
         ]
+        (properties,) = found
         return properties
 
     @property

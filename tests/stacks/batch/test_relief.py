@@ -144,7 +144,7 @@ def test_alarm_that_the_deadline_is_missed_counts_on_all_of_the_relief(line: Map
 
 def test_relief_counts_in_quota_and_addresses() -> None:
     """A first deploy asks for enough on-demand vCPU, beside the API's own."""
-    vcpus = LIVE.size.cpu / 1024
+    vcpus = SPEED.cpu / 1024
     with_relief, without = Need.of(LIVE), Need.of(replace(LIVE, relief=False))
     assert with_relief.on_demand - without.on_demand == vcpus * PLAN.relief_max_tasks
     assert with_relief.spot == without.spot

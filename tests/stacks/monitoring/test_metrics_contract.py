@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, Check, CheckMetric, Metric
+from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, Check, CheckMetric, Gauge, Metric
 from stacks.capacity import Workload
 from stacks.environments import Environment, emulated, environments
 from tests.stacks.factory import LIVE
@@ -76,7 +76,7 @@ def test_service_emits_every_metric_that_stacks_read(templates: Mapping[str, Tem
         assert dimensions["Service"] in {"api", "worker", *Check}
         assert (name in {*CheckMetric}) == (dimensions["Service"] in {*Check})
     # How long a golden call took is for people who look at the metric.
-    assert {name for _, name, _ in found} == {*Metric, *CheckMetric} - {CheckMetric.SECONDS}
+    assert {name for _, name, _ in found} == {*Metric, *Gauge, *CheckMetric} - {CheckMetric.SECONDS}
 
 
 def test_aws_emits_every_metric_that_stacks_read(templates: Mapping[str, Template]) -> None:
@@ -143,7 +143,7 @@ def test_template_follows_the_workload(line: Mapping[str, Template], tmp_path: P
 def numbers(templates: Mapping[str, Template]) -> Iterator[tuple[str, float]]:
     """The numbers in the templates of production that follow from the workload."""
     batch, monitoring = templates["live/Batch"], templates["live/Monitoring"]
-    yield "most", batch.only("AWS::ApplicationAutoScaling::ScalableTarget")["MaxCapacity"]
+    yield "most", batch.only("AWS::ApplicationAutoScaling::ScalableTarget", of="Workers")["MaxCapacity"]
     for policy in batch.properties("AWS::ApplicationAutoScaling::ScalingPolicy"):
         if policy["PolicyType"] == "TargetTrackingScaling":
             yield "backlog", policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"]

@@ -35,7 +35,7 @@ def topic(template: Template) -> dict[str, Any]:
 def test_every_alarm_notifies_the_topic(template: Template) -> None:
     """Alarms are sent when they start and when they end; missing data is no alarm."""
     alarms = template.properties("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 10
+    assert len(alarms) == 11
     for properties in alarms:
         assert properties["AlarmActions"] == properties["OKActions"] == [topic(template)]
         assert properties["TreatMissingData"] == "notBreaching"
@@ -101,6 +101,7 @@ def test_refusals_are_counted_over_both_verbs(template: Template, environment: E
         ("dead-letters", 1),
         ("oldest-message", 1),
         ("no-worker", 15),
+        ("missed-deadline", 30),
         ("refused", 30),
     ],
 )
@@ -120,12 +121,13 @@ def test_messages_without_a_worker_are_noticed_before_the_deadline_is_in_danger(
     """Messages wait and no task runs for longer than a start takes: no Spot capacity, or a broken image."""
     stuck = alarm(template, "no-worker")
     (expression,) = [query["Expression"] for query in stuck["Metrics"] if "Expression" in query]
-    assert expression == "IF(waiting > 0 AND FILL(running, 0) < 1, 1, 0)"
+    relief = " AND FILL(joined, 0) < 1" if environment.plan.relief_max_tasks else ""
+    assert expression == f"IF(waiting > 0 AND FILL(running, 0) < 1{relief}, 1, 0)"
     assert stuck["EvaluationPeriods"] * 60 < environment.plan.oldest_message_alarm_seconds
 
 
-def test_failed_deployment_reaches_the_topic(template: Template) -> None:
-    """A rollback of either service is reported with reason and runbook; other services in the account are ignored."""
+def test_failed_deployment_reaches_the_topic(template: Template, environment: Environment) -> None:
+    """A rollback of any service is reported with reason and runbook; other services in the account are ignored."""
     rule = template.only("AWS::Events::Rule")
     pattern = rule["EventPattern"]
     assert pattern["detail"] == {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]}
@@ -133,6 +135,7 @@ def test_failed_deployment_reaches_the_topic(template: Template) -> None:
     assert [resource["Fn::GetStackOutput"]["StackName"].split("-")[-1] for resource in pattern["resources"]] == [
         "Api",
         "Batch",
+        *(["Batch"] if environment.plan.relief_max_tasks else []),
     ]
     (target,) = rule["Targets"]
     assert target["Arn"] == topic(template)
@@ -211,6 +214,7 @@ def test_dashboard_shows_every_graph_and_alarm(template: Template, environment: 
         "API errors and tasks not ready",
         "Recordings waiting",
         "Age of the oldest message",
+        "Backlog",
         "Recordings by outcome",
         "Tasks",
         "Wait before work begins",
