@@ -14,6 +14,7 @@ from stacks.capacity.scaling import (
     ANNOUNCE_OF_MINUTES,
     QUIET_MINUTES,
     SHRINK_MINUTES,
+    SLEEP_MINUTES,
     WAKE_MINUTES,
     WAKE_OF_MINUTES,
 )
@@ -99,9 +100,9 @@ class BacklogScaling(Construct):
         self._rules.adjust("Shrink", change, steps, when=SURPLUS, minutes=SHRINK_MINUTES, of=SHRINK_MINUTES)
 
     def _sleep(self) -> None:
-        """Take away the last task, too, once the queue was quiet for as long as its metrics may be late."""
+        """Take away the last task, too, once the queue was quiet for longer than its metrics may be late."""
         one = autoscaling.AdjustmentType.EXACT_CAPACITY
-        self._rules.adjust("Sleep", one, {1: 0}, when=f"IF({NO_WORK}, 1, 0)", minutes=QUIET_MINUTES, of=QUIET_MINUTES)
+        self._rules.adjust("Sleep", one, {1: 0}, when=f"IF({NO_WORK}, 1, 0)", minutes=SLEEP_MINUTES, of=SLEEP_MINUTES)
 
     def _follow(self, backlog_per_task: float) -> None:
         """Track the backlog per task, upwards only. A minute in which a count is missing changes nothing.

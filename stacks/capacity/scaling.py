@@ -21,6 +21,9 @@ SHRINK_MINUTES = 5
 QUIET_MINUTES = 15
 # Minutes until added tasks show in the metrics.
 SETTLED_MINUTES = 5
+# Minutes without a message until the last task is taken away: longer than the first report after a quiet time takes, with
+# the usual delay of metrics, or a batch that has just arrived would look like an empty queue.
+SLEEP_MINUTES = QUIET_MINUTES + SETTLED_MINUTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +123,7 @@ class FleetRules:
         self._announce = Evaluation(needed=ANNOUNCE_MINUTES, periods=ANNOUNCE_OF_MINUTES)
         self._follow = Evaluation(needed=FOLLOW_MINUTES, periods=FOLLOW_MINUTES, gap_ends=True)
         self._shrink = Evaluation(needed=SHRINK_MINUTES, periods=SHRINK_MINUTES)
-        self._sleep = Evaluation(needed=QUIET_MINUTES, periods=QUIET_MINUTES)
+        self._sleep = Evaluation(needed=SLEEP_MINUTES, periods=SLEEP_MINUTES)
         self._surplus = 0.0
 
     def minute(self, observed: Observed, *, tasks: int) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stacks.capacity import InvalidEnvironment, typed
+from stacks.capacity.scaling import SLEEP_MINUTES
 from stacks.environments.checks import listed
 from stacks.environments.deployments import START_SECONDS
 from stacks.environments.tasks import TaskSize
@@ -18,8 +19,8 @@ WORK_SECONDS = 60
 GOLDEN_CALL_SECONDS = WAKE_SECONDS + START_SECONDS + WORK_SECONDS
 # With the start of the task that sends it.
 PROOF_SECONDS = START_SECONDS + GOLDEN_CALL_SECONDS
-# A worker that was woken for it alone: it starts, works, and is taken away after a quarter of an hour without a message.
-AWAKE_SECONDS = START_SECONDS + WORK_SECONDS + 15 * 60
+# A worker that was woken for it alone: it starts, works, and is taken away when no message has come for a while.
+AWAKE_SECONDS = START_SECONDS + WORK_SECONDS + SLEEP_MINUTES * 60
 # The comparison itself takes a minute for about ten thousand recordings.
 RECONCILE_SECONDS = 3 * 60
 # Both checks only wait for others: the smallest task of Fargate will do.

@@ -97,12 +97,12 @@ def test_tasks_without_work_are_taken_away_while_nothing_waits(
     assert changes == [*[None] * 4, Change(tasks=left, policy="Shrink") if left < tasks else None]
 
 
-def test_last_task_is_kept_for_a_quarter_of_an_hour(scaling: Scaling) -> None:
+def test_last_task_is_kept_for_longer_than_metrics_can_be_late(scaling: Scaling) -> None:
     """The next call may come soon, and a start takes minutes."""
-    changes = play(scaling, [metrics()] * 20, tasks=2)
+    changes = play(scaling, [metrics()] * 25, tasks=2)
     assert [(minute, change) for minute, change in enumerate(changes) if change] == [
         (4, Change(tasks=1, policy="Shrink")),
-        (14, Change(tasks=0, policy="Sleep")),
+        (19, Change(tasks=0, policy="Sleep")),
     ]
 
 
@@ -116,9 +116,17 @@ def test_no_task_is_taken_away_during_a_deployment(scaling: Scaling) -> None:
 
 
 def test_empty_queue_sends_the_fleet_to_sleep(scaling: Scaling) -> None:
-    """Also if its metrics are missing for a quarter of an hour, since an idle queue reports none."""
-    changes = play(scaling, [metrics(waiting=None, working=None)] * 15, tasks=5)
-    assert changes == [*[None] * 14, Change(tasks=0, policy="Sleep")]
+    """Also if its metrics are missing for so long, since an idle queue reports none."""
+    changes = play(scaling, [metrics(waiting=None, working=None)] * 20, tasks=5)
+    assert changes == [*[None] * 19, Change(tasks=0, policy="Sleep")]
+
+
+def test_batch_that_a_quiet_queue_reports_late_is_not_put_to_sleep(scaling: Scaling) -> None:
+    """The first report comes a quarter of an hour after the upload, and as late as any: the fleet that it woke stays."""
+    silent = metrics(waiting=None, working=None, tasks=None)
+    upload = {**silent, ARRIVALS: 1}
+    changes = play(scaling, [*[silent] * 30, upload, *[silent] * 18], tasks=0)
+    assert [change for change in changes if change] == [Change(tasks=1, policy="Announce")]
 
 
 @pytest.mark.parametrize("late", ["waiting", "tasks"])

@@ -246,8 +246,8 @@ class Replay:
         self._samples.append(self._sample(now))
         late = self._behaviour.metric_minutes
         # Between two batches there are no samples, and after a quiet time the queue reports nothing for a while.
-        oldest = now if now < self._unreported_until else now - (late + 0.5) * self._behaviour.minute_seconds
-        sample = next((s for s in self._samples[-1 - late : len(self._samples) - late] if s.seconds > oldest), None)
+        reported = max(now - (late + 0.5) * self._behaviour.minute_seconds, self._unreported_until)
+        sample = next((s for s in self._samples[-1 - late : len(self._samples) - late] if s.seconds >= reported), None)
         fleet, relief = self._fleet, self._relief
         fleet.desired = self._rules.minute(self._observed(sample, now), tasks=fleet.desired)
         if sample:

@@ -10,7 +10,6 @@ import pytest
 from delivery.health import WATCHED
 from service.__main__ import _parser as service_parser
 from service.settings import CANARY_FOLDER
-from stacks.capacity.scaling import QUIET_MINUTES
 from stacks.environments import GOLDEN_CALL_SECONDS, PROOF_SECONDS, InvalidEnvironment, WatchPlan
 from stacks.environments.deployments import START_SECONDS
 from stacks.environments.watch import AWAKE_SECONDS, WAKE_SECONDS, WORK_SECONDS
@@ -157,9 +156,14 @@ def test_golden_call_has_the_time_that_waking_takes(line: Mapping[str, Template]
     assert WAKE_SECONDS + START_SECONDS < GOLDEN_CALL_SECONDS < PROOF_SECONDS
 
 
-def test_price_of_a_golden_call_has_the_time_until_the_worker_is_taken_away() -> None:
+def test_price_of_a_golden_call_has_the_time_until_the_worker_is_taken_away(line: Mapping[str, Template]) -> None:
     """The scaling waits for so many quiet minutes."""
-    assert AWAKE_SECONDS - START_SECONDS == WORK_SECONDS + 60 * QUIET_MINUTES
+    (minutes,) = [
+        alarm["EvaluationPeriods"]
+        for alarm in line["live/Batch"].properties("AWS::CloudWatch::Alarm")
+        if alarm["AlarmDescription"].endswith("(Sleep).")
+    ]
+    assert WORK_SECONDS + 60 * minutes == AWAKE_SECONDS - START_SECONDS
 
 
 def test_golden_call_is_put_where_the_filter_admits_it() -> None:
