@@ -191,6 +191,9 @@ bench-synth: install  ## Measure | minutes | Compare the time of a synth with an
 bench-batch: install  ## Measure | minutes | Drain a backlog with one and two workers and with the engine alone (ARGS="--memory 200": memory, too)
 	$(BIN)/python -m benchmarks.batch $(ARGS)
 
+stress: install  ## Measure | minutes | Put load on the scaling in a local cloud, beside the simulator that plans it (ARGS=--write: docs)
+	$(BIN)/python -m benchmarks.stress $(ARGS)
+
 verify: check policy bench-synth image  ## Work on it | long | Run all checks, tests and benchmarks, the image's included (as root)
 	$(PYTEST) -m "not image"
 	$(BIN)/python -m benchmarks.batch --memory 200

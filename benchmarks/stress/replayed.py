@@ -1,0 +1,25 @@
+"""The simulator's replay of a scenario, with the parameters of the measurement."""
+
+from dataclasses import replace
+
+from benchmarks.stress.measurement import Measured
+from benchmarks.stress.scenarios import Scenario
+from stacks.capacity.simulation import LOCAL, Batch, Grant, Outcome, Replay
+from stacks.environments import Environment
+
+
+def replay(scenario: Scenario, measured: Measured, *, environment: Environment) -> Outcome:
+    """The same calls at the same times, with the start and the pace of the measured workers.
+
+    One process after the other has these of its own; the medians stand for them. Everything else is the plan's.
+    """
+    plan, workload = environment.plan, environment.workload
+    most = plan.batch_max_tasks
+    grants = () if scenario.granted is None else (Grant(seconds=0.0, share=(scenario.granted + 0.5) / most),)
+    return Replay(
+        plan=replace(plan, speed=replace(plan.speed, audio_seconds_per_second=measured.pace)),
+        batches=[Batch(due=3600 * workload.window_hours, arrivals=measured.arrivals)],
+        lengths=[60 * workload.talk_minutes_per_call],
+        behaviour=replace(LOCAL, start_seconds=(measured.start_seconds,) * 3, grants=grants),
+        lanes=environment.settings.lanes,
+    ).run()
