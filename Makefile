@@ -134,6 +134,9 @@ format: install  ## Work on it | seconds | Format the code and fix lint findings
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
+screenshots: install  ## Work on it | minutes | Take the pictures of docs/page.md, of real transcripts by Whisper base (needs Chromium)
+	$(BIN)/python -m tests.page
+
 # checkov pins older versions than the project's own tools need, so it has an environment of its own.
 POLICY := build/policy-venv
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from service import tracing
 from service.http import batch as batch_routes
 from service.http import description, page, probes
 from service.http import jobs as job_routes
@@ -84,4 +85,7 @@ async def transcribe(request: Request) -> Response:
 
 async def _transcribe(work: Work) -> Response:
     transcript = await work
-    return JSONResponse(answer(transcript)) if transcript else gone()
+    if not transcript:
+        return gone()
+    with tracing.span("render"):
+        return JSONResponse(answer(transcript))

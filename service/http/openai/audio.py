@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from service import tracing
 from service.http.answering import gone
 from service.http.calls import Call, Tell
 from service.http.form import on_disk, read_form, recording_in
@@ -72,7 +73,10 @@ async def _respond(request: Request, read: Read, *, fields: Sequence[str]) -> Re
 
 async def _rendered(work: Work, parameters: Parameters) -> Response:
     transcript = await work
-    return bodies.response(transcript, parameters) if transcript else gone()
+    if not transcript:
+        return gone()
+    with tracing.span("render"):
+        return bodies.response(transcript, parameters)
 
 
 ROUTES = (

@@ -86,7 +86,7 @@ function figures(facts) {
   const finish = known("estimated_finish") ? new Date(facts.estimated_finish) : null;
   found.push(fact(text("batch.finish"), finish ? moment(finish) : text(facts.waiting + facts.in_flight ? "batch.unknown" : "batch.nothing"), { note: deadline(facts, finish), bad: facts.due && finish > new Date(facts.due) }));
   const dollars = known("estimated_cost_dollars") && facts.estimated_cost_dollars > 0;
-  const cost = { style: "currency", currency: "USD", maximumFractionDigits: facts.estimated_cost_dollars < 1 ? 4 : 2 };
+  const cost = { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", maximumFractionDigits: facts.estimated_cost_dollars < 1 ? 4 : 2 };
   found.push(fact(text("batch.cost"), dollars ? number(facts.estimated_cost_dollars, cost) : text("batch.unknown"), { note: dollars ? estimated : text("batch.no_price") }));
   if (known("ended_in_last_hour")) found.push(fact(text("batch.pace"), number(facts.ended_in_last_hour), { note: text("batch.pace.note") }));
   return found;

@@ -36,13 +36,16 @@ export function text(key, values = {}) {
 /** Whether there is a text for a key. */
 export const has = (key) => key in TABLES.en;
 
+/** The language with the region that the reader's browser has for it, which decides on hours and separators. */
+const locale = () => navigator.languages.find((code) => code.slice(0, 2) === current) ?? current;
+
 /** A number as the language writes it. */
-export const number = (value, options) => new Intl.NumberFormat(current, options).format(value);
+export const number = (value, options) => new Intl.NumberFormat(locale(), options).format(value);
 
 /** A moment as the language writes it: the time, and the day unless it is today. */
 export function moment(date) {
   const today = new Date().toDateString() === date.toDateString();
-  return new Intl.DateTimeFormat(current, { ...(today ? {} : { dateStyle: "medium" }), timeStyle: "short" }).format(date);
+  return new Intl.DateTimeFormat(locale(), { ...(today ? {} : { dateStyle: "medium" }), timeStyle: "short" }).format(date);
 }
 
 /** Write the texts of every element below `root` that names its key in `data-text`, `data-label` or `data-title`. */

@@ -15,10 +15,10 @@ def run(share: float, *, arrived: str = "2026-01-30T20:00:00Z") -> dict[str, Any
     return {"recording": {"time": arrived}, "worker": "w", "attempt": 1, "started": now, "at": now, "share": share}
 
 
-def failure(message: str) -> dict[str, Any]:
+def failure(message: str, *, at: str = "2026-01-31T11:00:00+00:00") -> dict[str, Any]:
     """A failed document."""
     error = {"code": "bad_audio", "message": message, "field": "file", "value": "3 bytes", "expected": "a recording"}
-    return {"error": error, "at": "2026-01-31T11:00:00+00:00"}
+    return {"error": error, "at": at}
 
 
 @dataclass

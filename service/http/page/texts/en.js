@@ -116,7 +116,7 @@ export const en = {
   "batch.running": "Running",
   "batch.done": "Done",
   "batch.partial": "In part",
-  "batch.unheard": "Some sounds unheard",
+  "batch.unheard": "Unheard sounds",
   "batch.failed": "Failed",
   "batch.dead_letters": "Given up",
   "batch.backlog": "Still to transcribe",
