@@ -3,17 +3,20 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local import emulator
 from service.settings import Settings
 from stacks.capacity import Prices
 from stacks.environments import BackfillPlan, InvalidEnvironment
 from stacks.environments.backfill import WAITING_DAYS, backfill_settings
 from stacks.environments.backfill_costs import backfill_price, backfill_summary
 from stacks.environments.costs import month, per_audio_hour
-from tests.stacks.factory import GUARDED, LIVE
+from tests.emulated import create_stack, session
+from tests.stacks.factory import GUARDED, LIVE, REGION
 from tests.stacks.synthesis import Template, listed, statements
 
 PLAN = BackfillPlan(audio_hours=20_000, days=30)
@@ -67,6 +70,44 @@ def test_each_queue_gets_its_own_keys(guarded: Mapping[str, Template], week: Map
     assert new == [{"anything-but": {"prefix": "backfill/"}}]
     assert old == [{"prefix": "backfill/"}]
     assert "object" not in week["Recordings"].only(RULE)["EventPattern"]["detail"]
+
+
+def test_uploads_reach_one_queue_each(guarded: Mapping[str, Template], tmp_path: Path) -> None:
+    """In the emulator, the rules of both stacks divide the uploads of one bucket."""
+    wanted = ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", RULE, "AWS::SSM::Parameter")
+    old = guarded["Backfill"].body
+    queues = {name: each for name, each in old["Resources"].items() if each["Type"] in wanted}
+    used = {name: each for name, each in old["Parameters"].items() if name in json.dumps(queues)}
+    outputs = {name: old["Outputs"][name] for name in ("QueueUrl", "DeadLetterQueueUrl")}
+    small = {"Parameters": used, "Resources": queues, "Outputs": outputs}
+    keys = {"Recordings": "2026/new.wav", "Backfill": "backfill/2025/old.wav"}
+    try:
+        running = emulator.start(tmp_path)
+        aws = session(running, region=REGION)
+        create_stack(aws, running.url, name="whisper-live-Recordings", template=guarded["Recordings"].body)
+        create_stack(aws, running.url, name="whisper-live-Backfill", template=small)
+        cloudformation, s3, sqs = (
+            aws.client(name, endpoint_url=running.url)  # type: ignore[call-overload]
+            for name in ("cloudformation", "s3", "sqs")
+        )
+        found = {
+            stack: {
+                output["OutputKey"]: output["OutputValue"]
+                for output in cloudformation.describe_stacks(StackName=f"whisper-live-{stack}")["Stacks"][0]["Outputs"]
+            }
+            for stack in keys
+        }
+        for key in keys.values():
+            s3.put_object(Bucket=found["Recordings"]["RecordingsBucket"], Key=key, Body=b"sound")
+        for stack, key in keys.items():
+            url, heard = found[stack]["QueueUrl"], list[str]()
+            while answer := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=2).get(
+                "Messages"
+            ):
+                heard += [json.loads(message["Body"])["detail"]["object"]["key"] for message in answer]
+            assert heard == [key]
+    finally:
+        emulator.stop(tmp_path)
 
 
 def test_workers_refuse_the_keys_of_the_other_queue(guarded: Mapping[str, Template]) -> None:
