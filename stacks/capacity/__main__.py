@@ -93,7 +93,8 @@ def asked_for(environment: Environment, changes: Mapping[str, Any]) -> tuple[For
 def report(found: Sequence[tuple[Forecast, Environment]], *, runs: int | None, seed: int) -> Iterator[str]:
     """The plans with their uncertainty, the table, and the assumptions."""
     for each, environment in found:
-        yield from each.lines(case(environment).chances(runs=runs, seed=seed))
+        planned = case(environment)
+        yield from each.lines(planned.chances(runs=runs, seed=seed), planned.short())
         if old := backfill_summary(environment):
             yield f"Backfill: {old}"
         yield ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stacks.capacity.fleet import Plan
 from stacks.capacity.prices import Prices, Task
+from stacks.capacity.relief import SPOT_SHARE
 from stacks.capacity.simulation import Chances, Outcome
 from stacks.capacity.simulation.behaviour import ASSUMED as SURROUNDINGS
 from stacks.capacity.simulation.uncertainty import ASSUMED as CHANCES
@@ -98,8 +99,13 @@ class Forecast:
             f"{self.month / hours:.3f}",
         )
 
-    def lines(self, chances: Chances) -> Iterator[str]:
-        """The forecast and its uncertainty, a line for each question."""
+    def lines(self, chances: Chances, short: Outcome) -> Iterator[str]:
+        """The forecast and its uncertainty, a line for each question.
+
+        Args:
+            chances: weeks of the workload.
+            short: a week in which Spot grants the least that relief is sized for.
+        """
         plan, workload, size = self.plan, self.workload, self.task
         vcpus = size.cpu / 1024
         yield f"{self.name}: {told(workload)}"
@@ -110,8 +116,8 @@ class Forecast:
         )
         on_demand = 2 * plan.api_max_tasks + self.always_on_demand + plan.relief_max_tasks
         yield (
-            f"  quotas        {plan.batch_max_tasks * vcpus:g} of {self.spot_vcpus:g} vCPU on Spot,"
-            f" {on_demand * vcpus:g} of {self.on_demand_vcpus:g} on demand"
+            f"  quotas        needs {quota(plan.batch_max_tasks * vcpus, self.spot_vcpus)} vCPU on Spot,"
+            f" {quota(on_demand * vcpus, self.on_demand_vcpus)} on demand"
         )
         yield (
             f"  planned       done in {plan.hours_to_finish:.1f} of {workload.window_hours:g} h on the slowest hosts,"
@@ -119,6 +125,7 @@ class Forecast:
             f" {plan.oldest_message_alarm_seconds / 3600:.1f} h"
         )
         yield from self._simulated(chances)
+        yield self._short(short)
         yield from self._costs(chances)
         yield f"  speed         {spoken(plan.speed)}"
 
@@ -129,8 +136,9 @@ class Forecast:
     def _simulated(self, chances: Chances) -> Iterator[str]:
         usual, bad = (chances.reached(share, lambda week: week.drain_seconds / 3600) for share in (0.5, 0.9))
         yield (
-            f"  simulated     done in {usual:.1f} h (p50), {bad:.1f} h (p90) of {chances.runs} weeks; a transcript was late in"
-            f" {chances.missed_share:.0%} of them"
+            f"  simulated     done in {usual:.1f} h (p50), {bad:.1f} h (p90) of {chances.runs} weeks,"
+            f" {-chances.reached(0.9, lambda week: -week.slack_seconds) / 3600:.1f} h before the deadline (p90); a transcript"
+            f" was late in {chances.missed_share:.0%} of them"
         )
         median = sorted(chances.outcomes, key=lambda week: week.drain_seconds)[(chances.runs - 1) // 2]
         hours, tasks = over_time(median)
@@ -144,6 +152,15 @@ class Forecast:
         yield (
             f"  interruptions {interruptions:g} tasks, {repeats:g} calls repeated, {relief:.1f} task-hours of relief a week (p90);"
             f" tasks work {busy:.0%} of their life (p50), and the plan allows for {self.plan.speed.busy_share:.0%}"
+        )
+
+    def _short(self, week: Outcome) -> str:
+        """The week in which Spot grants the least."""
+        late = f"{week.slack_seconds / 3600:.1f} h before the deadline" if not week.missed else "too late"
+        most = max(sample.relief for sample in week.samples)
+        return (
+            f"  Spot at {SPOT_SHARE:.0%}   done in {week.drain_seconds / 3600:.1f} h, {late}, with {most} tasks of relief for"
+            f" {week.relief_hours:.0f} task-hours; ${self.compute(week):,.2f} a month if every week were so"
         )
 
     def _costs(self, chances: Chances) -> Iterator[str]:
@@ -186,6 +203,15 @@ def spoken(speed: Speed) -> str:
     kind = "measured" if speed.measured else "assumed"
     spread = f" (p50), {speed.reached_by(0.9):.1f} (p90 of the hosts)" if speed.hosts else ""
     return f"{kind}: {speed.audio_seconds_per_second:.1f} times real time{spread} on {speed.cpu / 1024:g} vCPU; {speed.source}"
+
+
+def quota(needed: float, stated: float) -> str:
+    """The vCPU that are needed, beside the quota that an environment states; marked if it is too small.
+
+    >>> quota(16, 64), quota(144, 64)
+    ('16 of 64', '144 (more than 64: raise it first)')
+    """
+    return f"{needed:g} of {stated:g}" if needed <= stated else f"{needed:g} (more than {stated:g}: raise it first)"
 
 
 def over_time(week: Outcome) -> tuple[float, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from stacks.capacity.fleet import Plan
+from stacks.capacity.relief import SPOT_SHARE
 from stacks.capacity.simulation.behaviour import Behaviour, Grant
 from stacks.capacity.simulation.calls import lengths, week
 from stacks.capacity.simulation.outcome import Outcome
@@ -67,6 +68,10 @@ class Case:
         runs = runs or min(MOST_RUNS, max(LEAST_RUNS, int(CALLS / calls)))
         chance = random.Random(seed)  # noqa: S311 -- a simulation
         return Chances(outcomes=list(self._outcomes(runs, chance)))
+
+    def short(self) -> Outcome:
+        """A week in which Spot grants, from the beginning, only the share that relief is sized for."""
+        return replace(self, behaviour=replace(self.behaviour, grants=(Grant(seconds=0, share=SPOT_SHARE),))).replay()
 
     def _outcomes(self, runs: int, chance: random.Random) -> Iterator[Outcome]:
         for number in range(runs):

@@ -1,5 +1,6 @@
 """`make plan` prints what the environments' plans say, for any workload, and refuses slips in one line."""
 
+import doctest
 import re
 import runpy
 import sys
@@ -7,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from stacks.capacity import InvalidEnvironment, Prices
+from stacks.capacity import InvalidEnvironment, Prices, report
 from stacks.capacity.__main__ import TIMES, grown, main
 from stacks.capacity.report import SUMMARY, Forecast, over_time, spoken, told
 from stacks.capacity.simulation import Case
@@ -51,7 +52,10 @@ def test_plans_of_all_environments_and_of_a_grown_production(
         assert f"done in {own.plan.hours_to_finish:.1f} of 12 h on the slowest hosts" in text
         assert f"0 to {own.plan.batch_max_tasks} tasks of {environment.task.cpu / 1024:g} vCPU" in text
         assert f"${month(environment, own.prices):,.0f} a month, of which idle ${own.idle:,.0f}" in text
-    assert text.count("(p90) of 2 weeks; a transcript was late in") == len(names)
+    assert len(re.findall(r"\(p90\) of 2 weeks, .* a transcript was late in 0% of them", text)) == len(names)
+    assert len(
+        re.findall(r"^  Spot at 25%   done in [\d.]+ h, [\d.]+ h before the deadline, with ", text, re.MULTILINE)
+    ) == len(names)
     assert "Assumed in every simulated week" in text
 
 
@@ -76,8 +80,13 @@ def test_workload_of_the_command_line_is_planned_in_the_named_environment(
     assert (
         "as forge: 250 agents, 40 calls a day of 4 min, 2 channels; those of a day arrive in 3 bursts over 4 h" in text
     )
-    assert f"of {known[0].spot_vcpus} vCPU on Spot" in text
+    assert re.search(rf"needs \d+ (of |\(more than ){known[0].spot_vcpus}.* vCPU on Spot", text)
     assert len(re.findall(r"^as forge:", text, re.MULTILINE)) == 1
+
+
+def test_quota_that_is_too_small_is_marked() -> None:
+    """It may be, for a workload of the command line or ten times the agents."""
+    assert doctest.testmod(report) == (0, 1)
 
 
 def test_markdown_has_the_rows_of_the_forecasts(
