@@ -32,6 +32,9 @@ from service.recording.tape import TOLERANCE_SECONDS, Tape
 
 # A demuxer with more errors than this does not find its way through the file.
 MAX_DEMUXER_ERRORS = 1000
+# In 16-bit WAV, FFmpeg looks for other codecs that are disguised as samples. A frame of them begins within a few packets;
+# by default it reads 32, which takes as long as half of the decoding of a short clip.
+PROBED_PACKETS = 4
 # Codecs in WAV that have no byte order.
 ORDERLESS = ("pcm_u8", "pcm_mulaw", "pcm_alaw")
 
@@ -131,6 +134,7 @@ def _open(source: BinaryIO, headerless: Headerless | None) -> InputContainer:
         "format_whitelist": ",".join(sorted(demuxers)),
         "codec_whitelist": ",".join(sorted(DECODERS)),
         "protocol_whitelist": "",
+        "max_probe_packets": str(PROBED_PACKETS),
         **(headerless.options if headerless else {}),
     }
     name = headerless.demuxer if headerless else None
