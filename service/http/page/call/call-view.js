@@ -20,7 +20,7 @@ const PEAKS_REFRESH_MILLISECONDS = 250;
 /**
  * `show` displays a call, `append` and `progress` add to one that is still being transcribed.
  *
- * The page tells the reader what the event `call-error` reports, by its `detail.code`: `call_transcript` (not one of this
+ * Trouble is shown, and told to the page as the event `call-error` with `detail.code`: `call_transcript` (not one of this
  * service), `call_playback` (the browser cannot play the recording) or `call_copy`.
  */
 export class CallView extends HTMLElement {
@@ -39,6 +39,7 @@ export class CallView extends HTMLElement {
   #waveformNote;
   #shares;
   #marks;
+  #summary;
   #panel;
   #frame;
   #call = new Call();
@@ -76,7 +77,7 @@ export class CallView extends HTMLElement {
   }
 
   connectedCallback() {
-    this.append(this.#frame, this.#shortcuts.dialog);
+    this.replaceChildren(this.#frame, this.#shortcuts.dialog);
     this.#connected = new AbortController();
     const { signal } = this.#connected;
     this.#shortcuts.listen(signal);
@@ -115,14 +116,14 @@ export class CallView extends HTMLElement {
     if (audio !== this.#audio || name !== this.#name) this.#player.rewind();
     this.#name = name;
     this.progress(null);
-    this.#toTake.hidden = this.#live;
+    this.#toTake.hidden = this.#live || !this.#shown;
     this.#said.textContent = ended ? text("call.complete", { count: this.#call.segments.length }) : "";
     this.#player.duration = this.#call.duration;
     this.#hear(audio);
     this.#display();
     this.#reader.show(this.#call, talk(this.#call));
     this.#search.show(this.#call);
-    this.#frame.hidden = !this.#shown;
+    for (const part of [this.#panel, this.#summary]) part.hidden = !this.#shown;
   }
 
   /** Add a segment of a call that is being transcribed. */
@@ -157,6 +158,7 @@ export class CallView extends HTMLElement {
     this.#waveformNote = element("p", { className: "call-note" });
     this.#shares = element("div", { className: "call-talk" });
     this.#marks = element("ul", { className: "call-marks", role: "list", data: { label: "call.marks" } });
+    this.#summary = element("div", { className: "call-summary" }, this.#shares, this.#marks);
     const tools = element(
       "div",
       { className: "call-tools" },
@@ -183,7 +185,7 @@ export class CallView extends HTMLElement {
       this.#noticeBox,
       this.#ask,
       this.#panel,
-      element("div", { className: "call-summary" }, this.#shares, this.#marks),
+      this.#summary,
       this.#reader.root,
     );
   }
@@ -279,7 +281,8 @@ export class CallView extends HTMLElement {
     this.#factsLine.textContent = this.#facts().join(" · ");
     this.#shares.replaceChildren(...talkBar(call, figures));
     this.#marks.replaceChildren(...marks(call, figures));
-    this.#marks.hidden = !this.#marks.childElementCount;
+    // What is silent in a call of which more is to come may be heard yet.
+    this.#marks.hidden = this.#live || !this.#marks.childElementCount;
     const missing = call.missingSeconds;
     if (missing > 0) this.#notices.set("partial", () => text("call.partial", { length: length(missing) }));
     if (!this.#live && !call.segments.length) this.#notices.set("empty", () => text("call.empty"));
@@ -311,6 +314,8 @@ export class CallView extends HTMLElement {
   }
 
   #fail(code) {
+    this.#notices.set(code, () => text(`error.${code}`));
+    this.#notify();
     this.dispatchEvent(new CustomEvent("call-error", { detail: { code }, bubbles: true }));
   }
 

@@ -97,7 +97,7 @@ export class Player {
   seek(seconds, { play = false } = {}) {
     this.#position = Math.min(Math.max(0, seconds), this.duration || seconds);
     if (this.ready) this.audio.currentTime = this.#position;
-    else this.#told({ moved: true });
+    this.#told({ moved: !this.ready });
     if (play) this.#play();
   }
 

@@ -151,10 +151,17 @@ export class Reading {
   }
 
   #approach(entries) {
-    for (const { target, isIntersecting } of entries) {
-      const row = this.#byElement.get(target);
-      if (row && isIntersecting) this.#open(row);
-      else if (row) this.#close(row);
+    // Asked for once: between changes, each question about the selection would lay the page out again.
+    const selection = document.getSelection();
+    const selected = selection.isCollapsed ? null : selection;
+    const changes = entries.map(({ target, isIntersecting }) => ({
+      row: this.#byElement.get(target),
+      near: isIntersecting,
+      kept: Boolean(selected?.containsNode(target, true)) || target.contains(document.activeElement),
+    }));
+    for (const { row, near, kept } of changes) {
+      if (row && near) this.#open(row);
+      else if (row && !kept) this.#close(row);
     }
     this.#highlights.refresh();
   }
@@ -176,9 +183,7 @@ export class Reading {
   }
 
   #close(row) {
-    const selection = document.getSelection();
-    const selected = !selection.isCollapsed && selection.containsNode(row.root, true);
-    if (!row.spans || selected || row.root.contains(document.activeElement)) return;
+    if (!row.spans) return;
     row.spans = null;
     row.paragraph.textContent = row.shown;
   }

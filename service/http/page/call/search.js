@@ -33,7 +33,7 @@ export class Search {
       iconButton("call.search.previous", UP, { onclick: () => this.step(-1) }),
       iconButton("call.search.next", DOWN, { onclick: () => this.step(1) }),
     ];
-    this.root = element("search", { className: "call-search" }, this.field, this.speaker, this.status, ...this.buttons);
+    this.root = element("search", { className: "call-search" }, this.speaker, this.field, ...this.buttons, this.status);
   }
 
   /** Search in this call from now on. */

@@ -37,7 +37,7 @@ export function talkBar(call, figures) {
 
 /** A list item for each kind of mark that the call has. */
 export function marks(call, figures) {
-  const spans = { silence: figures.silences, both: figures.overlaps, missing: call.gaps, unheard: call.unheard };
+  const spans = { silence: figures.silences, missing: call.gaps, unheard: call.unheard };
   const items = Object.entries(spans).map(([kind, found]) => {
     const seconds = found.reduce((sum, { start, end }) => sum + end - start, 0);
     return found.length && mark(kind, { count: found.length, length: length(seconds) });

@@ -2,7 +2,7 @@
 
 import { text } from "../texts.js";
 import { position } from "./clock.js";
-import { drawLanes, LANE, lanesHeight } from "./drawing.js";
+import { drawLanes, heights } from "./drawing.js";
 import { element } from "./elements.js";
 
 const MOST_PIXELS_PER_SECOND = 100;
@@ -121,10 +121,10 @@ export class Timeline {
     if (!this.#call) return;
     const most = (this.#call.duration * MOST_PIXELS_PER_SECOND) / this.scroller.clientWidth;
     this.#zoom = Math.max(1, Math.min(this.#zoom, most));
-    const height = lanesHeight(this.#call.lanes.length);
+    const { lane, all: height } = heights(this.#call.lanes.length, this.scroller.clientWidth);
     this.slider.style.width = `${this.scroller.clientWidth * this.#zoom}px`;
     this.slider.style.height = `${height}px`;
-    this.names.style.gridAutoRows = `${LANE}px`;
+    this.names.style.gridAutoRows = `${lane}px`;
     const ratio = devicePixelRatio || 1;
     this.canvas.width = Math.round(this.scroller.clientWidth * ratio);
     this.canvas.height = Math.round(height * ratio);
@@ -143,6 +143,7 @@ export class Timeline {
       hit: this.#hit,
       from: this.scroller.scrollLeft / this.#scale,
       scale: this.#scale,
+      lane: heights(this.#call.lanes.length, this.scroller.clientWidth).lane,
     });
   }
 
