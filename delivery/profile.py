@@ -20,6 +20,7 @@ from delivery.tasks import CONTAINER, OneTask
 from service.settings import WrongValue
 from service.task_profile import HEADER, TaskProfile
 from stacks.capacity.profiles import FOLDER
+from stacks.environments import Environment
 
 TIMEOUT_SECONDS, POLL_SECONDS = 3600.0, 10.0
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         deployed = DeployedEnvironment.named(asked.environment, environ)
         found = [of_gate(deployed)] if asked.gate else measure(deployed, tasks=asked.tasks, rounds=asked.rounds)
-        for path in write(deployed, found, folder=asked.output):
+        for path in write(deployed.environment, found, folder=asked.output):
             print(path)
     except (Refused, ValueError, ClientError, BotoCoreError) as error:
         say(f"profile {asked.environment}: refused: {error}")
@@ -84,20 +85,19 @@ def read(log: Iterator[str]) -> TaskProfile:
     Raises:
         Refused: there is none.
     """
-    lines = [line.rstrip("\n") for line in log]
+    lines = [line for event in log for line in event.splitlines()]
     if HEADER not in lines:
         raise Refused(f"profile: got none in the task's log, expected {HEADER!r} and its lines")
     own = lines[lines.index(HEADER) :]
     return TaskProfile.read("\n".join(line for line in own if not line.startswith("{")))
 
 
-def write(deployed: DeployedEnvironment, profiles: Sequence[TaskProfile], *, folder: Path = FOLDER) -> list[Path]:
+def write(environment: Environment, profiles: Sequence[TaskProfile], *, folder: Path = FOLDER) -> list[Path]:
     """Write a file for each kind of processor, in place of its earlier one.
 
     Raises:
         WrongValue: a profile is of another model, digest, processor, task size or other settings than the environment's.
     """
-    environment = deployed.environment
     settings = replace(environment.settings, lanes=environment.lanes)
     kinds: dict[str, list[TaskProfile]] = {}
     for profile in profiles:

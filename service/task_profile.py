@@ -228,6 +228,8 @@ def _is(value: object, kind: Any) -> bool:
     """Whether a value is of a field's type; True is no number, and a whole number is a number."""
     if kind is float:
         return type(value) in (int, float)
+    if kind is str:
+        return isinstance(value, str)
     return isinstance(value, Mapping) if str(kind) not in TYPES else type(value) is kind
 
 

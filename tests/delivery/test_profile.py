@@ -17,6 +17,7 @@ from service.task_profile import TaskProfile, conditions
 from stacks.environments import Environment
 from tests.delivery.cloud import NEW, Cloud
 from tests.delivery.tasks import EndedTasks
+from tests.stacks.factory import LIVE
 
 
 def measured(environment: Environment, **more: Any) -> TaskProfile:
@@ -80,7 +81,7 @@ def test_task_of_the_fleet_measures_itself(environ: Mapping[str, str], tmp_path:
     live = Printing(environ, text=expected.to_toml())
     found = profile.measure(live, tasks=1, rounds=3, poll_s=0.01)
     assert found == [expected]
-    (path,) = profile.write(live, found, folder=tmp_path)
+    (path,) = profile.write(environment, found, folder=tmp_path)
     assert TaskProfile.read(path.read_text()) == expected
     (request,) = live.requests
     command = request["overrides"]["containerOverrides"][0]["command"]
@@ -103,20 +104,19 @@ def test_log_without_a_profile_is_refused() -> None:
         profile.read(iter(["usage: python -m service"]))
 
 
-def test_profile_is_found_among_other_lines(environ: Mapping[str, str]) -> None:
+def test_profile_is_found_among_other_lines() -> None:
     """The service's own log lines are JSON; CloudWatch holds each line by itself."""
-    expected = measured(DeployedEnvironment.named("live", environ).environment)
+    expected = measured(LIVE)
     lines = ['{"message": "profiled"}', *expected.to_toml().splitlines(), '{"message": "done"}']
     assert profile.read(iter(lines)) == expected
 
 
-def test_tasks_on_one_kind_of_host_are_one_profile(environ: Mapping[str, str], tmp_path: Path) -> None:
+def test_tasks_on_one_kind_of_host_are_one_profile(tmp_path: Path) -> None:
     """The median of the tasks, and the spread over all of their rounds; another kind has a file of its own."""
-    live = DeployedEnvironment.named("live", environ)
-    own = measured(live.environment)
+    own = measured(LIVE)
     slow = replace(own, audio_seconds_per_second=7.0, low=6.0, high=7.5, peak_memory_mib=3100)
     other = replace(own, kind="AMX", audio_seconds_per_second=20.0, high=21.0)
-    paths = profile.write(live, [own, slow, other], folder=tmp_path)
+    paths = profile.write(LIVE, [own, slow, other], folder=tmp_path)
     assert [path.name for path in paths] == [own.file_name, other.file_name]
     merged = TaskProfile.read(paths[0].read_text())
     assert (merged.audio_seconds_per_second, merged.low, merged.high) == (8.0, 6.0, 10.0)
@@ -131,13 +131,10 @@ def test_tasks_on_one_kind_of_host_are_one_profile(environ: Mapping[str, str], t
         ({"architecture": "ARM64", "kind": "Neoverse-V1"}, "profile.architecture: got 'ARM64', expected X86_64, "),
     ],
 )
-def test_profile_of_another_task_is_refused(
-    environ: Mapping[str, str], tmp_path: Path, other: dict[str, Any], says: str
-) -> None:
+def test_profile_of_another_task_is_refused(tmp_path: Path, other: dict[str, Any], says: str) -> None:
     """By field, value and expectation; nothing is written."""
-    live = DeployedEnvironment.named("live", environ)
     with pytest.raises(WrongValue) as refusal:
-        profile.write(live, [measured(live.environment, **other)], folder=tmp_path)
+        profile.write(LIVE, [measured(LIVE, **other)], folder=tmp_path)
     assert str(refusal.value).startswith(says)
     assert not list(tmp_path.iterdir())
 

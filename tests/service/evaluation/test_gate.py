@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from local import emulator
 from service import processor
 from service.errors import InvalidField, UnsupportedCodec
 from service.evaluation import gate as release_gate
-from service.evaluation.gate import Request
+from service.evaluation.gate import Profiler, Request
 from service.evaluation.measurement import Transcriber
 from service.evaluation.normalisation import normalise
 from service.evaluation.verdict import Allowance
@@ -35,6 +35,7 @@ from tests.service.evaluation.runs import FILES, PLAIN, put
 MANIFEST = DEMO / "calls" / "manifest.json"
 REPORT = DEMO / "calls" / "report.json"
 STANDIN = {"WHISPER_MODEL": str(standin.MODEL)}
+ANY = Allowance(error=0.01, slowdown=0.0)
 
 
 def gate(*arguments: str | Path, **environ: str) -> "subprocess.CompletedProcess[str]":
@@ -86,7 +87,7 @@ def run(folder: Path, *texts: Sequence[str], seconds: float = 0.0, slowdown: flo
     return run_with(FakeEngine(texts=deque(texts), seconds=seconds), request)
 
 
-def run_with(engine: Transcriber, request: Request) -> int:
+def run_with(engine: Transcriber, request: Request, *, profile: Profiler | None = None) -> int:
     """The gate with an engine, on files only; every recording decodes to a second of silence."""
     return release_gate.run(
         request,
@@ -94,6 +95,7 @@ def run_with(engine: Transcriber, request: Request) -> int:
         decode=_silent_second,
         storage=FILES,
         settings=Settings(),
+        profile=profile,
     )
 
 
@@ -123,6 +125,25 @@ def test_worse_model_is_stopped() -> None:
     (everything,) = (line for line in done.stdout.splitlines() if line.startswith("all          words"))
     assert everything.endswith("REGRESSION")
     assert_nothing_private(done)
+
+
+def test_report_brings_the_profile_of_the_task(tmp_path: Path) -> None:
+    """Measured with the same engine and recordings, whose names it does not learn; without one, the report has none."""
+    put(tmp_path)
+    heard: list[tuple[object, list[str]]] = []
+
+    def profile(engine: Transcriber, recordings: Mapping[str, bytes]) -> str:
+        heard.append((engine, [*recordings]))
+        return "a profile"
+
+    for profiler in (None, profile):
+        report, engine = tmp_path / "report.json", FakeEngine(texts=deque([["one two three"]]))
+        request = Request(manifest=str(tmp_path / "manifest.json"), report=str(report), allowance=ANY)
+        assert run_with(engine, request, profile=profiler) == 0
+        assert json.loads(report.read_text()).get("profile") == ("a profile" if profiler else None)
+    assert heard == [(engine, ["0.wav"])]
+    # The next release compares itself with such a report as with any other.
+    assert run(tmp_path, ["one two three"], against=str(report)) == 0
 
 
 def test_speed_is_compared_on_one_kind_of_machine_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
