@@ -23,6 +23,8 @@ RELATIVE = {"tiny": 10, "base": 7, "small": 4, "medium": 2, "large": 1, "turbo":
 DISK_GB = 30
 # Lambda's limits, and the memory that comes with each vCPU.
 LAMBDA_SECONDS, LAMBDA_MB, LAMBDA_MB_PER_VCPU = 900, 10_240, 1769
+# How a speed is marked.
+MEASURED, ASSUMED = "measured", "assumed"
 # The processor of EC2's c7i instances; Fargate does not let a task choose.
 C7I_HOST = "AMX"
 
@@ -238,7 +240,7 @@ def _own_speed(work: Work, processor: str, *, cpu: int = 0) -> Speed:
 
 
 def _told(speed: float, *, measured: bool) -> str:
-    return f"{speed:.3g} {'measured' if measured else 'assumed'}"
+    return f"{speed:.3g} {MEASURED if measured else ASSUMED}"
 
 
 def _oldest(*quotes: Quote) -> str:

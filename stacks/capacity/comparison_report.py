@@ -5,7 +5,7 @@ from datetime import date
 from html import escape
 from math import log10
 
-from stacks.capacity.comparison import Offer
+from stacks.capacity.comparison import ASSUMED, Offer
 from stacks.capacity.quotes import is_stale
 
 HEADER = ("place", "$/audio h", "fixed $/month")
@@ -26,6 +26,11 @@ def remarks(offers: Sequence[Offer], own: Offer, audio_hours: float) -> list[str
     cheaper = [o for o in offers if not o.impossible and o.month(audio_hours) < own.month(audio_hours)]
     names = ", ".join(f"{o.place} (${o.month(audio_hours):,.0f})" for o in cheaper)
     line = f"Cheaper than {own.place} (${own.month(audio_hours):,.0f} a month): {names or 'none'}."
+    if own.speed.endswith(ASSUMED):
+        line += (
+            f" But the speed of {own.place} is assumed, and low on purpose, that of a GPU is published: measure the model first"
+            " (`python -m service profile`)."
+        )
     return [line, *(f"- {o.place}: {f'impossible: {o.impossible}' if o.impossible else o.against}." for o in offers)]
 
 
@@ -40,7 +45,7 @@ def svg(offers: Sequence[Offer], *, audio_hours: float, title: str, own: str) ->
     for offer in able:
         dollars = offer.month(audio_hours)
         length = max(1.0, log10(dollars / floor) * scale)
-        assumed = " (speed assumed)" if offer.speed.endswith("assumed") else ""
+        assumed = " (speed assumed)" if offer.speed.endswith(ASSUMED) else ""
         body.append(
             f'<text x="{NAMES - 8}" y="{y + 12}" text-anchor="end">{escape(offer.place)}</text>'
             f'<rect x="{NAMES}" y="{y}" width="{length:.1f}" height="{BAR}"'

@@ -56,10 +56,12 @@ def test_recordings_of_any_name_are_transcribed_and_nothing_of_them_is_logged(cl
 
 
 def test_transcript_names_its_provenance(cloud: Cloud, tmp_path: Path) -> None:
-    """A reader knows a year later which recording, model and image it came from, and its cost."""
+    """A reader knows a year later which recording, model and image it came from, and its cost; a metric is its fleet's."""
     upload = cloud.upload("call.wav")
-    with worker(cloud, tmp_path, WHISPER_IMAGE="sha256:abc", WHISPER_DOLLARS_PER_HOUR="3.6") as own:
+    priced = {"WHISPER_IMAGE": "sha256:abc", "WHISPER_DOLLARS_PER_HOUR": "3.6"}
+    with worker(cloud, tmp_path, **priced, WHISPER_FLEET="backfill") as own:
         drained(cloud, own)
+        assert {line["Service"] for line in own.lines if "_aws" in line} == {"backfill"}
     document = cloud.document(ResultKeys(upload).transcript)
     assert document["recording"]["key"] == "call.wav"
     assert document["recording"]["version"] == upload.version_id

@@ -83,6 +83,9 @@ def test_gpu_that_is_cheaper_is_said_to_be_cheaper() -> None:
     gpu = found("EC2 Spot, g4dn", slow)
     assert gpu.month(1000) < own.month(1000)
     assert f"EC2 Spot, g4dn.xlarge (T4) (${gpu.month(1000):,.0f})" in lines[0]
+    # Both speeds are unmeasured, and only one of them is low on purpose.
+    assert "measure the model first" in lines[0]
+    assert "measure the model first" not in remarks(offers(WORK, PRICES, QUOTES), found("Fargate Spot, x86"), 1000)[0]
     assert all(any(line.startswith(f"- {offer.place}: ") for line in lines[1:]) for offer in all_of_them)
 
 
