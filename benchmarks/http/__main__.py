@@ -24,6 +24,8 @@ from service.settings import Settings
 SLOW_UPLOADS = 100
 LONG_CALLS = 3
 OVERLOAD = 2.0
+# At twice the capacity a queue grows by a second each second: it is full after its limit, and then refuses for as long.
+OVERLOAD_SECONDS = 2 * Settings().max_wait_seconds
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     # All load comes from one address, which one caller's limits would refuse.
     settings = replace(Settings(), threads=processor.available_cpus(), requests_per_minute=0, max_client_requests=1_000)
     settings = replace(settings, max_requests=1_000)
-    columns = {"engine alone": Figures(throughput=engine_alone(settings, clips, seconds=options.seconds))}
+    columns = {"engine alone": engine_alone(settings, clips, seconds=options.seconds)}
     with service(settings) as server:
         columns[server.name] = measure(server, seconds=options.seconds)
     if not options.no_peer:
@@ -51,11 +53,11 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def engine_alone(settings: Settings, clips: Sequence[Recording], *, seconds: int) -> float:
-    """Seconds of audio a second of the engine without HTTP, with as many calls at once as the service runs."""
+def engine_alone(settings: Settings, clips: Sequence[Recording], *, seconds: int) -> Figures:
+    """The throughput of the engine without HTTP, with as many calls at once as the service runs, and its CPU time."""
     engine = Engine.load(settings)
     engine.transcribe(clips[0])
-    end, done = time.monotonic() + seconds, []
+    end, done, before = time.monotonic() + seconds, [], time.process_time()
 
     def work(number: int) -> None:
         while time.monotonic() < end:
@@ -68,9 +70,11 @@ def engine_alone(settings: Settings, clips: Sequence[Recording], *, seconds: int
     threads = [threading.Thread(target=work, args=(number,)) for number in range(settings.max_running)]
     for thread in threads:
         thread.start()
+    time.sleep(end - time.monotonic())
+    used = time.process_time() - before
     for thread in threads:
         thread.join()
-    return sum(done) / seconds
+    return Figures(throughput=sum(done) / seconds, cpu=used / seconds)
 
 
 def measure(server: Server, *, seconds: int) -> Figures:
@@ -82,9 +86,11 @@ def measure(server: Server, *, seconds: int) -> Figures:
     if not saturated.audio_per_second:
         raise SystemExit(f"--seconds: got {seconds}, expected more: {server.name} answered no clip in that time")
     rate = OVERLOAD * saturated.audio_per_second / samples.CLIP_SECONDS
-    overload = run(server, seconds=seconds, rate=rate, probes=1)
+    overload = run(server, seconds=OVERLOAD_SECONDS, rate=rate, probes=1)
     return Figures(
         throughput=saturated.audio_per_second,
+        cpu=saturated.server_cpu / seconds,
+        load_cpu=saturated.load_cpu / seconds,
         saturated_clip=saturated.seconds("clip"),
         saturated_health=saturated.seconds("health"),
         mixed_clip=mixed.seconds("clip"),
@@ -92,6 +98,8 @@ def measure(server: Server, *, seconds: int) -> Figures:
         slow_health=slow.seconds("health"),
         slow_statuses=slow.statuses("slow upload"),
         overload_rate=rate,
+        overload_seconds=OVERLOAD_SECONDS,
+        patience=overload.patience,
         overload_clip=overload.seconds("arrival"),
         overload_statuses=overload.statuses("arrival"),
         overload_health=overload.seconds("health"),

@@ -20,6 +20,8 @@ def write(folder: Path) -> list[Recording]:
             sounds.append(decode(file, settings=settings).samples[0])
     length = CLIP_SECONDS * SAMPLE_RATE
     clips = [sound[start : start + length] for sound in sounds for start in range(0, len(sound) - length + 1, length)]
+    # No two recordings have the same size.
+    clips = [clip[: length - number] for number, clip in enumerate(clips)]
     for number, clip in enumerate(clips):
         _write(folder / f"clip-{number:02}.wav", clip.tobytes())
     together = b"".join(sound.tobytes() for sound in sounds)

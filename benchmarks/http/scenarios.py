@@ -11,35 +11,55 @@ from pathlib import Path
 
 import httpx2
 
+from benchmarks.http.cpu import CpuLog
 from benchmarks.http.samples import CLIP_SECONDS, LONG_SECONDS
 from benchmarks.http.servers import BUILD, PEER_PYTHON, ROOT, Server
 
 LOAD = Path(__file__).parent / "load.py"
 AUDIO = BUILD / "audio"
 # Beyond the end of arrivals, their callers have this long to get their answers; other callers hang up.
-STOP_SECONDS = 120
+STOP_SECONDS = 300
 # Callers at once that keep the service's turns and a queue behind them busy.
 SATURATING = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request as Locust saw it; `retry_after` is None without the header, and status 0 is no answer."""
+    """A request as Locust saw it.
+
+    Attributes:
+        kind: clip, long call, arrival, slow upload or health.
+        status: 0 is no answer.
+        began: seconds since 1970.
+        seconds: until the answer.
+        retry_after: the header; None without it.
+        came: when the caller sent the same clip for the first time; None unless it comes again.
+        told: the seconds that it was told to wait when it was refused for the first time; 0 if it was not.
+    """
 
     kind: str
     status: int
     began: float
     seconds: float
     retry_after: int | None = None
+    came: float | None = None
+    told: float = 0.0
+
+    @property
+    def ended(self) -> float:
+        """When it was answered."""
+        return self.began + self.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """The requests of a scenario."""
+    """The requests of a scenario, and the CPU seconds of the server and of Locust between its begin and its end."""
 
     requests: tuple[Request, ...]
     began: float
     ended: float
+    server_cpu: float = 0.0
+    load_cpu: float = 0.0
 
     def seconds(self, kind: str) -> list[float]:
         """The times of the requests of a kind, in order: until the answer, or for as long as the caller has waited for one."""
@@ -53,13 +73,43 @@ class Load:
     def audio_per_second(self) -> float:
         """Seconds of audio that were transcribed in a second, by the answers that came within the load's time."""
         lengths = {"clip": CLIP_SECONDS, "arrival": CLIP_SECONDS, "long call": LONG_SECONDS}
-        answered = [each for each in self.requests if each.status == 200 and each.began + each.seconds <= self.ended]
+        answered = [each for each in self.requests if each.status == 200 and each.ended <= self.ended]
         return sum(lengths.get(each.kind, 0) for each in answered) / (self.ended - self.began)
 
     def drained(self, kind: str) -> float:
         """How long after the end of the load the last request of a kind was answered, in seconds."""
-        ends = [each.began + each.seconds for each in self.requests if each.kind == kind]
+        ends = [each.ended for each in self.requests if each.kind == kind]
         return max(0.0, max(ends, default=self.ended) - self.ended)
+
+    @property
+    def patience(self) -> "Patience":
+        """How the arrivals fared that were refused and came again as they were told."""
+        attempts: dict[float, list[Request]] = {}
+        for each in sorted(self.requests, key=lambda each: each.began):
+            if each.came is not None:
+                attempts.setdefault(each.came, []).append(each)
+        refused = [several for several in attempts.values() if several[0].retry_after is not None]
+        at_once = [several for several in refused if len(several) > 1 and several[1].retry_after is None]
+        accepted = [several for several in refused if several[-1].status == 200]
+        late = sorted(several[-1].began - several[0].ended - several[-1].told for several in accepted)
+        return Patience(arrivals=len(attempts), refused=len(refused), in_at_first_return=len(at_once), late=late)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Callers that come again when they are told to.
+
+    Attributes:
+        arrivals: all callers.
+        refused: those that were refused when they came.
+        in_at_first_return: those of them whose next attempt was accepted.
+        late: how much later than they were told each of them came in at last, in seconds, in order.
+    """
+
+    arrivals: int = 0
+    refused: int = 0
+    in_at_first_return: int = 0
+    late: Sequence[float] = ()
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -86,13 +136,20 @@ def run(server: Server, *, seconds: int, rate: float = 0.0, **users: int) -> Loa
     command += ["--run-time", f"{seconds}s", "--stop-timeout", str(STOP_SECONDS * bool(rate)), "--loglevel", "WARNING"]
     environ = {name.upper(): str(count) for name, count in users.items()}
     environ |= {"AUDIO": str(AUDIO), "RESULTS": str(results), "HEALTH": server.health}
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, check=False)
+    with subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as locust:
+        used = CpuLog({"server": server.pid, "load": locust.pid})
+        with used.running():
+            said, _ = locust.communicate()
     requests = tuple(Request(**json.loads(line)) for line in results.read_text().splitlines())
     if not requests:
-        raise RuntimeError(f"Locust made no request:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"Locust made no request:\n{said}")
     # Locust itself takes seconds to start.
     first = min(each.began for each in requests)
-    return Load(requests=requests, began=first, ended=first + seconds)
+    last = first + seconds
+    cpu = {f"{name}_cpu": used.between(name, first, last) for name in ("server", "load")}
+    return Load(requests=requests, began=first, ended=last, **cpu)
 
 
 def first_call(server: Server) -> None:

@@ -1,19 +1,27 @@
-"""More calls than the engine can take: a simulation of the queue, its engine and callers, on a clock of its own."""
+"""More calls than the engine can take: a simulation of queue, engine and callers on a clock of its own, and a real server."""
 
+import asyncio
 import heapq
 import itertools
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any
 
+import httpx2
 import pytest
 
 from service.errors import Busy
-from service.http import admission, promises
+from service.http import admission, bodies, promises
 from service.http.admission import Place, Queue
 from service.http.promises import MAX_PROMISES, Promises
 from service.telemetry import NOBODY
+from service.transcript import Transcript
 from tests.service.clock import Clock
+from tests.service.http.fakes import SETTINGS, FakeEngine, application
+from tests.service.http.real_server import served
 
 CLIP, SECONDS_PER_CLIP, MAX_WAIT = 10.0, 0.5, 60.0
 # All clips come from one client, and many have the same size.
@@ -151,3 +159,51 @@ def test_promises_are_bounded() -> None:
     for _ in range(2 * MAX_PROMISES):
         held.make("crm", audio=1, seconds=60)
     assert held.audio(longest=CLIP) == MAX_PROMISES
+
+
+class Sleeping(FakeEngine):
+    """An engine that takes a tenth of a second for each call, one after the other, and no CPU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = Lock()
+
+    def transcribe(self, *recording: Any, **options: Any) -> Transcript:
+        """Wait for the turn, and for a tenth of a second."""
+        with self._lock:
+            time.sleep(0.1)
+            return super().transcribe(*recording, **options)
+
+
+@pytest.mark.verify
+def test_real_server_at_twice_its_capacity_refuses_with_times_that_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every call is answered in the end, none without an answer; most refused callers get in when they come again."""
+    monkeypatch.setattr(bodies, "LINGER_SECONDS", 5.0)
+    settings = replace(SETTINGS, max_wait_seconds=4, max_client_requests=1000, max_requests=1000, requests_per_minute=0)
+
+    async def call(client: httpx2.AsyncClient, number: int) -> list[int]:
+        """The statuses of a caller's attempts."""
+        await asyncio.sleep(number / 20)
+        statuses: list[int] = []
+        while statuses[-1:] != [200]:
+            content = b"RIFF" + bytes(number)
+            answer = await client.post("/transcribe", files={"audio_file": ("call.wav", content)})
+            statuses.append(answer.status_code)
+            await asyncio.sleep(int(answer.headers.get("retry-after", "0")))
+        return statuses
+
+    async def calls(url: str) -> tuple[list[list[int]], float]:
+        began = time.monotonic()
+        async with httpx2.AsyncClient(base_url=url, timeout=60, limits=httpx2.Limits(max_connections=None)) as client:
+            found = await asyncio.gather(*(call(client, number) for number in range(200)))
+        return found, time.monotonic() - began
+
+    with served(application(Sleeping(), settings=settings), settings) as url:
+        found, seconds = asyncio.run(calls(url))
+    assert {status for statuses in found for status in statuses} == {200, 503}
+    refused = [statuses for statuses in found if len(statuses) > 1]
+    assert len(refused) > 40
+    # Times are whole seconds, and half of this short queue is two.
+    assert sum(len(statuses) == 2 for statuses in refused) > 0.5 * len(refused)
+    # Ten seconds of arrivals are twenty of work; the engine was never idle for long.
+    assert seconds < 30
