@@ -102,6 +102,7 @@ class Inventory:
             attempt=document["attempt"],
             share=document["share"],
             stale=self.lists.stale(modified) or None,
+            error=document["error"]["code"] if "error" in document else None,
         )
 
     def _ignored(self) -> Iterator[Upload]:

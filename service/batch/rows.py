@@ -137,20 +137,24 @@ class FailedVersion(VersionRow):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningVersion(VersionRow):
-    """A version in work: by which worker, at which attempt, since when, and the share done by `at`."""
+    """A version in work: by which worker, at which attempt, since when, and the share done by `at`.
+
+    With an error, that attempt has ended, and the version waits for the next one.
+    """
 
     started: str
     worker: str
     attempt: int
     share: float
     stale: bool | None = None
+    error: str | None = None
 
     def _facts(self, now: datetime) -> dict[str, str]:
         return {
             "started (UTC)": moment(self.started),
             "age": age(self.started, now),
             "done": f"{self.share:.0%}",
-            "updated": f"{age(self.at, now)} ago{', stale' if self.stale else ''}",
+            "updated": ", ".join(filter(None, (f"{age(self.at, now)} ago", self.stale and "stale", self.error))),
             "attempt": str(self.attempt),
             "worker": self.worker,
         }

@@ -20,7 +20,7 @@ from service.batch.rows import (
     age,
 )
 from service.batch.table import lines
-from service.errors import NotAudio
+from service.errors import AwsDenied, NotAudio
 from service.recording import Gap
 from service.transcript import Transcript, Unheard
 from tests.service.batch.operating import NOW, Aged, at_work, failure, reconciled, run, unannounced, view
@@ -163,6 +163,19 @@ def test_running_recording_that_is_no_longer_updated_is_stale(cloud: Cloud) -> N
     assert list(later.listed(State.RUNNING)) == [replace(expected, stale=True)]
     assert later.overview().stale == 1
     assert reconciled(later)[1] == [("a.wav", upload.version)]
+
+
+def test_attempt_that_has_failed_shows_its_error(cloud: Cloud) -> None:
+    """An operator sees why a message comes back, and why it became a dead letter."""
+    upload = unannounced(cloud, "a.wav")
+    error = AwsDenied(resource="recording", reason="AccessDenied")
+    cloud.put(
+        ResultKeys(upload).running,
+        results.running_document(upload, worker="host", attempt=2, started=NOW, at=NOW, share=0.0, error=error),
+    )
+    (row,) = view(cloud).listed(State.RUNNING)
+    assert "ago, recording_denied" in "\n".join(lines([row], as_json=False))
+    assert json.loads("\n".join(lines([row], as_json=True)))["error"] == "recording_denied"
 
 
 @pytest.mark.parametrize(
