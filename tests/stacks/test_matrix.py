@@ -22,7 +22,8 @@ class Choice:
 
     Attributes:
         existing: network and cluster are someone else's.
-        guarded: with rules of AWS WAF, with TLS by a certificate that ACM issues, and with webhooks if they reach anyone.
+        guarded: with rules of AWS WAF, with TLS by a certificate that ACM issues, with webhooks if they reach anyone, and
+            without relief on demand.
         shared: data under the account's own key, from writers elsewhere, through a key filter; alarms to an endpoint and a
             chat; further tags.
         people: with roles for people.
@@ -67,6 +68,7 @@ class Choice:
             ),
             weights=self.weights,
             people=self.people,
+            relief=not self.guarded,
             **(SHARED if self.shared else {}),
             **(by_workflow(Source.GITHUB if self.people else Source.GITLAB) if self.workflow else APART),
         )
