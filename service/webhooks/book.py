@@ -71,7 +71,7 @@ class Webhook:
         return read_target(self.url, ports=range(65_536))
 
     def facts(self) -> dict[str, Any]:
-        """What the caller of its job sees; of the URL the host only, because the rest may hold the receiver's secrets."""
+        """As the caller of its job sees it; of the URL the host only, because the rest may hold the receiver's secrets."""
         shown = {"state": self.state, "host": self.target.host, "attempts": self.attempts}
         return shown | {name: value for name in ("told", "at", "error") if (value := getattr(self, name))}
 
@@ -135,7 +135,7 @@ def _stands(webhook: Webhook, *, begun: bool) -> bool:
     """Whether it need not begin again."""
     if webhook.state is WebhookState.PENDING:
         age = datetime.now(UTC) - datetime.fromisoformat(webhook.asked)
-        # Beyond, its message is gone, whatever has kept the service from it.
+        # Beyond, its message has expired, as after days without a task.
         return age < timedelta(seconds=WEBHOOK_RETENTION_SECONDS)
     return begun and webhook.state is WebhookState.DELIVERED
 

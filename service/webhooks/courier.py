@@ -119,7 +119,7 @@ class Courier:
                 request_id.reset(token)
 
     def handle(self, message: Message) -> None:
-        """Do for a message whatever can be done now, and see to it that it comes back if that is not all."""
+        """Do all that can be done for a message now, and have it come back if that is not all."""
         try:
             again = self._advance(message)
             if again is None:

@@ -149,7 +149,7 @@ def _connected(addresses: Sequence[Address], port: int, deadline: float) -> sock
 
 
 def _head(http: h11.Connection, wire: ssl.SSLSocket, deadline: float) -> h11.Response:
-    """The head of the answer; what follows it is left unread."""
+    """The head of the answer; its body is left unread."""
     received = 0
     while True:
         event = http.next_event()

@@ -1,4 +1,4 @@
-"""The receiver that docs/webhooks.md shows verifies what the service sends, and refuses everything else."""
+"""The receiver that docs/webhooks.md shows verifies the service's requests, and refuses all others."""
 
 import base64
 import runpy
