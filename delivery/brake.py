@@ -17,10 +17,11 @@ from stacks.environments import select
 OUTPUT = "BrakeArn"
 # The state machine takes seconds; its retries add up to a minute and a half.
 PATIENCE_SECONDS, POLL_SECONDS = 180.0, 1.0
+STOPPED = "stopped"
 STATES = {
     "off": "off: the month has cost less than its budget allows",
     "slowed": "slowed: the batch fleet has the tasks that the deadline needs, and a backfill none",
-    "stopped": "stopped: the batch fleet has no task, and recordings wait",
+    STOPPED: "stopped: the batch fleet has no task, and recordings wait",
 }
 
 
@@ -44,6 +45,27 @@ def state(deployed: DeployedEnvironment) -> str:
     """The state that the brake last remembered."""
     found = deployed.client("ssm").get_parameter(Name=deployed.environment.parameter("brake"))
     return str(found["Parameter"]["Value"])
+
+
+def refuse_stopped(deployed: DeployedEnvironment) -> None:
+    """Refuse to deploy what no worker could prove.
+
+    Raises:
+        Refused: the brake has stopped the batch fleet, so that a golden call would not come back.
+    """
+    if not deployed.environment.brake:
+        return
+    try:
+        found = state(deployed)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ParameterNotFound":  # before the first deploy of a brake
+            raise
+        return
+    if found == STOPPED:
+        expected = (
+            f"another state, in which a worker can prove the image (python -m delivery.brake lift {deployed.name})"
+        )
+        raise Refused(f"{deployed.environment.parameter('brake')}: got {found}, expected {expected}")
 
 
 def lift(deployed: DeployedEnvironment, *, patience_s: float = PATIENCE_SECONDS) -> str:

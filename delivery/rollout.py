@@ -8,7 +8,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from delivery import first_create, proof, registry, states
+from delivery import brake, first_create, proof, registry, states
 from delivery.assembly import Assembly, Stack, synthesized
 from delivery.deployed import DeployedEnvironment
 from delivery.health import problems, ringing
@@ -71,8 +71,9 @@ def release(deployed: DeployedEnvironment, digest: str, pace: Pace | None = None
     """Deploy, check the result, and roll back to the version before if the check fails.
 
     Raises:
-        Refused: the check failed; the version before runs again, if there was one.
+        Refused: the budget brake has stopped the fleet, or the check failed; the version before runs again, if there was one.
     """
+    brake.refuse_stopped(deployed)
     before = deployed.digest("Api") if states.has_worked(deployed, "Api") else ""
     known = ringing(deployed) if before else set()
     if known:

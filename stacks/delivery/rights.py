@@ -53,8 +53,11 @@ def allow_deploying(scope: Construct, role: iam.IRole, *, images: Images) -> Non
 
 
 def allow_checking(role: iam.IRole, *, environment: Environment) -> None:
-    """Look at services, target health and alarms."""
+    """Look at services, target health, alarms, and the state of the budget brake."""
     services = Stack.of(role).format_arn(service="ecs", resource="service", resource_name=environment.stack_name("*"))
     allow(role, "ecs:DescribeServices", on=[services], because="AWS chooses the names of this environment's services")
     looking = ("elasticloadbalancing:DescribeTargetHealth", "cloudwatch:DescribeAlarms")
     allow(role, *looking, on=["*"], because=NO_LESS)
+    if environment.brake:
+        brake = Stack.of(role).format_arn(service="ssm", resource="parameter" + environment.parameter("brake"))
+        allow(role, "ssm:GetParameter", on=[brake])

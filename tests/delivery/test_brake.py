@@ -20,7 +20,10 @@ from botocore.model import StructureShape
 from botocore.session import get_session
 
 import stacks.environments.selection
-from delivery.brake import main, told
+from delivery.brake import main, refuse_stopped, told
+from delivery.deployed import DeployedEnvironment
+from delivery.programs import Refused
+from delivery.rollout import release
 from local import emulator
 from local.emulator import ACCOUNT
 from stacks.capacity import Prices, tasks_for_deadline
@@ -280,6 +283,24 @@ def test_environment_without_a_brake_is_refused(
     monkeypatch.setattr(stacks.environments.selection, "environments", lambda: (LIVE,))
     assert main(["lift", "live"], {}) == 1
     assert "live.brake: got None, expected BudgetBrake(…)" in capsys.readouterr().err
+
+
+def test_release_is_refused_while_no_worker_could_prove_it(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A golden call would not come back, and the release would be rolled back for it half an hour later."""
+    monkeypatch.setattr(stacks.environments.selection, "environments", lambda: (GUARDED,))
+    for name, value in cloud.environ.items():
+        monkeypatch.setenv(name, value)
+    deployed = DeployedEnvironment.named("live", cloud.environ)
+    cloud.remember("slowed")
+    refuse_stopped(deployed)
+    cloud.remember("stopped")
+    with pytest.raises(Refused, match=r"^/whisper/live/brake: got stopped, expected another state, .*lift live\)$"):
+        refuse_stopped(deployed)
+    with pytest.raises(Refused, match="got stopped"):
+        release(deployed, f"sha256:{'0' * 64}")
+    cloud.ssm.delete_parameter(Name=PARAMETER)
+    refuse_stopped(deployed)
+    cloud.remember("off")
 
 
 def test_command_finds_the_machine_by_the_output_of_its_stack(

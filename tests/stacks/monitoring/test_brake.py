@@ -150,6 +150,11 @@ def test_operator_may_lift_it(guarded: Mapping[str, Template], line: Mapping[str
     assert not lifting & set(rights(line["live/People"], of="Operator"))
 
 
+def test_release_may_read_its_state(guarded: Mapping[str, Template]) -> None:
+    """A release is refused while the fleet is stopped, since no worker could prove it."""
+    assert "/whisper/live/brake" in json.dumps(rights(guarded["Delivery"], of="Release")["ssm:GetParameter"])
+
+
 @pytest.mark.parametrize(
     ("values", "text"),
     [
