@@ -2,6 +2,7 @@
 
 import wave
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ from service.engine.sound import listen
 from service.recording import SAMPLE_RATE, Decode, Recording
 from service.settings import SettingError
 
-# An average call of a call centre; two of them occupy the lanes that a worker has by default.
-COMPOSED_SECONDS, COMPOSED_CALLS = 300.0, 2
-# Between two turns, so that about four fifths of the call are speech.
-PAUSE_SECONDS = 2.0
+# An average call of a call centre.
+COMPOSED_SECONDS = 300.0
+# Between two turns, so that about four fifths of the call are speech, as of the sample calls.
+PAUSE_SECONDS = 1.0
 # Files that lie beside recordings.
 OTHER_SUFFIXES = (".json", ".jsonl", ".md", ".toml", ".txt")
 
@@ -38,15 +39,19 @@ def files(paths: Sequence[Path]) -> list[Path]:
 
 
 def composed(golden: Path, folder: Path, *, decode: Decode) -> list[Path]:
-    """Calls of two channels in which the golden calls take turns, written into a folder.
+    """Calls of two channels, written into a folder: in each, both sides say a golden call in turns.
+
+    A second of speech in them takes the engine as long as one of the sample calls in the same language.
 
     Args:
         golden: a folder of golden calls.
         folder: to write to.
         decode: reads a golden call.
     """
-    turns = [np.array(_decoded(file, decode=decode).samples[0]) for file in files([golden])]
-    return [_write(folder / f"call-{number}.wav", turns[number:] + turns[:number]) for number in range(COMPOSED_CALLS)]
+    return [
+        _write(folder / f"call-{number}.wav", np.array(_decoded(file, decode=decode).samples[0]))
+        for number, file in enumerate(files([golden]))
+    ]
 
 
 def speech_share(recordings: Sequence[Path], *, decode: Decode) -> float:
@@ -68,19 +73,14 @@ def _decoded(file: Path, *, decode: Decode) -> Recording:
         return decode(source, name=file.name)
 
 
-def _write(path: Path, turns: Sequence[NDArray[np.int16]]) -> Path:
-    """A call in which both sides say the turns one after the other, until it is long enough."""
-    pause = np.zeros(int(PAUSE_SECONDS * SAMPLE_RATE), np.int16)
-    sides: tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]] = [], []
-    length = number = 0
-    while length < COMPOSED_SECONDS * SAMPLE_RATE:
-        said = np.concatenate([turns[number // 2 % len(turns)], pause])
-        sides[number % 2].append(said)
-        sides[1 - number % 2].append(np.zeros_like(said))
-        length, number = length + len(said), number + 1
+def _write(path: Path, turn: NDArray[np.int16]) -> Path:
+    """A call in which both sides say the same in turns, until it is long enough."""
+    said = np.concatenate([turn, np.zeros(int(PAUSE_SECONDS * SAMPLE_RATE), np.int16)])
+    silent = np.zeros_like(said)
+    both = np.concatenate([np.stack([said, silent], axis=1), np.stack([silent, said], axis=1)])
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
-        file.writeframes(np.stack([np.concatenate(side) for side in sides], axis=1).tobytes())
+        file.writeframes(np.tile(both, (ceil(COMPOSED_SECONDS * SAMPLE_RATE / len(both)), 1)).tobytes())
     return path
