@@ -205,6 +205,7 @@ class Meter:
 
     Attributes:
         observers: are told of each call's measures and its latency, too.
+        counters: likewise of each count.
     """
 
     def __init__(
@@ -214,6 +215,7 @@ class Meter:
         self._dollars_per_second = dollars_per_hour / 3600
         self._stream = stream
         self.observers: list[Callable[[Measures, float], None]] = []
+        self.counters: list[Callable[[WebhookMetric], None]] = []
 
     @contextmanager
     def call(self) -> Iterator[Measures]:
@@ -276,6 +278,8 @@ class Meter:
     def count(self, metric: WebhookMetric) -> None:
         """Count one of the events that belong to no call."""
         self._print(_directive(METRIC_DIMENSIONS, {metric: "Count"}), facts={metric: 1})
+        for counter in self.counters:
+            counter(metric)
 
     def _print(self, *directives: dict[str, object], facts: Mapping[str, object]) -> None:
         line = {

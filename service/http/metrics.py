@@ -31,6 +31,9 @@ class Metrics:
         self._processing = Counter(
             "whisper_processing_seconds", "Calls' shares of the process's time.", registry=registry
         )
+        self._webhooks = Counter(
+            "whisper_webhooks", "Webhooks of jobs, by the outcome of an attempt.", ["outcome"], registry=registry
+        )
         for name, text, value in (
             ("whisper_queue_audio_seconds", "Audio still to be transcribed.", lambda: calls.queue.audio),
             (
@@ -48,6 +51,7 @@ class Metrics:
         ):
             Gauge(name, text, registry=registry).set_function(value)
         calls.meter.observers.append(self._observe_call)
+        calls.meter.counters.append(lambda metric: self._webhooks.labels(metric.name.lower()).inc())
 
     def exposition(self) -> bytes:
         """The metrics in Prometheus's text format."""

@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service import telemetry
+from service.contract import WebhookMetric
 from service.recording import Recording
 from service.transcript import Transcript
 from tests.service.http.fakes import AUDIO, SETTINGS, FakeEngine, application
@@ -52,6 +53,16 @@ def test_metrics_count_requests_and_calls(engine: FakeEngine) -> None:
     assert sample(text, "whisper_queue_audio_seconds") == 0
     assert sample(text, "whisper_requests_under_way") == 1  # this one
     assert "/nowhere" not in text
+
+
+def test_prometheus_counts_attempts_at_webhooks(engine: FakeEngine) -> None:
+    """By their outcomes, as CloudWatch does."""
+    app = application(engine)
+    for metric in (WebhookMetric.ATTEMPTS_FAILED, WebhookMetric.ATTEMPTS_FAILED, WebhookMetric.GIVEN_UP):
+        app.state.calls.meter.count(metric)
+    text = TestClient(app).get("/metrics").text
+    assert sample(text, 'whisper_webhooks_total{outcome="attempts_failed"}') == 2
+    assert sample(text, 'whisper_webhooks_total{outcome="given_up"}') == 1
 
 
 class Noting(FakeEngine):
