@@ -18,6 +18,7 @@ _SHOW = """async ({ json, audio, name }) => {
   await customElements.whenDefined("call-view");
   for (const part of document.querySelectorAll("#desk, #opened")) part.hidden = false;
   window.view = document.querySelector("call-view");
+  document.querySelector("#opened h2").textContent = name;
   window.recording = audio && (await (await fetch(audio)).blob());
   window.view.show({ transcript: JSON.parse(json), audio: window.recording, name });
 }"""

@@ -185,11 +185,11 @@ def test_the_shares_of_the_talk_add_up(page: Page) -> None:
     show(page, transcript(parts, duration=20, gaps=[{"start": 15, "end": 17}], partial=True, missing_seconds=2.0))
     shares = page.locator(".call-shares > div")
     assert [text.replace("\xa0", " ") for text in shares.all_text_contents()] == [
-        "Agent3 sec · 15%",
-        "Customer1 sec · 5%",
-        "Both at once1 sec · 5%",
-        "Silence13 sec · 65%",
-        "Missing2 sec · 10%",
+        "Agent3 s · 15%",
+        "Customer1 s · 5%",
+        "Both at once1 s · 5%",
+        "Silence13 s · 65%",
+        "Missing2 s · 10%",
     ]
 
 
@@ -199,11 +199,11 @@ def test_missing_audio_is_told_shown_and_in_its_place(page: Page) -> None:
     gaps = [{"start": 5.0, "end": 7.5}]
     unheard = [{"channel": 1, "start": 7.6, "end": 8.0}]
     show(page, transcript(parts, duration=10, gaps=gaps, unheard=unheard, partial=True, missing_seconds=2.5))
-    expect(page.locator(".call-notices")).to_contain_text("partial: 2.5 sec of the recording")
+    expect(page.locator(".call-notices")).to_contain_text("partial: 2.5\u00a0s of the recording")
     assert page.locator(".call-text li p").all_text_contents() == [
         "before",
-        "2.5 sec of the recording are missing here",
-        "Sound without words, 0.4 sec",
+        "2.5\u00a0s of the recording are missing here",
+        "Sound without words, 0.4\u00a0s",
         "after",
     ]
 

@@ -99,7 +99,13 @@ def test_segments_appear_while_the_call_is_transcribed(page: Page) -> None:
     expect(page.get_by_role("progressbar")).to_have_attribute("value", "0.25")
     starts = page.locator(".call-text .call-time").all_text_contents()
     assert starts == ["0:01", "0:07", "0:12"]
-    expect(page.locator(".call-shares")).to_contain_text("Customer")
+    expect(page.locator(".call-lanes")).to_have_text("AgentCustomer")
+    page.get_by_role("searchbox").fill("hello")
+    page.keyboard.press("Enter")
+    page.evaluate("part => window.view.append(part)", whole["segments"][3])
+    expect(page.locator(".call-text .call-time")).to_have_count(4)
+    page.wait_for_timeout(600)
+    expect(page.locator(".call-hits")).to_have_text("1 of 1: Customer 0:07")
     source = page.evaluate("document.querySelector('call-view audio').src")
     page.evaluate(
         "whole => window.view.show({ transcript: whole, audio: window.recording, name: 'billing.wav' })", whole

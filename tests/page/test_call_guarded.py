@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.calls import BILLING, billing, segment, show, transcript, until_playing, until_ready
+from tests.page.test_accessible import findings, overflow
 
 HOSTILE = (
     "<img/src=x/onerror=window.harmed=1>",
@@ -52,11 +53,32 @@ def test_a_transcript_alone_asks_for_its_recording(page: Page) -> None:
     show(page, billing())
     asking = page.get_by_label(re.compile("To hear this call"))
     expect(asking).to_be_visible()
+    page.keyboard.press(" ")
+    expect(asking).to_be_focused()
     asking.set_input_files(BILLING.path)
     expect(asking).to_be_hidden()
     until_ready(page)
     page.locator(".call-word").first.click()
     until_playing(page)
+
+
+def test_axe_finds_nothing_in_a_call_with_all_its_marks(page: Page) -> None:
+    """Notices, marks, hits, a spoken word and the dialog pass axe-core's rules in light, dark and narrow."""
+    call = billing(unsure=["riverside"], partial=True, missing_seconds=0.5, gaps=[{"start": 76.0, "end": 76.1}])
+    show(page, call | {"unheard": [{"channel": 1, "start": 20.5, "end": 21.0}]}, audio=BILLING.path)
+    until_ready(page)
+    page.get_by_role("searchbox").fill("payment")
+    page.keyboard.press("Enter")
+    assert page.locator(".spoken").count() == 1
+    page.emulate_media(reduced_motion="reduce")
+    assert findings(page) == []
+    page.set_viewport_size({"width": 320, "height": 900})
+    assert overflow(page) <= 0
+    page.emulate_media(reduced_motion="reduce", color_scheme="dark")
+    assert findings(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    assert findings(page) == []
 
 
 def test_another_recording_than_the_transcript_s_is_told(page: Page) -> None:

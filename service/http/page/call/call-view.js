@@ -58,6 +58,7 @@ export class CallView extends HTMLElement {
       onTime: (time, { moved }) => this.#onTime(time, moved),
       onLoaded: (seconds) => this.#onLoaded(seconds),
       onError: () => this.#fail("call_playback"),
+      onMissing: () => this.#ask.querySelector("input").focus(),
     });
     this.#timeline = new Timeline({ onSeek: (time) => this.#player.seek(time) });
     this.#reader = new Reading({ onPlay: (time) => this.#player.seek(time, { play: true }) });
@@ -104,6 +105,8 @@ export class CallView extends HTMLElement {
   show({ transcript = null, audio = null, name = "" }) {
     const ended = this.#live && transcript !== null;
     this.#shown = true;
+    clearTimeout(this.#refreshing);
+    this.#refreshing = 0;
     this.#notices.clear();
     try {
       this.#call = new Call(transcript);
@@ -121,9 +124,10 @@ export class CallView extends HTMLElement {
     this.#player.duration = this.#call.duration;
     this.#hear(audio);
     this.#display();
-    this.#reader.show(this.#call, talk(this.#call));
+    this.#read();
     this.#search.show(this.#call);
-    for (const part of [this.#panel, this.#summary]) part.hidden = !this.#shown;
+    this.#panel.hidden = !this.#shown;
+    this.#summary.hidden = this.#live || !this.#shown;
   }
 
   /** Add a segment of a call that is being transcribed. */
@@ -218,9 +222,12 @@ export class CallView extends HTMLElement {
   }
 
   #onHits(hits, current, go) {
-    if (go) this.#player.seek(current.start);
     this.#timeline.find(hits, current);
     this.#reader.find(hits, current);
+    if (!go) return;
+    this.#player.seek(current.start);
+    this.#timeline.reveal(current.start);
+    this.#reader.revealSegment(current.segment);
   }
 
   /** Play a recording and draw its waveform, unless it is the one that is there. */
@@ -277,12 +284,12 @@ export class CallView extends HTMLElement {
     if (!this.#shown) return;
     const call = this.#call;
     const figures = talk(call);
-    this.#timeline.show(call, figures);
+    // Until the end is transcribed, silence is not known.
+    this.#timeline.show(call, this.#live ? { ...figures, silences: [] } : figures);
     this.#factsLine.textContent = this.#facts().join(" · ");
     this.#shares.replaceChildren(...talkBar(call, figures));
     this.#marks.replaceChildren(...marks(call, figures));
-    // What is silent in a call of which more is to come may be heard yet.
-    this.#marks.hidden = this.#live || !this.#marks.childElementCount;
+    this.#marks.hidden = !this.#marks.childElementCount;
     const missing = call.missingSeconds;
     if (missing > 0) this.#notices.set("partial", () => text("call.partial", { length: length(missing) }));
     if (!this.#live && !call.segments.length) this.#notices.set("empty", () => text("call.empty"));
@@ -306,7 +313,12 @@ export class CallView extends HTMLElement {
     translate(this);
     this.#sayWaveform(this.dataset.waveform ?? "none");
     this.#display();
-    this.#reader.show(this.#call, talk(this.#call));
+    this.#read();
+  }
+
+  /** Show the text; silence stands in it once the call is known to its end. */
+  #read() {
+    this.#reader.show(this.#call, this.#live ? [] : talk(this.#call).silences);
   }
 
   #say(words) {

@@ -1,6 +1,6 @@
 // Times and lengths as people read them.
 
-import { number } from "../texts.js";
+import { number, text } from "../texts.js";
 
 const two = (value) => String(value).padStart(2, "0");
 
@@ -15,7 +15,7 @@ export function position(seconds) {
 export function length(seconds) {
   if (seconds >= 60) return position(seconds);
   const digits = seconds < 10 ? 1 : 0;
-  return number(seconds, { style: "unit", unit: "second", unitDisplay: "short", maximumFractionDigits: digits });
+  return text("call.seconds", { seconds: number(seconds, { maximumFractionDigits: digits }) });
 }
 
 /** A share between 0 and 1, in percent. */

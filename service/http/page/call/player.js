@@ -13,8 +13,8 @@ const BEYOND = 1e9;
 export const SKIP = 5;
 
 /**
- * `onTime(seconds, {moved})` follows the position, `onLoaded(seconds)` gets the recording's length, and `onError()` is
- * called if the browser cannot play it.
+ * `onTime(seconds, {moved})` follows the position, and `onLoaded(seconds)` gets the recording's length. `onError()` is called
+ * if the browser cannot play it, `onMissing()` if a reader wants to hear a recording that is not there.
  */
 export class Player {
   #position = 0;
@@ -22,9 +22,8 @@ export class Player {
   #url = null;
   #frame = 0;
 
-  constructor({ onTime, onLoaded, onError }) {
-    this.onTime = onTime;
-    this.onLoaded = onLoaded;
+  constructor({ onTime, onLoaded, onError, onMissing }) {
+    Object.assign(this, { onTime, onLoaded, onMissing });
     this.audio = element("audio", { preload: "metadata" });
     this.toggleButton = iconButton("call.play", PLAY, { className: "call-icon call-play", onclick: () => this.toggle() });
     this.clock = element("span", { className: "call-clock" });
@@ -113,7 +112,8 @@ export class Player {
 
   toggle() {
     if (this.playing) this.audio.pause();
-    else this.#play();
+    else if (this.#url) this.#play();
+    else this.onMissing();
   }
 
   /** The next faster (1) or slower (-1) speed. */

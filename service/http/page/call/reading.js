@@ -37,15 +37,15 @@ export class Reading {
     });
   }
 
-  /** Show a call, with notes for the marked silences among its figures. */
-  show(call, figures) {
+  /** Show a call, with notes for its silences, its gaps and its sounds without words. */
+  show(call, silences) {
     this.#near.disconnect();
     this.#call = call;
     this.#spoken.clear();
     this.#current = null;
     this.#byElement.clear();
     this.#bySegment.clear();
-    this.#rows = [...call.segments.map((segment) => this.#segmentRow(segment)), ...this.#notes(figures)];
+    this.#rows = [...call.segments.map((segment) => this.#segmentRow(segment)), ...this.#notes(silences)];
     this.#rows.sort((one, other) => one.start - other.start);
     this.#rows.forEach((row, index) => this.#follow(row, this.#rows[index - 1]));
     this.root.replaceChildren(...this.#rows.map((row) => row.root));
@@ -85,10 +85,14 @@ export class Reading {
     if (follow) this.reveal();
   }
 
-  /** Mark the hits of a search, and bring the current one into sight. */
+  /** Mark the hits of a search, and the current one. */
   find(hits, current) {
     this.#highlights.show(hits, current, (segment) => this.#bySegment.get(segment)?.paragraph);
-    if (current) this.reveal(this.#bySegment.get(current.segment), "center");
+  }
+
+  /** Scroll a segment to the middle of the window. */
+  revealSegment(segment) {
+    this.reveal(this.#bySegment.get(segment), "center");
   }
 
   /** Give the keyboard to a segment. */
@@ -118,7 +122,7 @@ export class Reading {
     return row;
   }
 
-  #notes({ silences }) {
+  #notes(silences) {
     const note = (span, kind, speaker = "") => {
       const shown = text(`call.note.${kind}`, { length: length(span.end - span.start) });
       const row = this.#row(span, { speaker, shown });

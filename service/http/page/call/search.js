@@ -66,20 +66,20 @@ export class Search {
     this.onHits(this.#hits, this.#hits[this.#index], { go: true });
   }
 
-  /** Search again, since the call has grown. */
+  /** Search again, since the call has grown; the current hit stays. */
   refresh() {
-    if (this.field.value.trim()) this.#search();
+    if (this.field.value.trim()) this.#search({ keep: this.#hits[this.#index] });
   }
 
-  #search() {
+  #search({ keep = null } = {}) {
     const wanted = fold(this.field.value.trim()).plain;
     const channel = this.speaker.value;
     const segments = this.#call?.segments ?? [];
     const within = segments.filter((segment) => !channel || segment.channel === Number(channel));
     this.#hits = wanted ? within.flatMap((segment) => hitsIn(segment, wanted)) : [];
-    this.#index = -1;
+    this.#index = keep ? this.#hits.findIndex(({ segment, from }) => segment === keep.segment && from === keep.from) : -1;
     this.#tell();
-    this.onHits(this.#hits, null, { go: false });
+    this.onHits(this.#hits, this.#hits[this.#index] ?? null, { go: false });
   }
 
   #tell() {

@@ -3,6 +3,7 @@
 import { text } from "../texts.js";
 import { length, percent } from "./clock.js";
 import { element } from "./elements.js";
+import { MARKED_SILENCE } from "./figures.js";
 import { UNSURE } from "./model.js";
 
 /** A bar of the shares of the talk, and the same figures as text. */
@@ -40,7 +41,7 @@ export function marks(call, figures) {
   const spans = { silence: figures.silences, missing: call.gaps, unheard: call.unheard };
   const items = Object.entries(spans).map(([kind, found]) => {
     const seconds = found.reduce((sum, { start, end }) => sum + end - start, 0);
-    return found.length && mark(kind, { count: found.length, length: length(seconds) });
+    return found.length && mark(kind, { count: found.length, length: length(seconds), least: length(MARKED_SILENCE) });
   });
   const unsure = call.segments.reduce((sum, segment) => sum + segment.words.filter((word) => word.unsure).length, 0);
   return [...items, unsure && mark("unsure", { count: unsure, threshold: percent(UNSURE) })].filter(Boolean);

@@ -69,7 +69,6 @@ export class Timeline {
     this.#hits = hits;
     this.#hit = current;
     this.draw();
-    if (current) this.reveal(current.start);
   }
 
   /** Move the playhead. */

@@ -150,6 +150,7 @@ export const en = {
   "batch.none_running": "No recording is in work.",
   "batch.none_failed": "No recording has failed.",
 
+  "call.seconds": "{seconds}\u00a0s",
   "call.agent": "Agent",
   "call.customer": "Customer",
   "call.channel": "Channel {channel}",
@@ -190,8 +191,8 @@ export const en = {
   "call.hits.other": "{count} hits",
   "call.hit": "{number} of {of}: {where}",
   "call.marks": "Marks in the timeline and in the text",
-  "call.marked.silence.one": "{count} silence of 3 s or more, {length}",
-  "call.marked.silence.other": "{count} silences of 3 s or more, {length} in all",
+  "call.marked.silence.one": "{count} silence of {least} or more, {length}",
+  "call.marked.silence.other": "{count} silences of {least} or more, {length} in all",
   "call.marked.missing.one": "{count} gap in the recording, {length}",
   "call.marked.missing.other": "{count} gaps in the recording, {length} in all",
   "call.marked.unheard.one": "{count} sound without words, {length}",

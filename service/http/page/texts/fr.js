@@ -150,6 +150,7 @@ export const fr = {
   "batch.none_running": "Aucun enregistrement n’est en cours.",
   "batch.none_failed": "Aucun enregistrement n’a échoué.",
 
+  "call.seconds": "{seconds}\u00a0s",
   "call.agent": "Agent",
   "call.customer": "Client",
   "call.channel": "Canal {channel}",
@@ -190,8 +191,8 @@ export const fr = {
   "call.hits.other": "{count} résultats",
   "call.hit": "{number} sur {of} : {where}",
   "call.marks": "Repères de la frise et du texte",
-  "call.marked.silence.one": "{count} silence de 3 s ou plus, {length}",
-  "call.marked.silence.other": "{count} silences de 3 s ou plus, {length} en tout",
+  "call.marked.silence.one": "{count} silence de {least} ou plus, {length}",
+  "call.marked.silence.other": "{count} silences de {least} ou plus, {length} en tout",
   "call.marked.missing.one": "{count} lacune dans l’enregistrement, {length}",
   "call.marked.missing.other": "{count} lacunes dans l’enregistrement, {length} en tout",
   "call.marked.unheard.one": "{count} son sans paroles, {length}",
