@@ -4,9 +4,6 @@ from dataclasses import replace
 
 from stacks.capacity.speed import Speed
 
-# Seconds of speech, on whatever channel, in a second of the sample calls; a test computes it.
-MEASURED_SPEECH_SHARE = 0.81
-
 
 def heard(speed: Speed, speech_share: float | None) -> Speed:
     """The speed on calls with this share of speech; None for the measured one.
@@ -14,12 +11,13 @@ def heard(speed: Speed, speech_share: float | None) -> Speed:
     The engine skips silence, so that its work is proportional to the speech. The voice detector hears all of a call, which is
     a twenty-fifth of the work (docs/engine.md): a call that is mostly silence takes longer than this says.
 
-    >>> heard(Speed.assumed(cpu=1024), MEASURED_SPEECH_SHARE / 2).audio_seconds_per_second
+    >>> speed = Speed.assumed(cpu=1024)
+    >>> heard(speed, speed.speech_share / 2).audio_seconds_per_second
     0.5
     """
     if speech_share is None:
         return speed
-    times = MEASURED_SPEECH_SHARE / speech_share
+    times = speed.speech_share / speech_share
     hosts = tuple(
         replace(
             host,
@@ -34,4 +32,5 @@ def heard(speed: Speed, speech_share: float | None) -> Speed:
         audio_seconds_per_second=times * speed.audio_seconds_per_second,
         slowest=None if speed.slowest is None else times * speed.slowest,
         hosts=hosts,
+        speech_share=speech_share,
     )

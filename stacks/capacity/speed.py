@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Self
 
 from service.settings import Settings
@@ -15,6 +16,9 @@ from stacks.capacity.profiles import hosts, measured
 # 0.96 per thread. An x86 vCPU is half a core (0.48) at about two thirds of that clock (0.31): rounded down. It stands for
 # every model and processor without a measurement.
 ASSUMED_SPEED_PER_VCPU = 0.25
+# Seconds of speech, on whatever channel, in a second of the sample calls: a test counts them. It stands for recordings
+# whose share was not measured.
+SAMPLE_SPEECH_SHARE = 0.81
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,7 @@ class Speed:
         measured: False while the number is an assumption.
         processor: of that task.
         busy_share: part of a task's life spent transcribing; the rest starts up, waits and repeats interrupted calls.
+        speech_share: seconds of speech, on whatever channel, in a second of the recordings that it was measured on.
     """
 
     audio_seconds_per_second: float
@@ -41,6 +46,7 @@ class Speed:
     measured: bool
     processor: str = "X86_64"
     busy_share: float = 0.75
+    speech_share: float = SAMPLE_SPEECH_SHARE
 
     def __post_init__(self) -> None:
         typed(self, "speed")
@@ -55,6 +61,7 @@ class Speed:
             raise InvalidEnvironment("speed.source", self.source, "where the number comes from")
         if not 0 < self.busy_share <= 1:
             raise InvalidEnvironment("speed.busy_share", self.busy_share, "a share above 0, 1 at most")
+        above_zero("speed.speech_share", self.speech_share)
 
     @classmethod
     def of(cls, model: str, *, cpu: int, processor: str, settings: Settings | None = None) -> Self:
@@ -66,6 +73,7 @@ class Speed:
         if not found:
             return cls.assumed(cpu=cpu, processor=processor)
         kinds = hosts(found, cpu=cpu, architecture=processor)
+        shares = [profile.speech_share for profile in found if profile.speech_share]
         return cls(
             audio_seconds_per_second=reached(kinds, share=0.5),
             slowest=min(host.audio_seconds_per_second for host in kinds),
@@ -74,6 +82,7 @@ class Speed:
             source=_source(found, kinds, cpu=cpu),
             measured=all(host.measured for host in kinds),
             processor=processor,
+            speech_share=fmean(shares) if shares else SAMPLE_SPEECH_SHARE,
         )
 
     @classmethod

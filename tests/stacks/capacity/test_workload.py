@@ -1,13 +1,15 @@
 """A workload says when its recordings arrive and how much speech they have; slips are refused before anything is planned."""
 
+import doctest
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from stacks.capacity import Arrival, HostKind, Limits, Speed, UnreachableDeadline, Workload, plan
-from stacks.capacity.speech import MEASURED_SPEECH_SHARE, heard
+from stacks.capacity import Arrival, HostKind, Limits, Speed, UnreachableDeadline, Workload, plan, speech
+from stacks.capacity.speech import heard
+from stacks.capacity.speed import SAMPLE_SPEECH_SHARE
 from tests.stacks.synthesis import ROOT
 
 WEEK = Workload(agents=100, calls_per_agent_per_day=40, talk_minutes_per_call=6, days_per_batch=5, window_hours=60)
@@ -95,13 +97,20 @@ def test_deadline_shortly_after_the_last_arrival_is_refused() -> None:
 
 def test_work_is_proportional_to_speech() -> None:
     """Calls with half of the measured share of speech take half the tasks' time, on every kind of host."""
-    quiet = replace(WEEK, speech_share=MEASURED_SPEECH_SHARE / 2)
+    quiet = replace(WEEK, speech_share=SPEED.speech_share / 2)
     usual = plan(workload=WEEK, speed=SPEED, limits=LIMITS)
     half = plan(workload=quiet, speed=SPEED, limits=LIMITS)
     assert half.task_hours == pytest.approx(usual.task_hours / 2)
     host = HostKind(kind="AMX", share=1.0, audio_seconds_per_second=10, low=8, high=12)
-    faster = heard(replace(SPEED, slowest=6, hosts=(host,)), MEASURED_SPEECH_SHARE / 2)
+    faster = heard(replace(SPEED, slowest=6, hosts=(host,)), SPEED.speech_share / 2)
     assert (faster.slowest, faster.hosts[0].low, faster.hosts[0].high) == pytest.approx((12, 16, 24))
+
+
+def test_speech_is_told_once_in_a_speed() -> None:
+    """A speed that was brought to a share of speech is at that share: once more changes nothing."""
+    assert doctest.testmod(speech) == (0, 2)
+    quiet = heard(SPEED, 0.4)
+    assert heard(quiet, 0.4) == quiet
 
 
 def test_speech_share_of_the_sample_calls_is_the_one_that_is_stated() -> None:
@@ -109,5 +118,5 @@ def test_speech_share_of_the_sample_calls_is_the_one_that_is_stated() -> None:
     calls = json.loads((ROOT / "demo" / "calls" / "manifest.json").read_text())["recordings"]
     speech = sum(turn["end"] - turn["start"] for call in calls for turn in call["turns"])
     assert speech / sum(max(turn["end"] for turn in call["turns"]) for call in calls) == pytest.approx(
-        MEASURED_SPEECH_SHARE, abs=0.005
+        SAMPLE_SPEECH_SHARE, abs=0.005
     )
