@@ -139,8 +139,8 @@ class Environment:
     log_retention: RetentionDays = RetentionDays.ONE_MONTH
     alarms: AlarmPlan = field(default_factory=AlarmPlan)
     watch: WatchPlan = field(default_factory=WatchPlan)
-    commits: CommitPlan | None = None
     traces: TracePlan = field(default_factory=TracePlan)
+    commits: CommitPlan | None = None
     releases: ReleasePlan | None = None
     released_by: str = ""
     released_with: Source = Source.CONNECTION
