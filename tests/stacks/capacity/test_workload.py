@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stacks.capacity import Arrival, HostKind, Limits, Speed, UnreachableDeadline, Workload, plan, speech
+from service.settings import Settings
+from stacks.capacity import Arrival, HostKind, Limits, Speed, UnreachableDeadline, Workload, plan, profiles, speech
 from stacks.capacity.speech import heard
 from stacks.capacity.speed import SAMPLE_SPEECH_SHARE
 from tests.stacks.synthesis import ROOT
@@ -111,6 +112,16 @@ def test_speech_is_told_once_in_a_speed() -> None:
     assert doctest.testmod(speech) == (0, 2)
     quiet = heard(SPEED, 0.4)
     assert heard(quiet, 0.4) == quiet
+
+
+def test_speed_has_the_share_of_speech_of_its_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sample calls' stands for profiles that do not know it."""
+    found = profiles.measured(Settings(), architecture="X86_64")
+    for share, expected in ((0.6, 0.6), (0.0, SAMPLE_SPEECH_SHARE)):
+        told = [replace(profile, speech_share=share) for profile in found]
+        monkeypatch.setattr("stacks.capacity.speed.measured", lambda *_, told=told, **__: told)
+        speed = Speed.of(Settings().model, cpu=2048, processor="X86_64")
+        assert speed.speech_share == pytest.approx(expected)
 
 
 def test_speech_share_of_the_sample_calls_is_the_one_that_is_stated() -> None:
