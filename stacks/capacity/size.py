@@ -69,7 +69,7 @@ class Choice:
 
 
 def choose(settings: Settings, *, task: Task, prices: Prices, speed: Speed | None = None) -> Choice:
-    """The cheapest size for an hour of recording; no size is taken by an assumption if one that fits was measured.
+    """The cheapest measured size for an hour of recording; if none that fits was measured, the smallest that fits.
 
     Args:
         settings: of the service.
@@ -87,17 +87,12 @@ def choose(settings: Settings, *, task: Task, prices: Prices, speed: Speed | Non
             f"a model and settings that a task can hold, and the longest call in the job deadline (1 vCPU: {needed})"
         )
         raise InvalidEnvironment("size", None, expected)
-    cheapest = found[0]
-    even = [
-        choice
-        for choice in found
-        if choice.measured == cheapest.measured
-        and choice.dollars_per_audio_hour <= (1 + EVEN_SHARE) * cheapest.dollars_per_audio_hour
-    ]
-    if cheapest.measured:
-        return max(even, key=lambda choice: (choice.cpu, -choice.dollars_per_audio_hour))
-    # Without a measurement no size is known to be better than the smallest.
-    return min(even, key=lambda choice: (choice.cpu, choice.dollars_per_audio_hour))
+    if not found[0].measured:
+        # Without a measurement no size is known to be better than the smallest.
+        return min(found, key=lambda choice: (choice.cpu, choice.dollars_per_audio_hour))
+    most = (1 + EVEN_SHARE) * found[0].dollars_per_audio_hour
+    even = [choice for choice in found if choice.measured and choice.dollars_per_audio_hour <= most]
+    return max(even, key=lambda choice: (choice.cpu, -choice.dollars_per_audio_hour))
 
 
 def choices(settings: Settings, *, task: Task, prices: Prices, speed: Speed | None = None) -> list[Choice]:

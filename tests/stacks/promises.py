@@ -110,6 +110,17 @@ def failed_deployments_are_rolled_back(environment: Environment, stacks: Stacks)
     assert (deployment.get("Strategy") == "BLUE_GREEN") == (environment.api.strategy is Strategy.BLUE_GREEN)
 
 
+def tasks_have_the_size_that_is_given_or_chosen(environment: Environment, stacks: Stacks) -> None:
+    """As large as it is given, or as the cheapest measurement chose it; workers work on as many recordings as that had."""
+    size = environment.size or environment.choice
+    for stack in ("Api", "Batch"):
+        for definition in stacks[stack].properties("AWS::ECS::TaskDefinition"):
+            assert (definition["Cpu"], definition["Memory"]) == (str(size.cpu), str(size.memory_mib))
+            (container,) = (each for each in definition["ContainerDefinitions"] if each["Name"] == "Service")
+            variables = {each["Name"]: each["Value"] for each in container["Environment"]}
+            assert variables["WHISPER_LANES"] == str(environment.lanes)
+
+
 def tasks_run_on_the_chosen_processor(environment: Environment, stacks: Stacks) -> None:
     """Both fleets and the gate run one image."""
     for name in {"Api", "Backfill", "Batch", "Gate"} & set(stacks):
@@ -321,6 +332,7 @@ PROMISES: tuple[Callable[[Environment, Stacks], None], ...] = (
     nothing_is_let_in_from_everywhere,
     requests_are_routed_as_chosen,
     failed_deployments_are_rolled_back,
+    tasks_have_the_size_that_is_given_or_chosen,
     tasks_run_on_the_chosen_processor,
     tasks_are_confined,
     fleets_follow_the_workload,

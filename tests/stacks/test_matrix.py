@@ -26,7 +26,7 @@ class Choice:
             without relief on demand.
         shared: data under the account's own key, from writers elsewhere, through a key filter; alarms to an endpoint and a
             chat; further tags.
-        people: with roles for people.
+        people: with roles for people, and with tasks of a given size; of a chosen one otherwise.
         workflow: built and released by the workflow of a repository, on GitHub if there are people, else on GitLab; by
             pipelines otherwise, with that of releases in an account of its own.
     """
@@ -68,6 +68,7 @@ class Choice:
             ),
             weights=self.weights,
             people=self.people,
+            size=TRIAL.size if self.people else None,
             relief=not self.guarded,
             **(SHARED if self.shared else {}),
             **(by_workflow(Source.GITHUB if self.people else Source.GITLAB) if self.workflow else APART),

@@ -82,7 +82,7 @@ def test_memory_is_the_need_or_the_measured_peak_with_a_margin(measured: list[Ta
 def test_size_too_small_for_the_longest_call_is_not_chosen(measured: list[TaskProfile]) -> None:
     """`small` is assumed slow: the smallest task that ends an hour and a half of recording in its deadline is taken."""
     assert not measured
-    for deadline, cpu in ((5400, 4096), (2700, 8192), (1350, 16_384)):
+    for deadline, cpu in ((10_800, 2048), (5400, 4096), (2700, 8192)):
         settings = Settings(model="small", job_deadline_seconds=deadline)
         found = choose(settings, task=TASK, prices=PRICES)
         assert (found.cpu, found.measured) == (cpu, False)
