@@ -52,7 +52,7 @@ def until_ready(page: Page) -> None:
     until(page, "document.querySelector('call-view audio').readyState > 2")
 
 
-def billing(*, unsure: Sequence[str] = (), **more: object) -> dict[str, Any]:
+def billing(*, unsure: Sequence[str] = (), **more: Any) -> dict[str, Any]:
     """The transcript of demo/calls/billing.wav from its true words; the model would doubt those that are `unsure`."""
     turns = sorted(BILLING.turns, key=lambda turn: turn.start)
     segments = [
@@ -62,7 +62,7 @@ def billing(*, unsure: Sequence[str] = (), **more: object) -> dict[str, Any]:
 
 
 def transcript(
-    segments: Sequence[dict[str, Any]], *, duration: float, channels: int = 2, **more: object
+    segments: Sequence[dict[str, Any]], *, duration: float, channels: int = 2, **more: Any
 ) -> dict[str, Any]:
     """A transcript as the service writes it; `more` replaces its other keys."""
     facts = {
@@ -104,7 +104,7 @@ def segment(*, channel: int, start: float, end: float, text: str, unsure: Sequen
 
 
 def long_call(*, minutes: float = 90, words_per_minute: float = 167) -> dict[str, Any]:
-    """A conversation of billing.wav's words, mixed anew: 15,000 words in 90 minutes."""
+    """A conversation of billing.wav's words in another order: 15,000 words in 90 minutes."""
     return transcript(list(_turns(minutes * 60, 60 / words_per_minute)), duration=minutes * 60)
 
 

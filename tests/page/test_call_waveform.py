@@ -63,8 +63,8 @@ def _integers(bits: int) -> Callable[[NDArray[np.float32]], bytes]:
     def encode(samples: NDArray[np.float32]) -> bytes:
         scaled = (samples.T.astype(np.float64) * (2 ** (bits - 1) - 1)).astype("<i4").reshape(-1)
         if bits == 8:
-            return (scaled + 128).astype(np.uint8).tobytes()
-        return scaled.view(np.uint8).reshape(-1, 4)[:, : bits // 8].tobytes()
+            return bytes((scaled + 128).astype(np.uint8))
+        return bytes(scaled.view(np.uint8).reshape(-1, 4)[:, : bits // 8].copy())
 
     return encode
 
