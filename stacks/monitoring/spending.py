@@ -4,7 +4,7 @@ from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-# The estimate omits storage, logs and data transfer, and may be in another region's prices; the alarm leaves room for both.
+# The estimate omits data transfer and Container Insights, and may be in another region's prices; the alarm leaves room for both.
 ALARM_PERCENT = 125
 
 
