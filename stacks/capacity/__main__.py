@@ -14,7 +14,7 @@ from stacks.capacity import Arrival, InvalidEnvironment
 from stacks.capacity.report import SUMMARY, Forecast, assumptions, markdown
 from stacks.capacity.tables import table
 from stacks.comparison import report as comparison
-from stacks.environments import Environment, select
+from stacks.environments import Environment, old_profiles, select
 from stacks.environments.backfill_costs import backfill_summary
 from stacks.environments.forecast import case, forecast
 
@@ -116,13 +116,15 @@ def main(arguments: Sequence[str]) -> int:
     if asked.markdown:
         sys.stdout.write(markdown([SUMMARY, *(each.row() for each, _ in found)]))
         return 0
+    today = datetime.now(UTC).date()
+    sys.stderr.writelines(f"{line}\n" for line in old_profiles([each for _, each in found], today=today))
     for line in (*refused, *report(found, runs=asked.runs, seed=asked.seed)):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     if not asked.no_comparison:
         # That of the others is printed by `python -m stacks.comparison`.
         compared = next((each for _, each in found if each.production), found[0][1])
-        sys.stdout.write(f"\n{comparison(compared, datetime.now(UTC).date())}")
+        sys.stdout.write(f"\n{comparison(compared, today)}")
     return 0
 
 
