@@ -12,6 +12,7 @@ import pytest
 from service.contract import METRIC_DIMENSIONS, METRIC_NAMESPACE, OUTCOME_DIMENSION, Check, CheckMetric, Gauge, Metric
 from stacks.capacity import Workload
 from stacks.environments import Environment, emulated, environments
+from stacks.monitoring.brake_steps import LEVEL_METRIC
 from tests.stacks.factory import LIVE
 from tests.stacks.synthesis import ROOT, Template, synthesize
 
@@ -22,6 +23,7 @@ AWS_METRICS: Mapping[str, tuple[set[str], set[str]]] = {
         {"LoadBalancer", "TargetGroup"},
     ),
     "AWS/Events": ({"MatchedEvents"}, {"RuleName"}),
+    "AWS/States": ({"ExecutionsFailed"}, {"StateMachineArn"}),
     "AWS/SQS": (
         {
             "ApproximateAgeOfOldestMessage",
@@ -67,8 +69,12 @@ def _text(value: Any) -> str:
 
 
 def test_service_emits_every_metric_that_stacks_read(templates: Mapping[str, Template]) -> None:
-    """Each metric in the service's namespace has a name, dimensions and values that the service emits."""
-    found = [metric for template in templates.values() for metric in read(template) if metric[0] == METRIC_NAMESPACE]
+    """Each metric in the service's namespace has a name, dimensions and values that the service emits.
+
+    A brake, which has its own test, emits one, too.
+    """
+    every = [metric for template in templates.values() for metric in read(template)]
+    found = [metric for metric in every if metric[0] == METRIC_NAMESPACE and metric[1] != LEVEL_METRIC]
     known = {environment.name for environment in (*environments(), emulated())}
     for _, name, dimensions in found:
         assert set(dimensions) == {*METRIC_DIMENSIONS, *([OUTCOME_DIMENSION] if name == Metric.CALLS else [])}

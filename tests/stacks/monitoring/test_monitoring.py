@@ -10,6 +10,7 @@ from stacks.capacity import Prices
 from stacks.environments import Environment
 from stacks.environments.costs import month
 from stacks.environments.regions import WITHOUT_BUDGETS
+from stacks.monitoring.brake_steps import LEVEL_METRIC
 from tests.stacks.synthesis import Template, listed
 
 
@@ -32,13 +33,14 @@ def topic(template: Template) -> dict[str, Any]:
     return {"Ref": name}
 
 
-def test_every_alarm_notifies_the_topic(template: Template) -> None:
-    """Alarms are sent when they start and when they end; missing data is no alarm."""
+def test_every_alarm_notifies_the_topic(template: Template, environment: Environment) -> None:
+    """Alarms are sent when they start and when they end; missing data is no alarm, and no end of a brake."""
     alarms = template.properties("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 11
+    assert len(alarms) == 11 + 2 * bool(environment.brake)
     for properties in alarms:
         assert properties["AlarmActions"] == properties["OKActions"] == [topic(template)]
-        assert properties["TreatMissingData"] == "notBreaching"
+        braking = properties.get("MetricName") == LEVEL_METRIC
+        assert properties["TreatMissingData"] == ("ignore" if braking else "notBreaching")
 
 
 def test_alarms_are_mailed_to_the_address_in_the_account(template: Template, environment: Environment) -> None:
@@ -128,7 +130,7 @@ def test_messages_without_a_worker_are_noticed_before_the_deadline_is_in_danger(
 
 def test_failed_deployment_reaches_the_topic(template: Template, environment: Environment) -> None:
     """A rollback of any service is reported with reason and runbook; other services in the account are ignored."""
-    rule = template.only("AWS::Events::Rule")
+    (rule,) = (rule for rule in template.properties("AWS::Events::Rule") if "aws.ecs" in str(rule.get("EventPattern")))
     pattern = rule["EventPattern"]
     assert pattern["detail"] == {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]}
     assert (pattern["source"], pattern["detail-type"]) == (["aws.ecs"], ["ECS Deployment State Change"])

@@ -70,8 +70,9 @@ def test_reader_is_deployed_after_the_publisher(templates: Mapping[str, Template
     artifacts = json.loads(stacks[0].path.with_name("manifest.json").read_text())["artifacts"]
     pairs = [(reader, writer) for reader in stacks for writer in stacks if read(reader) & published(writer)]
     # API, workers, checks and pipelines read the registry's; API, workers, checks, monitoring and people the recordings'; the
-    # gate reads the registry's, and the role that runs it; the pipeline of releases reads the roles that it takes.
-    more = {"People": 1, "Delivery": 1, "Releases": 1, "Gate": 2}
+    # gate reads the registry's, and the role that runs it; the pipeline of releases reads the roles that it takes; a backfill
+    # reads the registry's and the recordings', and people its queues.
+    more = {"People": 1, "Delivery": 1, "Releases": 1, "Gate": 2, "Backfill": 2 + environment.people}
     assert len(pairs) == 7 + sum(more[stack] for stack in more if f"{environment.name}/{stack}" in templates)
     for reader, writer in pairs:
         name, needed = (template.path.name.removesuffix(".template.json") for template in (reader, writer))

@@ -117,10 +117,10 @@ def test_logs_expire(templates: Mapping[str, Template], environment: Environment
         if name.startswith(f"{environment.name}/")
         for group in template.properties("AWS::Logs::LogGroup")
     ]
-    # Flow logs, API, workers and two checks; each pipeline; the gate.
+    # Flow logs, API, workers and two checks; each pipeline; the gate; the workers of a backfill.
     releases = environment.releases
-    pipelines = bool(environment.commits) + bool(releases) + bool(releases and releases.gate)
-    assert len(groups) == 5 + pipelines
+    more = (environment.commits, releases, releases and releases.gate, environment.backfill)
+    assert len(groups) == 5 + sum(map(bool, more))
     assert all(group["RetentionInDays"] for group in groups)
 
 
