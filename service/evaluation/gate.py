@@ -1,6 +1,6 @@
 """The release gate: a release's error rates and speed on golden recordings, against those of the last release."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -30,8 +30,8 @@ class Request:
     allowance: Allowance
 
 
-# Measures the speed of a task with an engine and the recordings, by name; returns the profile as text, or nothing.
-Profiler = Callable[[Transcriber, Mapping[str, bytes]], str]
+# Measures the speed of a task with an engine and the recordings, each with a name; returns the profile as text, or nothing.
+Profiler = Callable[[Transcriber, Iterable[tuple[str, bytes]]], str]
 
 
 def run(
@@ -76,9 +76,10 @@ def run(
     return 1 if verdict.regressions else 0
 
 
-def _audio(golden: Sequence[GoldenRecording], *, storage: Storage) -> dict[str, bytes]:
-    """The recordings under names that tell nothing but their order and their format."""
-    return {f"{each.number}{PurePath(each.audio).suffix}": read_audio(each, storage=storage) for each in golden}
+def _audio(golden: Sequence[GoldenRecording], *, storage: Storage) -> Iterator[tuple[str, bytes]]:
+    """Each recording under a name that tells nothing but its order and its format."""
+    for each in golden:
+        yield f"{each.number}{PurePath(each.audio).suffix}", read_audio(each, storage=storage)
 
 
 def _check_covered(last: Report, digests: Sequence[str]) -> None:

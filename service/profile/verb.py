@@ -1,7 +1,7 @@
 """The work of `python -m service profile`, and of the release gate that measures its task, too."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,10 +70,11 @@ class Profiler:
         found = measure(heard, engine=engine, decode=self.decode, lanes=lanes, rounds=rounds)
         return to_profiles(found, engine=engine, settings=self.settings, told=told)
 
-    def of_release(self, engine: Transcriber, recordings: Mapping[str, bytes], *, rounds: int) -> str:
+    def of_release(self, engine: Transcriber, recordings: Iterable[tuple[str, bytes]], *, rounds: int) -> str:
         """The profile of a release that is measured on its golden recordings; empty if it can have none."""
         with tempfile.TemporaryDirectory() as scratch:
-            for name, content in recordings.items():
+            # One by one: what is held of them would count as memory of the engine.
+            for name, content in recordings:
                 (Path(scratch) / name).write_bytes(content)
             heard, lanes = sorted(Path(scratch).iterdir()), [self.settings.lanes]
             told = f"{len(heard)} golden recordings"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,8 +132,8 @@ def test_report_brings_the_profile_of_the_task(tmp_path: Path) -> None:
     put(tmp_path)
     heard: list[tuple[object, list[str]]] = []
 
-    def profile(engine: Transcriber, recordings: Mapping[str, bytes]) -> str:
-        heard.append((engine, [*recordings]))
+    def profile(engine: Transcriber, recordings: Iterable[tuple[str, bytes]]) -> str:
+        heard.append((engine, [name for name, _ in recordings]))
         return "a profile"
 
     for profiler in (None, profile):

@@ -82,7 +82,7 @@ def test_release_has_a_profile_of_its_golden_recordings() -> None:
     """Measured with the engine that the gate has loaded."""
     own = profiler()
     engine = own.engine()
-    found = TaskProfile.read(own.of_release(engine, {"0.wav": TWO_SECONDS, "1.wav": TWO_SECONDS}, rounds=3))
+    found = TaskProfile.read(own.of_release(engine, [("0.wav", TWO_SECONDS), ("1.wav", TWO_SECONDS)], rounds=3))
     assert (found.rounds, found.recordings, found.audio_seconds) == (3, "2 golden recordings", 4.0)
     assert found.model_sha256 == describe(standin.MODEL).digest
 
@@ -90,4 +90,4 @@ def test_release_has_a_profile_of_its_golden_recordings() -> None:
 def test_release_without_a_profile_is_judged_all_the_same() -> None:
     """A size that no task has gives none: the verdict does not depend on it."""
     own = profiler(cpu=100)
-    assert not own.of_release(own.engine(), {"0.wav": TWO_SECONDS}, rounds=1)
+    assert not own.of_release(own.engine(), [("0.wav", TWO_SECONDS)], rounds=1)
