@@ -22,7 +22,8 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=LOOKS)
+# The contrast of the dark colours is computed in tests/service/http/test_page_texts.py, too.
+@pytest.fixture(params=["light", "narrow", pytest.param("dark", marks=pytest.mark.verify)])
 def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     """A page of one look, whose animations are off."""
     context = browser.new_context(**LOOKS[request.param], reduced_motion="reduce", locale="en-GB")

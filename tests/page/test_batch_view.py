@@ -34,7 +34,7 @@ def test_batch_shows_its_numbers(blank: Page) -> None:
         expect(figure(blank, "Still to transcribe")).to_have_text(re.compile(r"^\d\d hrs? \d+ mins?$"))
         expect(figure(blank, "Cost so far")).to_have_text("$0.384")
         expect(blank.get_by_text(re.compile("^in time: due "))).to_be_visible()
-        expect(blank.get_by_text("estimated from 26 transcripts").first).to_be_visible()
+        expect(blank.get_by_text(re.compile(r"^estimated from \d+ transcripts$")).first).to_be_visible()
         assert blank.url.endswith(VIEW)
 
 

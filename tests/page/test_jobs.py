@@ -99,6 +99,7 @@ def _soon(blank: Page) -> None:
     )
 
 
+@pytest.mark.verify
 def test_long_recording_goes_through_the_bucket_to_its_words(blank: Page, site: Site, tmp_path: Path) -> None:
     """Uploaded with its digest, transcribed by a worker, read by a link; the address leads back to it."""
     site.open(blank)

@@ -22,6 +22,7 @@ def base_url() -> Iterator[str]:
         yield server.url
 
 
+@pytest.mark.verify
 def test_payment_is_found_by_mouse(blank: Page, base_url: str) -> None:
     """Drop the call, type the word, see who said what."""
     blank.goto(base_url)

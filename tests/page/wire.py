@@ -12,12 +12,13 @@ PIECE = 65_536
 
 @dataclass
 class Wire:
-    """Passes on bytes in both directions, until it is cut."""
+    """Passes on bytes in both directions, as long as it is whole."""
 
     listener: socket.socket
     upstream: tuple[str, int]
     whole: bool = True
     _ends: list[socket.socket] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -25,7 +26,7 @@ class Wire:
         return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
 
     def run(self) -> None:
-        """Accept connections, until the listener is closed."""
+        """Accept connections, until the listener is shut down."""
         while True:
             try:
                 near = self.listener.accept()[0]
@@ -37,18 +38,27 @@ class Wire:
             far = socket.create_connection(self.upstream)
             self._ends += [near, far]
             for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
+                self._threads.append(thread := threading.Thread(target=self._pass, args=(one, other)))
+                thread.start()
 
     def cut(self) -> None:
         """Break every connection, and refuse others until it is mended."""
         self.whole = False
-        while self._ends:
+        for end in self._ends:
             with suppress(OSError):
-                self._ends.pop().shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RDWR)
 
     def mend(self) -> None:
         """Pass bytes on again."""
         self.whole = True
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.cut()
+        for thread in self._threads:
+            thread.join()
+        for end in self._ends:
+            end.close()
 
     def _pass(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
@@ -69,6 +79,6 @@ def wire(url: str) -> Iterator[Wire]:
         try:
             yield made
         finally:
-            made.cut()
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
+            made.close()

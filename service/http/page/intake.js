@@ -39,7 +39,7 @@ export class Intake {
     const most = facts.jobs ?? facts;
     this.root.querySelector("#intake-limits").textContent = text(facts.jobs ? "intake.limits.jobs" : "intake.limits", {
       minutes: Math.floor(most.seconds / 60),
-      size: number(most.bytes / 1e6, { style: "unit", unit: "megabyte", maximumFractionDigits: 0 }),
+      size: sized(most.bytes),
     });
     const names = new Intl.DisplayNames(language(), { type: "language" });
     const chosen = this.spoken.value;
@@ -119,4 +119,9 @@ export class Intake {
       this.#timer = setInterval(tick, 500);
     }
   }
+}
+
+function sized(bytes) {
+  const [unit, one, digits] = bytes < 1e9 ? ["megabyte", 1e6, 0] : ["gigabyte", 1e9, 1];
+  return number(bytes / one, { style: "unit", unit, maximumFractionDigits: digits });
 }
