@@ -17,7 +17,7 @@ from tests.stacks.synthesis import Template
 
 PLAN = LIVE.plan
 # A template is only read.
-STEADY = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+STEADY = settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 counts = st.none() | st.sampled_from([0, 0, 1, 2, 5, 40, 400, 4000])
 # Stretches of equal minutes are long enough for the slowest rule, or too short for the fastest.
 lengths = st.integers(1, 35)

@@ -25,7 +25,7 @@ QUICK = ["--runs", "2", "--no-comparison"]
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> tuple[Environment, ...]:
     """The tests' own environments in place of a fork's."""
-    line = tuple(replace(each, workload=replace(TEAM, agents=2)) for each in LINE)
+    line = tuple(replace(each, workload=replace(TEAM, agents=1)) for each in LINE)
 
     def chosen(name: str | None) -> tuple[Environment, ...]:
         return select(name, line)
@@ -67,7 +67,7 @@ def test_workload_of_the_command_line_is_planned_in_the_named_environment(
         capsys,
         "forge",
         "--agents",
-        "250",
+        "25",
         "--minutes",
         "4",
         "--arrival",
@@ -78,7 +78,7 @@ def test_workload_of_the_command_line_is_planned_in_the_named_environment(
         "3",
     )
     assert (
-        "as forge: 250 agents, 40 calls a day of 4 min, 2 channels; those of a day arrive in 3 bursts over 4 h" in text
+        "as forge: 25 agents, 40 calls a day of 4 min, 2 channels; those of a day arrive in 3 bursts over 4 h" in text
     )
     assert re.search(rf"needs \d+ (of |\(more than ){known[0].spot_vcpus}.* vCPU on Spot", text)
     assert len(re.findall(r"^as forge:", text, re.MULTILINE)) == 1

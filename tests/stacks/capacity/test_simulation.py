@@ -88,7 +88,7 @@ patterns = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=8)
 @given(agents=st.integers(2, 20), window=st.floats(24, 60), pattern=patterns, seed=st.integers(0, 1000))
 def test_fleet_that_spot_grants_finishes_as_planned_and_is_never_relieved(
     agents: int, window: float, pattern: dict[str, object], seed: int
@@ -173,13 +173,13 @@ def test_tasks_that_are_always_on_demand_outlast_spot() -> None:
 
 
 def test_chances_are_ordered_and_repeatable() -> None:
-    """The p90 is not below the p50, a seed gives the same weeks, and large workloads get fewer of them."""
+    """The p90 is not below the p50, and a seed gives the same weeks."""
     small = case(replace(WEEK, agents=2))
-    chances, again = (small.chances(runs=12, seed=3) for _ in range(2))
+    chances, again = (small.chances(runs=5, seed=3) for _ in range(2))
     usual, bad = (chances.reached(share, lambda week: week.drain_seconds) for share in (0.5, 0.9))
     assert usual <= bad
     assert chances == again
-    assert chances.runs == 12
+    assert chances.runs == 5
     assert 0 <= chances.missed_share <= 1
 
 
