@@ -19,8 +19,10 @@ def word_elements(page: Page) -> int:
 
 
 def settle(page: Page) -> None:
-    """Wait until the browser has told which rows are near the window."""
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))))")
+    """Wait until the view has looked which rows are near the window."""
+    page.evaluate(
+        "new Promise(done => requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(done), 200)))"
+    )
 
 
 def test_only_words_near_the_window_are_elements(page: Page) -> None:

@@ -82,6 +82,7 @@ export class CallView extends HTMLElement {
     this.#connected = new AbortController();
     const { signal } = this.#connected;
     this.#shortcuts.listen(signal);
+    this.#reader.listen(signal);
     document.addEventListener("words", () => this.#translate(), { signal });
     const scrolled = () => this.#player.playing && this.#setFollow(false);
     for (const event of ["wheel", "touchmove"]) {

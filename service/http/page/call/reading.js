@@ -6,8 +6,9 @@ import { element } from "./elements.js";
 import { Highlights } from "./highlights.js";
 import { Roving } from "./roving.js";
 
-// Rows this far outside the window have their words as elements; all others are plain text.
-const NEAR = "600px";
+// Rows up to so many pixels outside the window have their words as elements; all others are plain text.
+const NEAR = 600;
+const LOOK_MILLISECONDS = 80;
 const PUNCTUATION = /^\p{P}+|\p{P}+$/gu;
 
 /**
@@ -23,7 +24,8 @@ export class Reading {
   #spoken = new Map();
   #current = null;
   #highlights = new Highlights();
-  #near = new IntersectionObserver((entries) => this.#approach(entries), { rootMargin: NEAR });
+  #opened = new Set();
+  #looking = 0;
 
   constructor({ onPlay }) {
     this.onPlay = onPlay;
@@ -37,9 +39,16 @@ export class Reading {
     });
   }
 
+  /** Follow the window until the signal ends it. */
+  listen(signal) {
+    document.addEventListener("scroll", () => this.#look(), { capture: true, passive: true, signal });
+    const resized = new ResizeObserver(() => this.#look());
+    resized.observe(this.root);
+    signal.addEventListener("abort", () => resized.disconnect());
+  }
+
   /** Show a call, with notes for its silences, its gaps and its sounds without words. */
   show(call, silences) {
-    this.#near.disconnect();
     this.#call = call;
     this.#spoken.clear();
     this.#current = null;
@@ -49,7 +58,8 @@ export class Reading {
     this.#rows.sort((one, other) => one.start - other.start);
     this.#rows.forEach((row, index) => this.#follow(row, this.#rows[index - 1]));
     this.root.replaceChildren(...this.#rows.map((row) => row.root));
-    this.#rows.forEach((row) => this.#near.observe(row.root));
+    this.#opened.clear();
+    this.#look();
     this.roving.reset();
   }
 
@@ -62,7 +72,7 @@ export class Reading {
     this.#follow(row, this.#rows[index - 1]);
     if (this.#rows[index + 1]) this.#follow(this.#rows[index + 1], row);
     this.root.insertBefore(row.root, this.root.children[index] ?? null);
-    this.#near.observe(row.root);
+    this.#look();
     if (this.#rows.length === 1) this.roving.reset();
   }
 
@@ -154,25 +164,44 @@ export class Reading {
     row.root.classList.toggle("same", row.segment !== null && row.channel === before?.channel);
   }
 
-  #approach(entries) {
-    // Asked for once: between changes, each question about the selection would lay the page out again.
+  /** Look soon which rows are near the window: not for every frame of a scroll, which passes most of them by. */
+  #look() {
+    this.#looking ||= setTimeout(() => {
+      this.#looking = 0;
+      if (this.root.checkVisibility()) this.#openNear();
+    }, LOOK_MILLISECONDS);
+  }
+
+  // Asks for everything first and changes it then, since each question after a change would lay the page out again. The
+  // rows stand in order, so that a few of them tell which are near; observers of all would cost more than the scrolling.
+  #openNear() {
+    const first = this.#firstWith(({ bottom }) => bottom >= -NEAR);
+    const last = this.#firstWith(({ top }) => top > innerHeight + NEAR);
+    const near = new Set(this.#rows.slice(first, last));
     const selection = document.getSelection();
     const selected = selection.isCollapsed ? null : selection;
-    const changes = entries.map(({ target, isIntersecting }) => ({
-      row: this.#byElement.get(target),
-      near: isIntersecting,
-      kept: Boolean(selected?.containsNode(target, true)) || target.contains(document.activeElement),
-    }));
-    for (const { row, near, kept } of changes) {
-      if (row && near) this.#open(row);
-      else if (row && !kept) this.#close(row);
-    }
+    const far = [...this.#opened].filter(
+      (row) => !near.has(row) && !selected?.containsNode(row.root, true) && !row.root.contains(document.activeElement),
+    );
+    near.forEach((row) => this.#open(row));
+    far.forEach((row) => this.#close(row));
     this.#highlights.refresh();
+  }
+
+  #firstWith(condition) {
+    let [low, high] = [0, this.#rows.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (condition(this.#rows[middle].root.getBoundingClientRect())) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /** Make an element of each word. */
   #open(row) {
     if (row.spans || !row.segment) return;
+    this.#opened.add(row);
     const parts = [];
     let from = 0;
     row.spans = row.segment.words.map((word) => {
@@ -187,7 +216,7 @@ export class Reading {
   }
 
   #close(row) {
-    if (!row.spans) return;
+    this.#opened.delete(row);
     row.spans = null;
     row.paragraph.textContent = row.shown;
   }
