@@ -86,10 +86,8 @@ def test_uploads_reach_one_queue_each(guarded: Mapping[str, Template], tmp_path:
         aws = session(running, region=REGION)
         create_stack(aws, running.url, name="whisper-live-Recordings", template=guarded["Recordings"].body)
         create_stack(aws, running.url, name="whisper-live-Backfill", template=small)
-        cloudformation, s3, sqs = (
-            aws.client(name, endpoint_url=running.url)  # type: ignore[call-overload]
-            for name in ("cloudformation", "s3", "sqs")
-        )
+        cloudformation = aws.client("cloudformation", endpoint_url=running.url)
+        s3, sqs = aws.client("s3", endpoint_url=running.url), aws.client("sqs", endpoint_url=running.url)
         found = {
             stack: {
                 output["OutputKey"]: output["OutputValue"]
