@@ -32,7 +32,7 @@ CHANCE = random.Random(SEED)
 
 def form(path: Path) -> bytes:
     """A recording in OpenAI's form; made once, because load and server share the CPUs."""
-    fields = {"file": ("call.wav", path.read_bytes()), "model": "whisper-1"}
+    fields: dict[str, str | tuple[str, bytes]] = {"file": ("call.wav", path.read_bytes()), "model": "whisper-1"}
     body: bytes = encode_multipart_formdata(fields, boundary=BOUNDARY)[0]
     return body
 
