@@ -51,7 +51,8 @@ def report(environment: Environment, today: date) -> str:
     prices = Prices.read(environment.region)
     foot = (
         f"Prices of {prices.told(environment.region)}; stale: read more than {STALE_MONTHS} months ago. Fixed: network"
-        f" ({environment.network.egress}) and control planes; the API, storage and logs are the same in each place."
+        f" ({environment.network.egress}), which the API needs, too, and control planes; the API, storage and logs are the same"
+        " in each place."
         " Sources: stacks/capacity/prices.toml."
     )
     head = f"Where {name}'s {hours:,.0f} audio hours a month could run, with the model {environment.settings.model}:"
