@@ -1,4 +1,4 @@
-"""A plan as people read it: what a workload needs, how long it takes, what it costs, and how far chance moves that."""
+"""A plan as people read it: fleet, time and dollars of a workload, and how far chance moves them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -177,7 +177,7 @@ class Forecast:
 
 
 def assumptions() -> Iterator[str]:
-    """What the simulation assumes, a line each."""
+    """The assumptions of the simulation, a line each."""
     yield "Assumed in every simulated week, and measured nowhere:"
     yield from (f"- {text}" for text in (*CHANCES, *SURROUNDINGS))
 

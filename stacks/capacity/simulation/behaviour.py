@@ -1,11 +1,11 @@
-"""What a plan cannot know: how AWS, the fleet's start and the calls behave. Every number is assumed unless a page says else."""
+"""The surroundings that a plan cannot know: AWS, starts, calls. Every number is assumed (docs/capacity.md lists them)."""
 
 import random
 from dataclasses import dataclass
 
 from stacks.capacity.checks import above_zero, typed, whole, zero_or_more
 
-# What reports say of the defaults below.
+# The defaults below, as reports word them.
 ASSUMED = (
     "a task starts in 1 to 5 minutes",
     "Spot takes 1 % of its tasks in an hour, and stops each within 120 s",

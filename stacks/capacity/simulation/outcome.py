@@ -1,4 +1,4 @@
-"""What a replay found."""
+"""The result of a replay."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -58,7 +58,7 @@ def planned(environment: Environment) -> dict[str, Any]:
 def test_other_workload_gives_other_limits_targets_thresholds_and_budget(
     line: Mapping[str, Template], tmp_path: Path
 ) -> None:
-    """Nobody types one of them: each changes with the workload, and is the plan's in both templates."""
+    """None of them is typed: each changes with the workload, and is the plan's in both templates."""
     before, after = found(line), found(synthesize([OTHER], tmp_path))
     assert before == planned(LIVE)
     assert after == planned(OTHER)
