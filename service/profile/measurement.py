@@ -61,6 +61,7 @@ class Told:
         recordings: that it heard.
         speech_share: of them.
         start_seconds: until the model was loaded.
+        loading_bytes: the most memory that loading it took.
         machine: what else is to be known of it.
     """
 
@@ -71,6 +72,7 @@ class Told:
     recordings: str
     speech_share: float
     start_seconds: float
+    loading_bytes: int
     machine: str
 
 
@@ -117,7 +119,7 @@ def to_profile(rounds: Sequence[Round], *, engine: Transcriber, settings: Settin
         high=round(max(speeds), 2),
         rounds=len(rounds),
         audio_seconds=round(rounds[0].audio_seconds, 1),
-        peak_memory_mib=ceil(max(own.peak_bytes for own in rounds) / MIB),
+        peak_memory_mib=ceil(max(told.loading_bytes, *(own.peak_bytes for own in rounds)) / MIB),
         encoder=engine.encoder,
         measured=datetime.now(UTC).date(),
         version=__version__,

@@ -11,7 +11,7 @@ from service.engine.sources import Download
 from service.profile import calls
 from service.profile.arguments import Request
 from service.profile.measurement import Told, Transcriber, measure, to_profiles
-from service.profile.memory import seconds_since_start
+from service.profile.memory import MemoryWatch, seconds_since_start
 from service.recording import Decode
 from service.settings import SettingError, Settings, WrongValue
 from service.task_profile import TaskProfile
@@ -45,11 +45,14 @@ class Profiler:
     machine: str = ""
     _folder: Path = Path()
     _start_seconds: float = 0.0
+    _loading_bytes: int = 0
 
     def engine(self) -> Transcriber:
         """The loaded engine. The weights are found once: from S3, each search would fetch them again."""
         self._folder = find(self.settings.model, mirror=self.settings.model_mirror, download=self.download).folder
-        engine = self.load(replace(self.settings, model=str(self._folder)))
+        with MemoryWatch() as memory:
+            engine = self.load(replace(self.settings, model=str(self._folder)))
+        self._loading_bytes = memory.peak_bytes
         self._start_seconds = seconds_since_start()
         return engine
 
@@ -65,6 +68,7 @@ class Profiler:
             recordings=recordings,
             speech_share=calls.speech_share(heard, decode=self.decode),
             start_seconds=self._start_seconds,
+            loading_bytes=self._loading_bytes,
             machine=self.machine,
         )
         found = measure(heard, engine=engine, decode=self.decode, lanes=lanes, rounds=rounds)

@@ -28,6 +28,7 @@ TOLD = Told(
     recordings="2 recordings",
     speech_share=0.8,
     start_seconds=3.21,
+    loading_bytes=50 << 20,
     machine="",
 )
 
@@ -107,6 +108,13 @@ def test_profile_has_median_and_spread_of_the_rounds(monkeypatch: pytest.MonkeyP
     assert (profile.kind, profile.architecture, profile.cpu, profile.peak_memory_mib) == ("VNNI", "X86_64", 2048, 101)
     assert (profile.encoder, profile.start_seconds, profile.settings["beam_size"]) == ("a test 1.0", 3.2, 1)
     assert type(profile).read(profile.to_toml()) == profile
+
+
+def test_memory_of_loading_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that cannot load its model transcribes nothing."""
+    x86(monkeypatch)
+    told = replace(TOLD, loading_bytes=200 << 20)
+    assert to_profile(rounds(9), engine=Clocked(), settings=SETTINGS, told=told).peak_memory_mib == 200
 
 
 def test_each_number_of_lanes_has_a_profile(monkeypatch: pytest.MonkeyPatch) -> None:
