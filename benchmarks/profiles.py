@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
             for case in cases[1:4:2] if options.trial else cases:
                 if not case.passed(number).exists():
                     _measure(case, number, heard=heard, library=library)
-    for profile in _merged(cases, passes=passes):
+    for profile in merged(cases, passes=passes):
         print(
             f"{profile.kind:8} {profile.cpu / VCPU:g} vCPU {profile.audio_seconds_per_second:6.2f}"
             f" ({profile.low:g} to {profile.high:g}) call seconds per second, {profile.peak_memory_mib} MiB,"
@@ -117,7 +117,7 @@ def _measure(case: Case, number: int, *, heard: Sequence[str], library: Path) ->
     case.passed(number).write_text(done.stdout[done.stdout.index(HEADER) :])
 
 
-def _merged(cases: Sequence[Case], *, passes: int) -> Iterator[TaskProfile]:
+def merged(cases: Sequence[Case], *, passes: int) -> Iterator[TaskProfile]:
     """The passes of each case as one profile; cases without any are left out."""
     for case in cases:
         files = [file for number in range(passes) if (file := case.passed(number)).exists()]
