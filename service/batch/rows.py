@@ -154,7 +154,9 @@ class RunningVersion(VersionRow):
             "started (UTC)": moment(self.started),
             "age": age(self.started, now),
             "done": f"{self.share:.0%}",
-            "updated": ", ".join(filter(None, (f"{age(self.at, now)} ago", self.stale and "stale", self.error))),
+            "updated": ", ".join(
+                filter(None, (f"{age(self.at, now)} ago", "stale" if self.stale else None, self.error))
+            ),
             "attempt": str(self.attempt),
             "worker": self.worker,
         }
