@@ -1,5 +1,6 @@
 """Promises about the page: its origin alone may send to the recordings bucket, and read results by their links."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from aws_cdk import App
 from stacks.environments import ApiPlan
 from stacks.recordings.stack import Recordings
 from tests.stacks.factory import FORGE, LIVE
-from tests.stacks.synthesis import Template
+from tests.stacks.synthesis import ROOT, Template
 
 NAMED = replace(LIVE, api=replace(LIVE.api, subdomain="speech"))
 UNNAMED = {
@@ -33,7 +34,7 @@ def rules(resources: Mapping[str, Any]) -> dict[str, Any]:
 
 def test_page_alone_sends_and_reads(tmp_path: Path) -> None:
     """From the API's own name over TLS: PUT with the digest's headers, GET of results, nothing else."""
-    app = App(outdir=str(tmp_path))
+    app = App(outdir=str(tmp_path), context=json.loads((ROOT / "cdk.json").read_text())["context"])
     Recordings(app, environment=NAMED)
     found = rules(app.synth().get_stack_by_name("Recordings").template["Resources"])
     assert {name.rstrip("0123456789ABCDEF") for name in found} == {"StoreRecordings", "StoreTranscripts"}
