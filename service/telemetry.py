@@ -287,7 +287,9 @@ class Meter:
             **self._dimensions,
             **facts,
         }
-        print(json.dumps(line), file=self._stream, flush=True)
+        # In one piece: `print` writes the end of the line apart, and lines of two threads would run into each other.
+        self._stream.write(json.dumps(line) + "\n")
+        self._stream.flush()
 
 
 def _directive(dimensions: tuple[str, ...], units: Mapping[str, str]) -> dict[str, object]:

@@ -72,6 +72,21 @@ def test_gauge_of_several_values_is_a_list() -> None:
     assert set(GAUGE_UNITS) == {*Gauge}
 
 
+def test_lines_of_several_threads_stay_apart() -> None:
+    """Each is written at once, with its end: CloudWatch reads no line that another one runs into."""
+
+    class Writes(StringIO):
+        pieces: list[str] = []  # noqa: RUF012 -- of one test
+
+        def write(self, text: str) -> int:
+            self.pieces.append(text)
+            return super().write(text)
+
+    stream = Writes()
+    Meter(environment="dev", service="worker", stream=stream).gauge({Gauge.PACE: [1.0]})
+    assert [piece[-1] for piece in stream.pieces] == ["\n"]
+
+
 def test_factor_and_cost_follow_from_processing() -> None:
     """Ten seconds of processing for a hundred of audio: a tenth of real time, and ten seconds of the task's price."""
     line = measured(processing=10.0, audio=100.0)
