@@ -6,6 +6,7 @@ simulator then replays each scenario with the arrivals, starts and paces that we
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -13,8 +14,8 @@ from pathlib import Path
 
 from benchmarks.stress import report
 from benchmarks.stress.measurement import MINUTE_SECONDS, SCALE, Bench
-from benchmarks.stress.replayed import replay
-from benchmarks.stress.scenarios import SCENARIOS, Scenario
+from benchmarks.stress.replayed import overhead, replay
+from benchmarks.stress.scenarios import CALIBRATION, SCENARIOS, Scenario
 from local.cloud import running_cloud
 from local.processes import end_like_interrupted
 from service.settings import variable
@@ -29,25 +30,26 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--write", action="store_true", help="write the table and the charts into docs, too")
     options = parser.parse_args(arguments)
     end_like_interrupted()
-    began, environment = time.monotonic(), emulated()
+    began, load, environment = time.monotonic(), os.getloadavg()[1], emulated()
     found: dict[Scenario, report.Rounds] = {}
     with running_cloud(
         FOLDER, minute_seconds=MINUTE_SECONDS, say=lambda *_: None, overrides={variable("report_seconds"): "1"}
     ) as cloud:
         cloud.api.wanted = 0
         bench = Bench(cloud, environment)
+        beside = overhead(bench.measure(CALIBRATION), environment=environment)
         for scenario in SCENARIOS:
             rounds = []
             for number in range(scenario.rounds):
                 measured = bench.measure(scenario, number=number)
-                rounds.append((measured, replay(scenario, measured, environment=environment)))
+                rounds.append((measured, replay(scenario, measured, environment=environment, overhead_seconds=beside)))
                 print(
                     f"{time.monotonic() - began:5.0f} s  {scenario.title}: {measured.drained / SCALE:.1f} s,"
                     f" simulated {rounds[-1][1].drain_seconds / SCALE:.1f} s",
                     flush=True,
                 )
             found[scenario] = rounds
-    text = report.table(found, seconds=time.monotonic() - began)
+    text = report.table(found, seconds=time.monotonic() - began, load=load, overhead=beside)
     print(f"\n{text}")
     if options.write:
         report.write(found, text)

@@ -1,8 +1,11 @@
 """One scenario, measured on the local cloud with real worker processes."""
 
+import json
+import operator
 import statistics
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +14,7 @@ from local.cloud import Cloud
 from local.paced import paced, tone
 from local.results import transcripts
 from local.scaling import AGE, GAUGES, WAITING, WORKING
-from service.contract import Gauge
+from service.contract import Gauge, Metric
 from stacks.capacity.simulation import Sample
 from stacks.environments import Environment
 
@@ -26,6 +29,8 @@ PATIENCE_SECONDS = 240
 DELETE_AT_ONCE = 500
 # A worker's log line once it takes messages.
 READY = '"message": "ready"'
+# In the line of a finished call.
+FACTOR = f'"{Metric.REAL_TIME_FACTOR}": '
 
 
 @dataclass(kw_only=True)
@@ -34,17 +39,27 @@ class Measured:
 
     Attributes:
         arrivals: when each call was uploaded.
-        drained: when the last transcript was written.
+        written: when each transcript was written, in order.
         start_seconds: from the start of a worker until it took messages, the median.
-        pace: seconds of audio in a second of work, as the workers told it, the median.
+        pace: seconds of audio in a second of work, of all calls together, as the workers told it.
         samples: one for each minute.
     """
 
     arrivals: Sequence[float]
-    drained: float = 0.0
+    written: Sequence[float] = ()
     start_seconds: float = 0.0
     pace: float = 0.0
     samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def drained(self) -> float:
+        """When the last transcript was written."""
+        return self.written[-1]
+
+    @property
+    def seconds_per_call(self) -> float:
+        """Between two transcripts, without those that the first ones waited for."""
+        return (self.written[-1] - self.written[1]) / (len(self.written) - 2)
 
 
 class Bench:
@@ -65,7 +80,6 @@ class Bench:
         cloud.watchers.append(self._look)
         self._seen: object = None
         self._began = 0.0
-        self._paces: list[float] = []
         # When each worker was first seen, and when it took messages.
         self._asked: dict[str, float] = {}
         self._ready: dict[str, float] = {}
@@ -75,17 +89,18 @@ class Bench:
         """Play a scenario on an empty queue with no task; at the end both are empty again."""
         cloud, folder = self._cloud, f"{scenario.name}-{number}/"
         cloud.fleet.service.granted = scenario.granted
-        self._paces, self._measured = [], Measured(arrivals=())
-        self._began, arrivals = time.time(), []
+        self._measured = Measured(arrivals=())
+        self._began = time.time()
         self._asked, self._ready = {}, {}
-        for call, due in enumerate(scenario.arrivals):
-            while (time.time() - self._began) * SCALE < due:
-                cloud.tick()
-            arrivals.append((time.time() - self._began) * SCALE)
-            cloud.s3.put_object(Bucket=cloud.recordings, Key=f"{folder}{call}.wav", Body=self._call)
-            if due:
-                cloud.tick()
-        cloud.wait(lambda: cloud.messages() == (0, 0), seconds=PATIENCE_SECONDS, awaited="the queue to be empty")
+        # The scaling goes on meanwhile.
+        with ThreadPoolExecutor(1) as pool:
+            uploading = pool.submit(self._upload, scenario, folder)
+            cloud.wait(
+                lambda: uploading.done() and cloud.messages() == (0, 0),
+                seconds=PATIENCE_SECONDS,
+                awaited="the queue to be empty",
+            )
+        arrivals = uploading.result()
         written = [entry["LastModified"].timestamp() for entry in self._transcripts(folder)]
         if len(written) != len(arrivals):
             raise RuntimeError(f"{scenario.name}: got {len(written)} transcripts, expected {len(arrivals)}")
@@ -100,10 +115,19 @@ class Bench:
         return replace(
             measured,
             arrivals=arrivals,
-            drained=(max(written) - self._began) * SCALE,
+            written=sorted((each - self._began) * SCALE for each in written),
             start_seconds=statistics.median(self._ready[name] - self._asked[name] for name in self._ready) * SCALE,
-            pace=statistics.median(self._paces),
+            pace=self._pace(),
         )
+
+    def _upload(self, scenario: Scenario, folder: str) -> Sequence[float]:
+        """Upload each call when it is due; when they were."""
+        arrivals = []
+        for call, due in enumerate(scenario.arrivals):
+            time.sleep(max(0.0, self._began + due / SCALE - time.time()))
+            arrivals.append((time.time() - self._began) * SCALE)
+            self._cloud.s3.put_object(Bucket=self._cloud.recordings, Key=f"{folder}{call}.wav", Body=self._call)
+        return arrivals
 
     def _transcripts(self, folder: str) -> Iterator[dict[str, Any]]:
         return transcripts(self._cloud.s3, self._cloud.transcripts, recordings=folder)
@@ -115,15 +139,13 @@ class Bench:
             self._asked.setdefault(task.name, time.monotonic())
             if task.name not in self._ready and READY in task.log.read_text():
                 self._ready[task.name] = time.monotonic()
-        if cloud.observed is self._seen:
+        if not cloud.observed or cloud.observed is self._seen:
             return
         self._seen, told = cloud.observed, cloud.observed
         waiting, working = int(told[WAITING] or 0), int(told[WORKING] or 0)
         call = told[GAUGES[Gauge.CALL_SECONDS]] or 60 * self._environment.workload.talk_minutes_per_call
         rest = told[GAUGES[Gauge.REST_SECONDS]]
         pace = told[GAUGES[Gauge.PACE]]
-        if pace:
-            self._paces.append(pace)
         ready = {
             name: sum(task.name in self._ready for task in fleet.service.staying)
             for name, fleet in cloud.fleets.items()
@@ -145,6 +167,14 @@ class Bench:
                 speed,
             )
         )
+
+    def _pace(self) -> float:
+        """Seconds of audio in a second of work, over every call of the scenario's workers."""
+        logs = [self._cloud.folder / "tasks" / f"{name}.log" for name in self._asked]
+        lines = [json.loads(line) for log in logs for line in log.read_text().splitlines() if FACTOR in line]
+        audio = [float(line[Metric.AUDIO_SECONDS]) for line in lines]
+        factors = [float(line[Metric.REAL_TIME_FACTOR]) for line in lines]
+        return sum(audio) / sum(map(operator.mul, audio, factors))
 
     def _empty_buckets(self) -> None:
         """Delete every version, so that looking for the oldest recording stays fast."""

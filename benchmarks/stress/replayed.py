@@ -8,10 +8,17 @@ from stacks.capacity.simulation import LOCAL, Batch, Grant, Outcome, Replay
 from stacks.environments import Environment
 
 
-def replay(scenario: Scenario, measured: Measured, *, environment: Environment) -> Outcome:
+def overhead(calibration: Measured, *, environment: Environment) -> float:
+    """Seconds of the plan that a call takes beside its length, of one worker under steady load."""
+    return max(0.0, calibration.seconds_per_call - 60 * environment.workload.talk_minutes_per_call / calibration.pace)
+
+
+def replay(
+    scenario: Scenario, measured: Measured, *, environment: Environment, overhead_seconds: float = 0.0
+) -> Outcome:
     """The same calls at the same times, with the start and the pace of the measured workers.
 
-    One process after the other has these of its own; the medians stand for them. Everything else is the plan's.
+    One process after the other has these of its own; median and average stand for them. Everything else is the plan's.
     """
     plan, workload = environment.plan, environment.workload
     most = plan.batch_max_tasks
@@ -20,6 +27,8 @@ def replay(scenario: Scenario, measured: Measured, *, environment: Environment) 
         plan=replace(plan, speed=replace(plan.speed, audio_seconds_per_second=measured.pace)),
         batches=[Batch(due=3600 * workload.window_hours, arrivals=measured.arrivals)],
         lengths=[60 * workload.talk_minutes_per_call],
-        behaviour=replace(LOCAL, start_seconds=(measured.start_seconds,) * 3, grants=grants),
+        behaviour=replace(
+            LOCAL, start_seconds=(measured.start_seconds,) * 3, call_overhead_seconds=overhead_seconds, grants=grants
+        ),
         lanes=environment.settings.lanes,
     ).run()

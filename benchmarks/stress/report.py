@@ -31,8 +31,15 @@ def deviation(rounds: Rounds) -> float:
     return statistics.median(outcome.drain_seconds for _, outcome in rounds) / measured - 1
 
 
-def table(found: Mapping[Scenario, Rounds], *, seconds: float) -> str:
-    """The figures; times are hours and minutes of the plan."""
+def table(found: Mapping[Scenario, Rounds], *, seconds: float, load: float, overhead: float) -> str:
+    """The figures; times are hours and minutes of the plan.
+
+    Args:
+        found: the rounds of each scenario.
+        seconds: that the test took.
+        load: average of the machine before it.
+        overhead: seconds of a call beside its length.
+    """
     lines = [
         "| scenario | calls | rounds | most tasks | with relief | last transcript | simulated | deviation | slack | simulated |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -58,8 +65,9 @@ def table(found: Mapping[Scenario, Rounds], *, seconds: float) -> str:
     met = "within" if abs(deviation(found[DRAIN])) <= GOAL else "not within"
     starts = statistics.median(each.start_seconds for rounds in found.values() for each, _ in rounds)
     note = (
-        f"{_machine()}; {seconds:.0f} s in all. A worker took {_time(starts)} of the plan to start. The simulator's time for the"
-        f" batch is {met} {GOAL:.0%} of the measured one (median of {len(found[DRAIN])})."
+        f"{_machine()}, a load of {load:.1f} before; {seconds:.0f} s in all. A worker took {_time(starts)} of the plan to start, and"
+        f" {overhead:.0f} s for a call beside its length. The simulator's time for the batch is {met} {GOAL:.0%} of the measured"
+        f" one (median of {len(found[DRAIN])})."
     )
     lines += ["", note]
     return "\n".join(lines)

@@ -36,11 +36,13 @@ def bursts(calls: int, *, every_hours: float = 0.0, times: int = 1) -> tuple[flo
     return tuple(part * every_hours * HOUR for part in range(times) for _ in range(calls))
 
 
-DRAIN = Scenario(name="drain", title="A batch at once", arrivals=bursts(30), rounds=5)
+# One worker under steady load, which tells what a call costs beside its length.
+CALIBRATION = Scenario(name="calibration", title="Calibration, one worker", arrivals=bursts(8), granted=1)
+DRAIN = Scenario(name="drain", title="A batch at once", arrivals=bursts(24), rounds=5)
 SCENARIOS = (
     DRAIN,
     Scenario(name="ramp", title="A rate that grows over two hours", arrivals=ramp(30, hours=2)),
-    Scenario(name="bursts", title="Three bursts, an hour apart", arrivals=bursts(12, every_hours=1, times=3)),
+    Scenario(name="bursts", title="Three bursts, an hour apart", arrivals=bursts(10, every_hours=1, times=3)),
     Scenario(
         name="weekend",
         title="A weekend's batch at once, Spot grants one task of three",
