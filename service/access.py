@@ -25,7 +25,7 @@ class Scope(StrEnum):
 
     TRANSCRIBE = "transcribe"
     JOBS = "jobs"  # read jobs
-    BATCH = "batch"  # read what the batch of all recordings has done and has still to do
+    BATCH = "batch"  # read the state of the batch of all recordings
     METRICS = "metrics"
 
 

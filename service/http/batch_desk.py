@@ -1,4 +1,4 @@
-"""The batch: what the recordings of the bucket have come to, what is left of them, and by when.
+"""The batch: the states of all recordings in the bucket, how much is left, and when it will end.
 
 It lists keys, reads the documents that say why a version failed or how far a worker is, and reads a sample of the transcripts
 for their lengths and costs. Listing is slow and costs money, so that one answer serves all callers for a minute, and each list

@@ -51,7 +51,7 @@ async def respond(
 
     Args:
         request: with a recording.
-        reading: reads the call; is given what tells the news of it, and what takes the wishes in the form once read.
+        reading: reads the call; is given functions that tell its news, and that take the form's wishes once read.
         answer: makes the response from the work, the news of it and the wishes.
     """
     loop = asyncio.get_running_loop()

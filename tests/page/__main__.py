@@ -26,7 +26,7 @@ MINUTES_MS = 180_000
 
 
 def take(page: Page, name: str) -> None:
-    """Write a picture of what is seen, with few colours."""
+    """Write a picture of the window, with few colours."""
     path = FOLDER / f"{name}.png"
     page.screenshot(path=path)
     with Image.open(path) as picture:

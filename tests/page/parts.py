@@ -1,4 +1,4 @@
-"""The parts of the page as a person finds them, and servers for what the common one does not do."""
+"""The parts of the page as a person finds them, and servers whose engines do as a test says."""
 
 import base64
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def state(page: Page, name: str) -> Locator:
 
 
 def reason(page: Page, name: str) -> Locator:
-    """The sentence that says why a call does not go on, and what to do."""
+    """The sentence that says why a call does not go on, and how it can."""
     return entry(page, name).locator(".entry-reason")
 
 

@@ -33,7 +33,7 @@ def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
 
 
 def findings(page: Page) -> list[str]:
-    """What axe-core finds."""
+    """The findings of axe-core."""
     assert AXE, "node_modules has no axe-core: `make install` brings it"
     page.evaluate(AXE)
     found = page.evaluate("rules => axe.run({ runOnly: rules })", RULES)

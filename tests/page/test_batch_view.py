@@ -1,4 +1,4 @@
-"""The view of the batch: what is left, until when, and why recordings failed; names for whom they are."""
+"""The view of the batch: how much is left, until when, and why recordings failed; names for whom they are."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def figure(page: Page, name: str) -> Locator:
 
 
 def test_batch_shows_its_numbers(blank: Page) -> None:
-    """Counts, what is left in audio, the projected end beside the deadline, and the cost, each with its source."""
+    """Counts, the backlog in audio, the projected end beside the deadline, and the cost, each with its source."""
     with open_page(blank, FakeEngine(), batch=busy_batch()):
         blank.get_by_role("button", name="Batch").click()
         for name, number in (("Waiting", "760"), ("Running", "3"), ("Done", "239"), ("In part", "1"), ("Failed", "2")):

@@ -66,7 +66,7 @@ def test_upload_shows_its_share(blank: Page, context: BrowserContext) -> None:
 
 
 def test_a_person_records_with_the_microphone(page: Page, context: BrowserContext) -> None:
-    """What was recorded goes the way of every file; a discarded one does not."""
+    """A take goes the way of every file; a discarded one does not."""
     context.grant_permissions(["microphone"])
     page.get_by_role("button", name="Record", exact=True).click()
     expect(page.get_by_role("timer")).to_have_text("0:01")

@@ -1,4 +1,4 @@
-"""What goes wrong, and the sentence that says what to do about it."""
+"""Bad input and bad luck: each has a sentence that says what to do."""
 
 import json
 import wave

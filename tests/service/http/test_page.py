@@ -28,7 +28,7 @@ def client_of(settings: Settings = SETTINGS) -> TestClient:
 
 
 def facts_of(client: TestClient) -> dict[str, object]:
-    """What the document tells the page about the service."""
+    """The facts about the service that come with the document."""
     found = re.search(r'<meta name="service" content="([^"]+)">', client.get("/").text)
     assert found
     facts: dict[str, object] = json.loads(unescape(found[1]))
