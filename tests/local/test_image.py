@@ -127,8 +127,8 @@ def test_image_holds_nothing_but_the_service(image: Image) -> None:
     assert {path.name for path in (image.root / "app/hub").iterdir()} <= {HUB_FOLDER, ".locks", "CACHEDIR.TAG"}
     assert {path.name for path in (image.root / "opt").iterdir()} == {"venv"}
     written = {path.suffix for path in (image.root / "app/service").rglob("*") if path.is_file()}
-    # The description of the API, and the golden calls that the canary sends.
-    assert written == {".py", ".pyc", ".json", ".yaml", ".wav"}
+    # The description of the API, the golden calls that the canary sends, and the files of the page.
+    assert written == {".py", ".pyc", ".json", ".yaml", ".wav", ".css", ".html", ".js", ".svg"}
     assert not [path for path in (image.root / "opt/venv").rglob("tests") if path.is_dir()]
     assert not (image.root / "etc/pip.conf").exists()
 
