@@ -23,12 +23,13 @@ from stacks.capacity.profiles import FOLDER
 ROOT = Path(__file__).parent.parent
 PASSES = ROOT / "build" / "profiles"
 LEVELS = ("", *hidden.LEVELS)
-# A process that hides instructions from itself before it imports the service.
+# A process that keeps to its CPUs and hides instructions from itself, before it imports the service.
 HIDING = """
 import os, sys
 from pathlib import Path
 from benchmarks.speed import hidden
-level, library, *command = sys.argv[1:]
+level, library, cpus, *command = sys.argv[1:]
+os.sched_setaffinity(0, map(int, cpus.split(",")))
 if level:
     hidden.hide(level, Path(library))
 from service.__main__ import main
@@ -99,22 +100,28 @@ def _recordings(count: int) -> list[str]:
 
 
 def _measure(case: Case, number: int, *, heard: Sequence[str], library: Path) -> None:
+    """One pass, on every CPU at once: alone, a task would have the core that its neighbour's hyper-thread shares."""
     command = ["profile", *heard, "--rounds", "1", "--cpu", str(VCPU * case.cpus)]
-    allowed = sorted(os.sched_getaffinity(0))[: case.cpus]
-    with case.passed(number).with_suffix(".log").open("w") as log:
-        done = subprocess.run(
-            [sys.executable, "-c", HIDING, case.level, str(library), *command],
-            cwd=ROOT,
-            env=os.environ | {"HF_HUB_OFFLINE": "1"},
-            preexec_fn=lambda: os.sched_setaffinity(0, allowed),
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            check=False,
+    cpus = sorted(os.sched_getaffinity(0))
+    running = []
+    for first in range(0, len(cpus) - case.cpus + 1, case.cpus):
+        own = ",".join(map(str, cpus[first : first + case.cpus]))
+        log = case.passed(number).with_suffix(f".{first}.log").open("w")
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-c", HIDING, case.level, str(library), own, *command],
+                cwd=ROOT,
+                env=os.environ | {"HF_HUB_OFFLINE": "1"},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         )
-    if done.returncode:
-        sys.exit(f"{case}: {log.name} says why")
-    case.passed(number).write_text(done.stdout[done.stdout.index(HEADER) :])
+    printed = [process.communicate()[0] for process in running]
+    if any(process.returncode for process in running):
+        sys.exit(f"{case}: the logs in {case.folder} say why")
+    found = [TaskProfile.read(text[text.index(HEADER) :]) for text in printed]
+    case.passed(number).write_text(TaskProfile.merged(found).to_toml())
 
 
 def merged(cases: Sequence[Case], *, passes: int) -> Iterator[TaskProfile]:
