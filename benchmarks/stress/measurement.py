@@ -1,7 +1,6 @@
 """One scenario, measured on the local cloud with real worker processes."""
 
 import json
-import operator
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -174,7 +173,7 @@ class Bench:
         lines = [json.loads(line) for log in logs for line in log.read_text().splitlines() if FACTOR in line]
         audio = [float(line[Metric.AUDIO_SECONDS]) for line in lines]
         factors = [float(line[Metric.REAL_TIME_FACTOR]) for line in lines]
-        return sum(audio) / sum(map(operator.mul, audio, factors))
+        return sum(audio) / sum(length * factor for length, factor in zip(audio, factors, strict=True))
 
     def _empty_buckets(self) -> None:
         """Delete every version, so that looking for the oldest recording stays fast."""
