@@ -207,7 +207,9 @@ class Settings:
     report_seconds: int = _between(
         30, 1, 3600, "How often a worker publishes what it knows about the backlog, in seconds."
     )
-    page_jobs: bool = _switch("Whether the page sends long recordings as jobs, because the buckets admit its origin.", default=True)
+    page_jobs: bool = _switch(
+        "Whether the page sends long recordings as jobs, because the buckets admit its origin.", default=True
+    )
     host: str = _text("127.0.0.1", "Address the HTTP server binds.")
     port: int = _between(8000, 1, 65_535, "Port the HTTP server binds.")
     environment: str = _text("local", "Name of the environment, as a dimension of every metric.")

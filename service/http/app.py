@@ -55,7 +55,9 @@ def create_app(
             *job_routes.ROUTES,
             *batch_routes.ROUTES,
             *description.ROUTES,
-            *page.routes(settings, batch=batch is not None, origins=jobs.origins if jobs and settings.page_jobs else None),
+            *page.routes(
+                settings, batch=batch is not None, origins=jobs.origins if jobs and settings.page_jobs else None
+            ),
         ],
         exception_handlers=EXCEPTION_HANDLERS,
     )

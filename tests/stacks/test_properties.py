@@ -114,7 +114,9 @@ def environments(draw: st.DrawFn) -> Environment:
         tls=production or draw(st.booleans()),
         settings=Settings(max_audio_seconds=1800, job_deadline_seconds=5400),
         api=draw(apis()),
-        size=draw(st.none() | st.builds(TaskSize, cpu=st.just(cpu), memory_mib=st.sampled_from(FARGATE_MEMORY_MIB[cpu]))),
+        size=draw(
+            st.none() | st.builds(TaskSize, cpu=st.just(cpu), memory_mib=st.sampled_from(FARGATE_MEMORY_MIB[cpu]))
+        ),
         processor=draw(st.sampled_from(Processor)),
         spot_vcpus=8192,
         on_demand_vcpus=2048,
