@@ -23,7 +23,7 @@ from tests.delivery.recorder import Recording, recording
 from tests.stacks.factory import REGION
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/whisper-live-ReleaseRole"
-BRISK = Pace(settle_s=0.2, watch_s=0.2, poll_s=0.05)
+BRISK = Pace(settle_s=5, watch_s=0.2, poll_s=0.05)
 VALUES = "from tests.stacks.factory import LINE\n\n\ndef environments():\n    return LINE\n"
 
 

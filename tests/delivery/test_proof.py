@@ -90,5 +90,5 @@ def test_release_without_proof_goes_back(environ: Mapping[str, str], monkeypatch
     live = DeployedEnvironment.named("live", environ)
     deploy(live, OLD)
     with pytest.raises(Refused, match=f"did not come back .{NEW}.; live runs {OLD} again$"):
-        release(live, NEW, Pace(settle_s=0.2, watch_s=0.2, poll_s=0.05))
+        release(live, NEW, Pace(settle_s=5, watch_s=0.2, poll_s=0.05))
     assert {live.digest(stack) for stack in ("Api", "Batch", "Watch")} == {OLD}

@@ -58,7 +58,9 @@ FORGE = Environment(
     workload=TEAM,
     tls=False,
     settings=Settings(model=MODEL, max_audio_seconds=1800, api_deadline_seconds=900),
-    api=ApiPlan(hours=OfficeHours(time_zone="Asia/Tokyo", start=time(8, 30), end=time(17), days=("TUE", "THU"))),
+    api=ApiPlan(
+        hours=OfficeHours(time_zone="Asia/Tokyo", start=time(8, 30), end=time(17), days=("TUE", "THU")), webhooks=True
+    ),
     size=TaskSize(cpu=2048, memory_mib=7168),
     spot_vcpus=256,
     on_demand_vcpus=16,
@@ -77,6 +79,7 @@ TRIAL = Environment(
     size=TaskSize(cpu=4096, memory_mib=10_240),
     spot_vcpus=256,
     on_demand_vcpus=64,
+    api=ApiPlan(webhooks=True),
     releases=ReleasePlan(images_from="forge", onward=("live",)),
 )
 LIVE = Environment(

@@ -173,7 +173,7 @@ def test_scaling_follows_requests_and_cpu_with_one_headroom(template: Template, 
 def test_workload_of_longer_calls_lowers_the_requests_per_task(tmp_path: Path) -> None:
     """If calls take twice as long, a task handles half as many per minute."""
     workload = replace(FORGE.workload, talk_minutes_per_call=2 * FORGE.workload.talk_minutes_per_call)
-    longer = synthesize([replace(FORGE, workload=workload)], tmp_path)["forge/Api"]
+    longer = synthesize([replace(FORGE, workload=workload, on_demand_vcpus=32)], tmp_path)["forge/Api"]
     (_, per_minute), _ = targets(longer)
     assert per_minute == pytest.approx(FORGE.plan.api_requests_per_task_per_minute / 2, rel=0.01)
 

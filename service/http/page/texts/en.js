@@ -54,7 +54,6 @@ export const en = {
   "key.title": "Your key",
   "key.explained": "The service answers only with a key. It is kept in this tab until you close it, and is never part of an address.",
   "key.wrong": "The service does not know this key. Check it for missing characters, or ask whoever runs the service for a new one.",
-  "key.empty": "Enter the key that you were given for this service.",
   "key.label": "Key",
   "key.use": "Use it",
   "key.cancel": "Cancel",

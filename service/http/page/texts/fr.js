@@ -54,7 +54,6 @@ export const fr = {
   "key.title": "Votre clé",
   "key.explained": "Le service ne répond qu’avec une clé. Elle reste dans cet onglet jusqu’à sa fermeture et n’est jamais dans une adresse.",
   "key.wrong": "Le service ne connaît pas cette clé. Vérifiez qu’il n’y manque rien, ou demandez-en une autre à qui exploite le service.",
-  "key.empty": "Saisissez la clé que l’on vous a donnée pour ce service.",
   "key.label": "Clé",
   "key.use": "L’utiliser",
   "key.cancel": "Annuler",
