@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from service.transcript import Transcript, render
@@ -70,6 +71,7 @@ def test_the_text_is_copied_with_the_speakers(page: Page) -> None:
     assert lines[0].startswith("Agent: Good morning")
 
 
+@pytest.mark.verify
 def test_a_selection_is_copied_with_the_speakers(page: Page) -> None:
     """A selection over several segments is copied as lines with their speakers, cut to the selection."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -81,6 +81,7 @@ def test_axe_finds_nothing_in_a_call_with_all_its_marks(page: Page) -> None:
     assert findings(page) == []
 
 
+@pytest.mark.verify
 def test_another_recording_than_the_transcript_s_is_told(page: Page) -> None:
     """A file of another length than the transcript's is played, but the reader is told of the difference."""
     show(page, billing() | {"duration": 200.0}, audio=BILLING.path)
@@ -89,6 +90,7 @@ def test_another_recording_than_the_transcript_s_is_told(page: Page) -> None:
     )
 
 
+@pytest.mark.verify
 def test_a_recording_without_speech_says_so(page: Page) -> None:
     """An empty transcript is a sentence, not an empty page."""
     show(page, transcript([], duration=8, language="und"))
@@ -104,6 +106,7 @@ def test_the_words_are_in_the_language_of_the_call(page: Page) -> None:
     assert page.locator(".call-text p").nth(1).get_attribute("lang") is None
 
 
+@pytest.mark.verify
 def test_the_view_changes_its_language_while_it_shows_a_call(page: Page) -> None:
     """Another language of the page reaches names, labels and counts; the words of the call stay."""
     show(page, billing())

@@ -3,6 +3,7 @@
 How smooth it is depends on the machine: `python -m tests.page.smoothness` measures it.
 """
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.calls import long_call, show
@@ -58,6 +59,7 @@ def test_the_last_hit_of_a_long_call_is_brought_into_sight(page: Page) -> None:
     assert word_elements(page) < MOST_WORDS
 
 
+@pytest.mark.verify
 def test_the_timeline_s_canvas_is_as_large_as_the_window(page: Page) -> None:
     """However far a reader zooms in, the canvas covers the visible part only."""
     show(page, long_call())

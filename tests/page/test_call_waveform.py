@@ -79,6 +79,7 @@ def test_wav_of_every_sample_format(page: Page) -> None:
             assert_loud(peaks(page, media.wav(encode(call(rate)), channels=2, rate=rate, tag=tag, bits=bits)))
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize(
     ("container", "codec", "rate"),
     [
@@ -110,6 +111,7 @@ def test_a_long_mp3_is_decoded_in_parts(page: Page, tmp_path: Path) -> None:
     assert_loud(peaks(page, path.read_bytes(), seconds=72), seconds=71, within=30)
 
 
+@pytest.mark.verify
 def test_a_wav_of_unknown_length_with_other_chunks(page: Page) -> None:
     """A stream's header with the largest size, after a chunk of odd length, is read to the end of the file."""
     content = media.wav(media.pcm(call(8000)), channels=2, size=2**32 - 1)
@@ -117,6 +119,7 @@ def test_a_wav_of_unknown_length_with_other_chunks(page: Page) -> None:
     assert_loud(peaks(page, content[:12] + other + content[12:]))
 
 
+@pytest.mark.verify
 def test_any_number_of_channels(page: Page) -> None:
     """Each channel has its own peaks."""
     for channels in (1, 3, 6):
@@ -124,6 +127,7 @@ def test_any_number_of_channels(page: Page) -> None:
         assert_loud(peaks(page, content), channels=channels)
 
 
+@pytest.mark.verify
 def test_a_file_that_would_not_fit_into_memory_is_not_decoded(page: Page, tmp_path: Path) -> None:
     """A long file of a format that browsers decode as a whole is left alone, instead of taking gigabytes."""
     path = media.encode(tmp_path / "call.flac", call(8000), rate=8000, container="flac", codec="flac")

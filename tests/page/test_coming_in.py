@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests import standin
@@ -54,6 +55,7 @@ def test_words_appear_while_the_call_is_transcribed(blank: Page) -> None:
         expect(state(blank, "call.wav")).to_have_text("Transcribed")
 
 
+@pytest.mark.verify
 def test_upload_shows_its_share(blank: Page, context: BrowserContext) -> None:
     """A large recording on a slow network: the share grows before the service has all of it."""
     with open_page(blank, FakeEngine(segments=WORDS)):
@@ -92,6 +94,7 @@ def test_name_of_a_file_is_never_markup(blank: Page) -> None:
         assert blank.locator("main img").count() == 0
 
 
+@pytest.mark.verify
 def test_spoken_language_is_sent(blank: Page) -> None:
     """Whoever knows the language need not have it detected."""
     engine = FakeEngine(segments=WORDS)
@@ -102,6 +105,7 @@ def test_spoken_language_is_sent(blank: Page) -> None:
     assert engine.language == "en"
 
 
+@pytest.mark.verify
 def test_call_is_stopped_tried_again_and_removed(blank: Page) -> None:
     """Stopping ends the work at the service; the recording is kept for another try."""
     engine = FakeEngine(segments=WORDS)

@@ -104,6 +104,7 @@ def test_network_that_is_lost_during_an_upload_is_waited_for(blank: Page, contex
         expect(state(blank, "large.wav")).to_have_text("Transcribed")
 
 
+@pytest.mark.verify
 def test_connection_that_breaks_leaves_a_button_that_keeps_the_file(blank: Page) -> None:
     """While the browser has a network, only a person knows whether to try again."""
     with open_page(blank, FakeEngine(segments=WORDS)):
@@ -116,6 +117,7 @@ def test_connection_that_breaks_leaves_a_button_that_keeps_the_file(blank: Page)
         expect(state(blank, "call.wav")).to_have_text("Transcribed")
 
 
+@pytest.mark.verify
 def test_failure_in_the_middle_of_the_words_is_told(blank: Page) -> None:
     """A stream that ends early is no transcript."""
     with open_page(blank, FakeEngine(segments=WORDS)):
@@ -130,6 +132,7 @@ def test_failure_in_the_middle_of_the_words_is_told(blank: Page) -> None:
         expect(reason(blank, "call.wav")).to_contain_text("Try again later, or split the recording.")
 
 
+@pytest.mark.verify
 def test_microphone_that_is_refused_has_a_sentence(page: Page) -> None:
     """The browser does not ask here: it refuses."""
     page.get_by_role("button", name="Record", exact=True).click()
@@ -165,6 +168,7 @@ def test_key_is_asked_for_once_and_kept_in_the_tab(blank: Page, context: Browser
         assert blank.evaluate("sessionStorage.length") == 0
 
 
+@pytest.mark.verify
 def test_dialog_that_is_closed_leaves_a_sentence(blank: Page) -> None:
     """Nothing is sent without a key, and the recording is kept."""
     with open_page(blank, FakeEngine(segments=WORDS), replace(ROOMY, api_keys=KEYS)):

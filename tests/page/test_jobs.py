@@ -117,6 +117,7 @@ def test_long_recording_goes_through_the_bucket_to_its_words(blank: Page, site: 
     expect(blank.get_by_label(re.compile("To hear this call"))).to_be_attached()
 
 
+@pytest.mark.verify
 def test_short_recording_does_not(blank: Page, site: Site) -> None:
     """It is answered at once."""
     site.open(blank)
@@ -125,6 +126,7 @@ def test_short_recording_does_not(blank: Page, site: Site) -> None:
     assert "#" not in blank.url
 
 
+@pytest.mark.verify
 def test_job_that_failed_says_why(blank: Page, site: Site) -> None:
     """With the reason's own sentence."""
     site.open(blank)
@@ -166,6 +168,7 @@ def test_link_that_leads_nowhere_says_what_to_do(blank: Page, site: Site, fragme
     expect(reason(blank, "Job 00000000")).to_contain_text("copy the whole link")
 
 
+@pytest.mark.verify
 def test_job_whose_upload_never_came_says_to_drop_it_again(
     blank: Page, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +188,7 @@ def test_job_whose_upload_never_came_says_to_drop_it_again(
     assert len(set(re.findall("[0-9a-f]{40}", blank.url))) == 1
 
 
+@pytest.mark.verify
 def test_job_is_removed_from_the_list_or_from_the_service(blank: Page, site: Site) -> None:
     """A dialog tells the difference."""
     site.open(blank)

@@ -96,7 +96,7 @@ export class Player {
   seek(seconds, { play = false } = {}) {
     this.#position = Math.min(Math.max(0, seconds), this.duration || seconds);
     if (this.ready) this.audio.currentTime = this.#position;
-    this.#told({ moved: !this.ready });
+    this.#told({ moved: true });
     if (play) this.#play();
   }
 
