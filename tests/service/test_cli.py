@@ -121,7 +121,7 @@ def test_full_disk_is_told_in_one_line_for_each_recording() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["transcribe", *[VOICEMAIL] * 3], ["--help"], ["jobs", "--help"], ["model", "lock", MODEL], ["api"]],
+    [["transcribe", *[VOICEMAIL] * 3], ["--help"], ["jobs", "--help"], ["model", "fetch", MODEL], ["api"]],
     ids=lambda arguments: str(arguments[0]),
 )
 def test_closed_pipe_ends_any_verb_quietly(arguments: list[str | Path]) -> None:
