@@ -101,7 +101,7 @@ def test_network_that_is_lost_during_an_upload_is_waited_for(blank: Page, contex
         network.detach()
         between.mend()
         context.set_offline(False)
-        expect(state(blank, "large.wav")).to_have_text("Transcribed")
+        expect(state(blank, "large.wav")).to_have_text("Transcribed", timeout=30_000)
 
 
 @pytest.mark.verify

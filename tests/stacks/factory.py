@@ -58,9 +58,7 @@ FORGE = Environment(
     workload=TEAM,
     tls=False,
     settings=Settings(model=MODEL, max_audio_seconds=1800, api_deadline_seconds=900),
-    api=ApiPlan(
-        hours=OfficeHours(time_zone="Asia/Tokyo", start=time(8, 30), end=time(17), days=("TUE", "THU")), webhooks=True
-    ),
+    api=ApiPlan(hours=OfficeHours(time_zone="Asia/Tokyo", start=time(8, 30), end=time(17), days=("TUE", "THU"))),
     size=TaskSize(cpu=2048, memory_mib=7168),
     spot_vcpus=256,
     on_demand_vcpus=16,
@@ -79,7 +77,6 @@ TRIAL = Environment(
     size=TaskSize(cpu=4096, memory_mib=10_240),
     spot_vcpus=256,
     on_demand_vcpus=64,
-    api=ApiPlan(webhooks=True),
     releases=ReleasePlan(images_from="forge", onward=("live",)),
 )
 LIVE = Environment(
@@ -92,7 +89,7 @@ LIVE = Environment(
     size=TaskSize(cpu=4096, memory_mib=10_240),
     spot_vcpus=1024,
     on_demand_vcpus=256,
-    api=ApiPlan(min_tasks=2, webhooks=True),
+    api=ApiPlan(min_tasks=2),
     released_by="trial",
 )
 LINE = (FORGE, TRIAL, LIVE)

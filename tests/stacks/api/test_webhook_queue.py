@@ -13,13 +13,19 @@ from service.webhooks.signature import read_secrets
 from service.webhooks.target import PORTS
 from stacks.environments import Egress, ExistingNetwork, InvalidEnvironment, NetworkPlan
 from tests.stacks.factory import LIVE, TRIAL, existing_network
-from tests.stacks.synthesis import KEPT, Template, listed, statements
+from tests.stacks.synthesis import KEPT, Template, listed, statements, synthesize
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Template]:
+    """Production with webhooks."""
+    return synthesize([replace(LIVE, api=replace(LIVE.api, webhooks=True))], tmp_path_factory.mktemp("webhooks"))
 
 
 @pytest.fixture
-def live(line: Mapping[str, Template]) -> Template:
-    """The API stack of an environment with webhooks."""
-    return line["live/Api"]
+def live(production: Mapping[str, Template]) -> Template:
+    """Its API stack."""
+    return production["live/Api"]
 
 
 def test_message_outlasts_an_attempt_and_is_kept_longer_among_the_dead(live: Template) -> None:
@@ -65,11 +71,11 @@ def test_firewall_lets_out_the_ports_of_webhooks(live: Template) -> None:
     assert {rule["FromPort"] for rule in group["SecurityGroupEgress"]} == PORTS
 
 
-def test_webhook_that_is_given_up_rings(line: Mapping[str, Template]) -> None:
+def test_webhook_that_is_given_up_rings(production: Mapping[str, Template]) -> None:
     """At the first one, and at the first message among the dead letters."""
     alarms = [
         alarm
-        for alarm in line["live/Monitoring"].properties("AWS::CloudWatch::Alarm")
+        for alarm in production["live/Monitoring"].properties("AWS::CloudWatch::Alarm")
         if "webhooks.md" in alarm["AlarmDescription"]
     ]
     assert {alarm["MetricName"] for alarm in alarms} == {
@@ -89,4 +95,3 @@ def test_environment_without_a_way_to_the_internet_has_no_webhooks(network: Netw
     ):
         replace(TRIAL, network=network, api=replace(TRIAL.api, webhooks=True))
     assert not replace(TRIAL, network=network).api.webhooks
-    assert LIVE.api.webhooks
