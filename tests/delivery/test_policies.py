@@ -20,6 +20,8 @@ from tests.delivery.test_rollout import BRISK
 
 __all__ = ["repository_with_a_tag"]  # a fixture
 
+pytestmark = pytest.mark.verify
+
 # What Docker asks of a registry, with the token of a role: the tests have another program in its place.
 PULLING = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 PUSHING = {"ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage"}

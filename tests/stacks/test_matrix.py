@@ -147,6 +147,7 @@ def test_choices_together_keep_their_promises(choice: Choice, matrix: Mapping[Ch
         promise(choice.environment, matrix[choice])
 
 
+@pytest.mark.verify
 def test_choices_together_lint(matrix: Mapping[Choice, Stacks]) -> None:
     """Every template of every pair is free of errors and warnings."""
     assert lint(template for templates in matrix.values() for template in templates.values()) == ""
