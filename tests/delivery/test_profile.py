@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +16,21 @@ from service.task_profile import TaskProfile, conditions
 from stacks.environments import Environment
 from tests.delivery.cloud import NEW, OLD, Cloud
 from tests.delivery.tasks import EndedTasks
+from tests.service.test_task_profile import PROFILE
 from tests.stacks.factory import LIVE
 
 
 def measured(environment: Environment, **more: Any) -> TaskProfile:
     """A profile of an environment's task."""
-    usual = TaskProfile(
+    usual = replace(
+        PROFILE,
         model=environment.settings.model,
-        model_sha256="0" * 64,
         architecture=environment.processor,
-        kind="VNNI",
-        processor="a processor",
         cpu=environment.task_size.cpu,
         audio_seconds_per_second=9.0,
         low=8.0,
         high=10.0,
-        rounds=5,
-        audio_seconds=600.0,
         peak_memory_mib=3000,
-        encoder="a test 1.0",
-        measured=date(2026, 11, 26),
-        version="0.2.0",
-        command="a test",
-        recordings="2 recordings",
         settings=conditions(replace(environment.settings, lanes=environment.lanes)),
     )
     return replace(usual, **more)

@@ -1,9 +1,11 @@
 from collections.abc import Iterator
+from io import StringIO
 
 import pytest
 
 from local import emulator
 from local.emulator import Emulator
+from service import telemetry
 from tests.service.cloud import Cloud
 from tests.service.proxy import Proxy, proxy
 
@@ -29,3 +31,12 @@ def between(cloud: Cloud) -> Iterator[Proxy]:
     """A proxy between a worker and the emulator."""
     with proxy(cloud.emulator.url) as own:
         yield own
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """The log of the process."""
+    stream = StringIO()
+    telemetry.configure(stream)
+    yield stream
+    telemetry.configure()

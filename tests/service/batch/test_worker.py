@@ -4,7 +4,7 @@ import errno
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from io import StringIO
 from types import MappingProxyType
@@ -177,15 +177,6 @@ class Bench:
             self.stopping.set()
             thread.join(10)
         return codes[0]
-
-
-@pytest.fixture
-def log() -> Iterator[StringIO]:
-    """The log of the worker."""
-    stream = StringIO()
-    telemetry.configure(stream)
-    yield stream
-    telemetry.configure()
 
 
 def lines(log: StringIO, message: str) -> list[dict[str, Any]]:

@@ -2,26 +2,15 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from io import StringIO
 
 import pytest
 
-from service import telemetry
 from service.recording import Recording
 from tests.service.http.fakes import FakeEngine, application
 from tests.service.http.real_server import HEAD, TAIL, Answer, RawClient, served
 
 BODY = HEAD + b"RIFF" + TAIL
-
-
-@pytest.fixture
-def log() -> Iterator[StringIO]:
-    """The log of the process."""
-    stream = StringIO()
-    telemetry.configure(stream)
-    yield stream
-    telemetry.configure()
 
 
 def call(url: str, *headers: bytes) -> Answer:
