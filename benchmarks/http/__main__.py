@@ -8,12 +8,14 @@ import argparse
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from benchmarks.http import samples
-from benchmarks.http.report import Figures, printed, write
-from benchmarks.http.scenarios import AUDIO, SATURATING, first_call, run
+from benchmarks.http.report import Figures, middle, printed, write
+from benchmarks.http.scenarios import AUDIO, SATURATING, Load, first_call, run
 from benchmarks.http.servers import BUILD, Server, peer, service
 from service import processor
 from service.engine import weights
@@ -32,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.http", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="of each scenario (default: 60)")
+    parser.add_argument("--rounds", type=int, default=3, help="of the engine alone and of saturation (default: 3)")
     parser.add_argument("--no-peer", action="store_true", help="measure the service only")
     parser.add_argument("--write", action="store_true", help="write the table into docs/benchmark-http.md, too")
     options = parser.parse_args(arguments)
@@ -40,12 +43,15 @@ def main(arguments: Sequence[str]) -> int:
     # All load comes from one address, which one caller's limits would refuse.
     settings = replace(Settings(), threads=processor.available_cpus(), requests_per_minute=0, max_client_requests=1_000)
     settings = replace(settings, max_requests=1_000)
-    columns = {"engine alone": engine_alone(settings, clips, seconds=options.seconds)}
-    with service(settings) as server:
-        columns[server.name] = measure(server, seconds=options.seconds)
-    if not options.no_peer:
-        with peer(settings, folder=weights.fetch(settings.model, release=False).folder) as server:
-            columns[server.name] = measure(server, seconds=options.seconds)
+    with ExitStack() as running:
+        servers = [running.enter_context(service(settings))]
+        if not options.no_peer:
+            folder = weights.fetch(settings.model, release=False).folder
+            servers.append(running.enter_context(peer(settings, folder=folder)))
+        alone, saturated = saturate(settings, servers, clips, seconds=options.seconds, rounds=options.rounds)
+        columns = {"engine alone": alone}
+        for server in servers:
+            columns[server.name] = measure(server, saturated[server.name], seconds=options.seconds)
     table = printed(columns)
     print(table)
     if options.write:
@@ -53,10 +59,39 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def engine_alone(settings: Settings, clips: Sequence[Recording], *, seconds: int) -> Figures:
-    """The throughput of the engine without HTTP, with as many calls at once as the service runs, and its CPU time."""
+def saturate(
+    settings: Settings, servers: Sequence[Server], clips: Sequence[Recording], *, seconds: int, rounds: int
+) -> tuple[Figures, Mapping[str, Figures]]:
+    """The engine alone and each server at saturation, in turn: what disturbs the machine for a while disturbs them all."""
     engine = Engine.load(settings)
     engine.transcribe(clips[0])
+    for server in servers:
+        first_call(server)
+    alone: list[Figures] = []
+    loads: dict[str, list[Load]] = {server.name: [] for server in servers}
+    for number in range(1, rounds + 1):
+        alone.append(engine_alone(engine, clips, turns=settings.max_running, seconds=seconds))
+        for server in servers:
+            say(f"{server.name} at saturation, round {number} of {rounds}")
+            loads[server.name].append(run(server, seconds=seconds, clips=SATURATING, probes=1))
+    return middle(alone), {name: _saturated(found, seconds=seconds) for name, found in loads.items()}
+
+
+def _saturated(loads: Sequence[Load], *, seconds: int) -> Figures:
+    """The medians of the rounds, and the times of all their requests."""
+    rates = [
+        Figures(throughput=load.audio_per_second, cpu=load.server_cpu / seconds, load_cpu=load.load_cpu / seconds)
+        for load in loads
+    ]
+    return replace(
+        middle(rates),
+        saturated_clip=sorted(time for load in loads for time in load.seconds("clip")),
+        saturated_health=sorted(time for load in loads for time in load.seconds("health")),
+    )
+
+
+def engine_alone(engine: Engine, clips: Sequence[Recording], *, turns: int, seconds: int) -> Figures:
+    """The throughput of the engine without HTTP, with as many calls at once as the service runs, and its CPU time."""
     end, done, before = time.monotonic() + seconds, [], time.process_time()
 
     def work(number: int) -> None:
@@ -67,7 +102,7 @@ def engine_alone(settings: Settings, clips: Sequence[Recording], *, seconds: int
                 done.append(clip.duration)
             number += 1
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(settings.max_running)]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(turns)]
     for thread in threads:
         thread.start()
     time.sleep(end - time.monotonic())
@@ -77,22 +112,19 @@ def engine_alone(settings: Settings, clips: Sequence[Recording], *, seconds: int
     return Figures(throughput=sum(done) / seconds, cpu=used / seconds)
 
 
-def measure(server: Server, *, seconds: int) -> Figures:
-    """Every scenario on one server."""
-    first_call(server)
-    saturated = run(server, seconds=seconds, clips=SATURATING, probes=1)
+def measure(server: Server, saturated: Figures, *, seconds: int) -> Figures:
+    """The other scenarios on one server."""
+    say(f"{server.name} beside long calls")
     mixed = run(server, seconds=seconds, clips=1, long_calls=LONG_CALLS, probes=1)
+    say(f"{server.name} beside slow uploads")
     slow = run(server, seconds=seconds, clips=1, slow_uploads=SLOW_UPLOADS, probes=1)
-    if not saturated.audio_per_second:
+    if not saturated.throughput:
         raise SystemExit(f"--seconds: got {seconds}, expected more: {server.name} answered no clip in that time")
-    rate = OVERLOAD * saturated.audio_per_second / samples.CLIP_SECONDS
+    rate = OVERLOAD * saturated.throughput / samples.CLIP_SECONDS
+    say(f"{server.name} at twice its capacity, for {OVERLOAD_SECONDS:.0f} s and until the last answer")
     overload = run(server, seconds=OVERLOAD_SECONDS, rate=rate, probes=1)
-    return Figures(
-        throughput=saturated.audio_per_second,
-        cpu=saturated.server_cpu / seconds,
-        load_cpu=saturated.load_cpu / seconds,
-        saturated_clip=saturated.seconds("clip"),
-        saturated_health=saturated.seconds("health"),
+    return replace(
+        saturated,
         mixed_clip=mixed.seconds("clip"),
         slow_clip=slow.seconds("clip"),
         slow_health=slow.seconds("health"),
@@ -107,6 +139,11 @@ def measure(server: Server, *, seconds: int) -> Figures:
         drained=overload.drained("arrival"),
         peak_mib=server.peak_mib,
     )
+
+
+def say(what: str) -> None:
+    """Tell how far the benchmark is, on the standard error."""
+    print(f"{datetime.now(UTC):%H:%M:%S} {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

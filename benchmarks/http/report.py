@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from benchmarks.http.scenarios import Patience, quantile
 from service import processor
@@ -98,6 +99,15 @@ def printed(columns: Mapping[str, Figures]) -> str:
     lines += [f"| {name} | {' | '.join(cell(figures) for figures in columns.values())} |" for name, cell in rows]
     machine = f"{processor.name()}, {processor.available_cpus()} CPUs"
     return f"`make bench-http`, {datetime.now(UTC):%Y-%m-%d}: {machine}, model `base`.\n\n" + "\n".join(lines)
+
+
+def middle(rounds: Sequence[Figures]) -> Figures:
+    """The medians of the rates of several rounds."""
+    return Figures(
+        throughput=median(figures.throughput for figures in rounds),
+        cpu=median(figures.cpu for figures in rounds),
+        load_cpu=median(figures.load_cpu for figures in rounds),
+    )
 
 
 def write(table: str) -> None:

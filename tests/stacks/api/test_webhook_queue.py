@@ -72,12 +72,13 @@ def test_firewall_lets_out_the_ports_of_webhooks(live: Template) -> None:
 
 
 def test_webhook_that_is_given_up_rings(production: Mapping[str, Template]) -> None:
-    """At the first one, and at the first message among the dead letters."""
+    """At the first one, and at the first message among the dead letters; both tell people the same page."""
     alarms = [
         alarm
         for alarm in production["live/Monitoring"].properties("AWS::CloudWatch::Alarm")
-        if "webhooks.md" in alarm["AlarmDescription"]
+        if alarm["AlarmDescription"].endswith("What to do: docs/runbooks/webhooks.md")
     ]
+    assert all(alarm["AlarmActions"] for alarm in alarms)
     assert {alarm["MetricName"] for alarm in alarms} == {
         WebhookMetric.GIVEN_UP,
         "ApproximateNumberOfMessagesVisible",
