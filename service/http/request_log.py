@@ -78,12 +78,7 @@ def request_id_of(scope: Scope) -> str:
 
 def route_of(scope: Scope) -> str:
     """The path of the route that served a request, with the names of its parameters: callers choose paths."""
-    if "endpoint" not in scope:
-        return "none"
-    path = str(scope["path"])
-    for name, value in scope.get("path_params", {}).items():
-        path = path.replace(str(value), f"{{{name}}}")
-    return path
+    return str(scope["route"].path) if "route" in scope else "none"
 
 
 def _span(scope: Scope, method: str) -> AbstractContextManager[tracing.Span | None]:

@@ -1,14 +1,15 @@
 """A week's calls, simulated with the scaling policies of the templates."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
 
+from local import fleet
 from local.fleet import Service
 from stacks.environments import Environment, emulated
 from tests.local.world import START_MINUTES, world
+from tests.service.clock import Clock
 from tests.stacks.factory import LIVE
 from tests.stacks.synthesis import Template
 
@@ -157,14 +158,21 @@ def test_service_with_as_many_protected_tasks_as_it_wants_protects_no_other() ->
     assert service.blocked()
 
 
-def test_service_acts_on_a_task_once_it_is_free_for_a_moment() -> None:
+def test_service_acts_on_a_task_once_it_is_free_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two messages a task is unprotected for milliseconds, which ECS does not see."""
-    service = Service(Idle, wanted=1, notice_seconds=0.2)
+    clock = Clock()
+    monkeypatch.setattr(fleet, "time", clock)
+    service = Service(Idle, wanted=1, notice_seconds=0.25)
     service.tend()
     (task,) = service.tasks
     service.wanted = 0
-    began = time.monotonic()
-    while not task.stopping:
-        task.protected = time.monotonic() - began < 0.1
+    # Protected, free for a moment between two messages, protected again, and then free for good: each for an eighth of a second.
+    for protected in (True, False, True, False):
+        task.protected = protected
         service.tend()
-    assert time.monotonic() - began >= 0.3
+        clock.now += 0.125
+        service.tend()
+        assert not task.stopping
+    clock.now += 0.125
+    service.tend()
+    assert task.stopping

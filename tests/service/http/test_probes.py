@@ -41,11 +41,13 @@ def test_metrics_count_requests_and_calls(engine: FakeEngine) -> None:
     client.post("/transcribe", data={"words": "x"})
     for number in range(5):
         client.get(f"/nowhere/{number}")
+    client.get("/v1/models/o")
     response = client.get("/metrics")
     text = response.text
     assert response.headers["content-type"].startswith("text/plain; version=")
     assert sample(text, 'whisper_requests_total{caller="",path="/transcribe",status="200"}') == 1
     assert sample(text, 'whisper_requests_total{caller="",path="none",status="404"}') == 5
+    assert sample(text, 'whisper_requests_total{caller="",path="/v1/models/{model}",status="404"}') == 1
     assert sample(text, 'whisper_calls_total{outcome="succeeded"}') == 1
     assert sample(text, 'whisper_calls_total{outcome="refused"}') == 1
     assert sample(text, "whisper_audio_seconds_total") == 1
