@@ -9,8 +9,9 @@ from stacks.capacity.speech import heard
 from stacks.capacity.speed import Speed
 from stacks.capacity.workload import Workload
 
-# The fleet is sized to finish in this share of the time from the last arrival until the batch is due. The alarm on the oldest message sounds at its end, so that
-# people have the rest. Tasks are billed by the second: a larger fleet for a shorter time costs the same.
+# The fleet is sized to finish in this share of the time from the last arrival until the batch is due. The alarm on the
+# oldest message sounds at its end, so that people have the rest. Tasks are billed by the second: a larger fleet for a
+# shorter time costs the same.
 PLANNED_SHARE = 0.75
 # A message may wait this share of the planned time before the fleet grows: AWS calls it the acceptable latency.
 ACCEPTABLE_LATENCY_SHARE = 1 / 20

@@ -12,7 +12,6 @@ from stacks.capacity.simulation.uncertainty import ASSUMED as CHANCES
 from stacks.capacity.speed import Speed
 from stacks.capacity.workload import Arrival, Workload
 
-WEEKS_PER_MONTH = 52 / 12
 # Points of the line that shows a fleet over time.
 POINTS = 12
 SUMMARY = (
@@ -68,10 +67,11 @@ class Forecast:
         return self.workload.window_hours - self.plan.hours_to_finish
 
     def compute(self, week: Outcome) -> float:
-        """Dollars a month of the batch's tasks, if every week were like this one."""
+        """Dollars a month of the batch's tasks, if every batch were like this week's."""
         spot, on_demand = (self.task.per_hour(self.prices, on_demand_share=share) for share in (0, 1))
         dollars = week.spot_hours * spot + (week.on_demand_hours + week.relief_hours) * on_demand
-        return dollars * WEEKS_PER_MONTH
+        # A batch of a fortnight is replayed as one week's, and two batches of five days in a week of seven leave a rest.
+        return dollars / len(week.batches) * self.workload.batches_per_month
 
     def summary(self) -> str:
         """The forecast in one line, for a stack's output."""

@@ -1,6 +1,7 @@
 """`make plan` prints what the environments' plans say, for any workload, and refuses slips in one line."""
 
 import doctest
+import random
 import re
 import runpy
 import sys
@@ -11,7 +12,7 @@ import pytest
 from stacks.capacity import InvalidEnvironment, Prices, report
 from stacks.capacity.__main__ import TIMES, grown, main
 from stacks.capacity.report import SUMMARY, Forecast, over_time, spoken, told
-from stacks.capacity.simulation import Case
+from stacks.capacity.simulation import Case, Drained, Outcome, week
 from stacks.capacity.usage import DAYS_PER_MONTH, usage_per_month
 from stacks.environments import Environment, select
 from stacks.environments.costs import bill, idle, month
@@ -186,20 +187,40 @@ def test_storage_is_priced_for_what_is_kept() -> None:
 
 def test_line_of_tasks_shows_the_fleet_over_time() -> None:
     """From zero to its limit, the relief after a plus, in about a dozen points."""
-    week = small_case().replay()
-    hours, text = over_time(week)
+    outcome = small_case().replay()
+    hours, text = over_time(outcome)
     points = text.split()
     assert 12 <= len(points) <= 25
     assert points[0] == "0"
-    assert hours * len(points) == pytest.approx(week.batches[0].seconds / 3600, rel=0.2)
+    assert hours * len(points) == pytest.approx(outcome.batches[0].seconds / 3600, rel=0.2)
 
 
 def test_cost_of_a_simulated_week_counts_relief_at_the_price_on_demand() -> None:
     """A month is as many weeks as a twelfth of a year has."""
-    own, week = forecast(replace(LIVE, workload=replace(TEAM, agents=5))), small_case().replay()
+    own, outcome = forecast(replace(LIVE, workload=replace(TEAM, agents=5))), small_case().replay()
     per_hour = [own.task.per_hour(own.prices, on_demand_share=share) for share in (0, 1)]
-    week = replace(week, spot_hours=10.0, on_demand_hours=1.0, relief_hours=2.0)
-    assert own.compute(week) == pytest.approx((10 * per_hour[0] + 3 * per_hour[1]) * 52 / 12)
+    outcome = replace(outcome, spot_hours=10.0, on_demand_hours=1.0, relief_hours=2.0)
+    assert own.compute(outcome) == pytest.approx((10 * per_hour[0] + 3 * per_hour[1]) * 52 / 12)
+
+
+@pytest.mark.parametrize(("days_per_batch", "batches"), [(10, 1), (5, 1), (2, 2), (1, 5)])
+def test_simulated_batch_costs_as_often_as_it_comes(days_per_batch: int, batches: int) -> None:
+    """A batch of a fortnight comes half as often as one of a week, and a week of five days has two and a half of two."""
+    workload = replace(TEAM, agents=5, days_per_batch=days_per_batch)
+    own, replayed = forecast(replace(LIVE, workload=workload)), list(week(workload, chance=random.Random(1)))
+    assert len(replayed) == batches
+    outcome = Outcome(
+        batches=[Drained(seconds=1, slack_seconds=1)] * batches,
+        audio_hours=workload.audio_hours * batches,
+        spot_hours=own.plan.task_hours * batches,
+        on_demand_hours=0,
+        relief_hours=0,
+        busy_hours=0,
+        interruptions=0,
+        repeats=0,
+        samples=[],
+    )
+    assert own.compute(outcome) == pytest.approx(own.bill["batch on Spot"])
 
 
 def test_workload_is_told_in_words() -> None:
