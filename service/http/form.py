@@ -6,17 +6,16 @@ from typing import BinaryIO
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from service.errors import (
-    BadForm,
     InvalidFlag,
     MissingFile,
     QueryParameter,
     RepeatedField,
     UnknownField,
 )
+from service.http import form_parser
 from service.http.calls import Call, Tell
 from service.settings import SWITCH
 
@@ -83,10 +82,7 @@ async def read_form(
     """
     for name in request.query_params:
         raise QueryParameter(field=name, known=fields)
-    try:
-        form = await request.form(max_files=1, max_fields=max_values)
-    except HTTPException as error:
-        raise BadForm(reason=error.detail, recording=recording) from error
+    form = await form_parser.parse(request, recording=recording, max_values=max_values)
     try:
         yield form
     finally:

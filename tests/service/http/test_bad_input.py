@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pytest
 from starlette.applications import Starlette
 
-from service.http import bodies, connections
+from service.http import bodies, connections, form_parser
 from service.recording import Recording
 from tests.service.http.fakes import RECORDING, SETTINGS, FakeEngine, application
 from tests.service.http.real_server import HEAD, TAIL, RawClient, chunk, served
@@ -150,6 +150,30 @@ def test_ten_thousand_parts_are_refused(engine: FakeEngine) -> None:
         client.post(length(part * 10_000))
         client.send(part * 100)
         assert client.answer().status == 400
+
+
+@pytest.mark.parametrize("name", [b"keywords[]", b"k" * 4_000], ids=["many values", "long names"])
+def test_text_of_a_form_is_limited_in_all(engine: FakeEngine, name: bytes) -> None:
+    """400 in the middle of the upload: each of a thousand fields could have a megabyte, which stays in memory."""
+    settings = replace(SETTINGS, max_upload_bytes=100_000_000)
+    value = b"x" * (12_000 - len(name))
+    part = b'--x\r\nContent-Disposition: form-data; name="' + name + b'"\r\n\r\n' + value + b"\r\n"
+    with served(application(engine, settings=settings), settings) as url:
+        client = RawClient(url)
+        client.post(length(part * 1_000), path="/v1/audio/transcriptions")
+        client.send(part * (1 + form_parser.MAX_TEXT_BYTES // 12_000))
+        answer = client.answer()
+    assert (answer.status, answer.error["code"]) == (400, "bad_form")
+    assert f"more than {form_parser.MAX_TEXT_BYTES} bytes" in answer.error["message"]
+
+
+def test_form_that_cannot_have_a_file_is_refused_unread(url: str) -> None:
+    """400 at once: the body of another kind of form would be held in memory, and has no recording."""
+    client = RawClient(url)
+    head = "POST /transcribe HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    client.send(f"{head}Content-Length: 9000\r\n\r\n".encode())
+    answer = client.answer()
+    assert (answer.status, answer.error["code"]) == (400, "missing_file")
 
 
 @pytest.mark.parametrize("size", [15_000, 100_000], ids=["above our limit", "above the parser's"])
