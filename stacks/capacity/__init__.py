@@ -9,10 +9,11 @@ from stacks.capacity.hosts import HostKind
 from stacks.capacity.prices import HOURS_PER_MONTH, Prices, Task, idle_per_month, network_per_month
 from stacks.capacity.size import FARGATE_MEMORY_MIB, Choice, check_memory, choices, choose
 from stacks.capacity.speed import Speed
-from stacks.capacity.usage import usage_per_month
+from stacks.capacity.usage import DAYS_PER_MONTH, usage_of, usage_per_month
 from stacks.capacity.workload import Arrival, Workload
 
 __all__ = [
+    "DAYS_PER_MONTH",
     "FARGATE_MEMORY_MIB",
     "HOURS_PER_MONTH",
     "PLANNED_SHARE",
@@ -40,6 +41,7 @@ __all__ = [
     "plan_backfill",
     "tasks_for_deadline",
     "typed",
+    "usage_of",
     "usage_per_month",
     "whole",
     "zero_or_more",

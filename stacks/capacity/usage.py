@@ -1,7 +1,4 @@
-"""What recordings cost beside the time of tasks: storage, logs, requests and metrics, in dollars a month.
-
-A month in which as much expires as arrives: the environment is as old as it keeps anything.
-"""
+"""What recordings cost beside the time of tasks: storage, logs, requests and metrics, in dollars."""
 
 from stacks.capacity.disk import TELEPHONE_BYTES_PER_SECOND
 from stacks.capacity.prices import Prices
@@ -22,21 +19,27 @@ MESSAGES_PER_CALL = 4
 ALARM_METRICS, CUSTOM_METRICS = 60, 20
 
 
-def usage_per_month(
-    prices: Prices, *, workload: Workload, recording_days: float, transcript_days: float
+def usage_of(
+    prices: Prices,
+    *,
+    calls: float,
+    audio_hours: float,
+    channels: int,
+    recording_days: float,
+    transcript_days: float,
 ) -> dict[str, float]:
-    """Dollars a month for each kind of usage.
+    """Dollars that recordings cost until the last of them and of their transcripts has expired, by kind of usage.
 
     Args:
         prices: of the region.
-        workload: the calls.
+        calls: number of recordings.
+        audio_hours: of all of them.
+        channels: of each.
         recording_days: how long a recording is kept.
         transcript_days: likewise, a transcript.
     """
-    price = prices.usage
-    calls = workload.calls * workload.batches_per_month
-    seconds = workload.audio_hours_per_month * 3600
-    recordings = seconds * RECORDING_BYTES_PER_SECOND * workload.channels / GB
+    price, seconds = prices.usage, audio_hours * 3600
+    recordings = seconds * RECORDING_BYTES_PER_SECOND * channels / GB
     transcripts = seconds * TRANSCRIPT_BYTES_PER_SECOND / GB
     logs = calls * LOG_BYTES_PER_CALL / GB
     storage = price["storage_gb_month"] / DAYS_PER_MONTH
@@ -47,6 +50,23 @@ def usage_per_month(
         # They are kept for cents.
         "logs": logs * price["log_gb"],
         "requests": requests + calls * MESSAGES_PER_CALL * price["million_messages"] / 1e6,
-        "alarms and metrics": ALARM_METRICS * price["alarm_metric_month"]
-        + CUSTOM_METRICS * price["custom_metric_month"],
     }
+
+
+def usage_per_month(
+    prices: Prices, *, workload: Workload, recording_days: float, transcript_days: float
+) -> dict[str, float]:
+    """Dollars a month for each kind of usage.
+
+    As much expires as arrives: a month pays what its recordings cost until they have expired.
+    """
+    own = usage_of(
+        prices,
+        calls=workload.calls * workload.batches_per_month,
+        audio_hours=workload.audio_hours_per_month,
+        channels=workload.channels,
+        recording_days=recording_days,
+        transcript_days=transcript_days,
+    )
+    metrics = ALARM_METRICS * prices.usage["alarm_metric_month"] + CUSTOM_METRICS * prices.usage["custom_metric_month"]
+    return own | {"alarms and metrics": metrics}

@@ -9,7 +9,8 @@ from stacks.batch.queue_workers import QueueWorkers
 from stacks.batch.relief import Relief
 from stacks.capacity import Prices
 from stacks.environments import Environment
-from stacks.environments.costs import batch_per_audio_hour, month
+from stacks.environments.backfill_costs import budget
+from stacks.environments.costs import batch_per_audio_hour
 from stacks.monitoring.alarms import Alarms
 from stacks.monitoring.brake import braked
 from stacks.monitoring.budget_guard import guard
@@ -64,7 +65,7 @@ class Monitoring(Stack):
         DeploymentFailures(self, "DeploymentFailures", services=[api.service, *fleets.values()], topic=topic)
         limited = braked(environment, workers=workers, relief=relief, backfill=backfill)
         alarms.all += guard(
-            self, environment=environment, dollars=month(environment, prices), fleets=limited, topic=topic
+            self, environment=environment, dollars=budget(environment, prices), fleets=limited, topic=topic
         )
         dashboard = Dashboard(
             self,

@@ -10,10 +10,10 @@ import pytest
 
 from local import emulator
 from service.settings import Settings
-from stacks.capacity import Prices
+from stacks.capacity import DAYS_PER_MONTH, HOURS_PER_MONTH, Prices
 from stacks.environments import BackfillPlan, InvalidEnvironment
 from stacks.environments.backfill import WAITING_DAYS, backfill_settings
-from stacks.environments.backfill_costs import backfill_price, backfill_summary
+from stacks.environments.backfill_costs import backfill_bill, backfill_summary, budget
 from stacks.environments.costs import month, per_audio_hour
 from tests.emulated import create_stack, session
 from tests.stacks.factory import GUARDED, LIVE, REGION
@@ -188,15 +188,45 @@ def test_plan_and_price_are_an_output(guarded: Mapping[str, Template]) -> None:
     assert text == backfill_summary(GUARDED)
     assert GUARDED.backfill_fleet
     assert f"in {GUARDED.backfill_fleet.days:.1f} of 30 days on {GUARDED.backfill_fleet.tasks} Spot tasks" in text
-    assert f"for ${backfill_price(GUARDED, PRICES):,.0f}." in text
+    bill = backfill_bill(GUARDED, PRICES)
+    beside = sum(bill.values()) - bill["tasks"]
+    assert f"for ${bill['tasks']:,.0f}, and ${beside:,.0f} of storage and requests until" in text
     assert "Upload 6,667 audio hours at most every 12 days." in text
     assert backfill_summary(LIVE) == ""
 
 
-def test_price_is_that_of_spot_and_no_part_of_the_month() -> None:
-    """The budget is that of the workload, which goes on; a backfill ends."""
-    assert backfill_price(GUARDED, PRICES) == pytest.approx(20_000 * per_audio_hour(GUARDED, PRICES, on_demand_share=0))
-    assert month(GUARDED, PRICES) == month(LIVE, PRICES)
+def test_price_is_that_of_spot_and_of_what_is_stored() -> None:
+    """Telephone WAV costs $2.65 a thousand hours and month, kept for 90 days: more than the tasks, on a fast host."""
+    bill = backfill_bill(GUARDED, PRICES)
+    assert bill["tasks"] == pytest.approx(20_000 * per_audio_hour(GUARDED, PRICES, on_demand_share=0))
+    assert bill["recordings"] == pytest.approx(20 * 2.65 * 90 / DAYS_PER_MONTH, rel=0.001)
+    assert bill["requests"] > bill["logs"] > 0
+    assert not backfill_bill(LIVE, PRICES)
+
+
+def test_budget_has_room_for_the_backfill_while_there_is_one(guarded: Mapping[str, Template]) -> None:
+    """Otherwise a brake would stop the week's fleet for dollars that were planned; the week's own month is unchanged."""
+    assert month(GUARDED, PRICES) == month(LIVE, PRICES) == budget(LIVE, PRICES)
+    bill, fleet = backfill_bill(GUARDED, PRICES), GUARDED.backfill_fleet
+    assert fleet
+    # It may be done within the month, and 90 days of storage are paid a month at a time.
+    assert fleet.task_hours / fleet.tasks < HOURS_PER_MONTH
+    least = bill["tasks"] + bill["recordings"] * DAYS_PER_MONTH / 90
+    assert least < budget(GUARDED, PRICES) - month(GUARDED, PRICES) < sum(bill.values())
+    limit = guarded["Monitoring"].only("AWS::Budgets::Budget")["Budget"]["BudgetLimit"]["Amount"]
+    assert limit == round(budget(GUARDED, PRICES))
+
+
+def test_long_backfill_takes_a_part_of_the_budget_each_month() -> None:
+    """A year on few tasks costs in a month what those tasks cost in it."""
+    long = replace(LIVE, backfill=replace(PLAN, days=365))
+    bill, fleet = backfill_bill(long, PRICES), long.backfill_fleet
+    assert fleet
+    share = HOURS_PER_MONTH * fleet.tasks / fleet.task_hours
+    assert share < 1
+    stored = (bill["recordings"] + bill["transcripts"]) * DAYS_PER_MONTH / 365
+    at_work = (bill["tasks"] + bill["logs"] + bill["requests"]) * share
+    assert budget(long, PRICES) - month(long, PRICES) == pytest.approx(at_work + stored)
 
 
 def test_new_stack_is_deployed_with_the_image(guarded: Mapping[str, Template]) -> None:

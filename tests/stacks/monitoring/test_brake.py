@@ -12,7 +12,7 @@ import pytest
 
 from stacks.capacity import Prices, tasks_for_deadline
 from stacks.environments import BudgetBrake, InvalidEnvironment
-from stacks.environments.costs import month
+from stacks.environments.backfill_costs import budget
 from stacks.environments.regions import WITHOUT_BUDGETS
 from tests.stacks.factory import GUARDED, REGION
 from tests.stacks.synthesis import Template, listed
@@ -82,7 +82,7 @@ def test_brake_may_limit_its_own_services_and_nothing_else(template: Template) -
 
 def test_shares_of_the_budget_are_its_thresholds(template: Template) -> None:
     """The steps compare with dollars of the budget that the stack makes."""
-    dollars = month(GUARDED, Prices.read(GUARDED.region))
+    dollars = budget(GUARDED, Prices.read(GUARDED.region))
     assert f"$spent >= {round(1.5 * dollars, 2)} ? 'stopped'" in steps(template)
     assert f"$spent >= {round(dollars, 2)} ? 'slowed'" in steps(template)
 
