@@ -1,4 +1,4 @@
-"""Connections: how many an address may have, how long the head of a request may take, and the answer to bytes that are no HTTP."""
+"""Connections: how many an address may have, how long a head or a reader may take, and the answer to bytes that are no HTTP."""
 
 import asyncio
 from typing import Any
@@ -14,6 +14,8 @@ from service.telemetry import log
 
 # From the first byte of a head to its last; a client that sends a byte now and then would hold a connection for ever.
 HEAD_SECONDS = 20.0
+# Without a byte of its answer read, a client counts as gone; its request would otherwise be under way for ever.
+UNREAD_SECONDS = 60.0
 
 
 class Connection(H11Protocol):
@@ -28,6 +30,7 @@ class Connection(H11Protocol):
         super().__init__(**uvicorn)
         self._most = most
         self._late_head: asyncio.TimerHandle | None = None
+        self._late_reader: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept a connection, or refuse it if its address has too many."""
@@ -47,9 +50,20 @@ class Connection(H11Protocol):
         elif self._late_head is None:
             self._late_head = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
 
+    def pause_writing(self) -> None:
+        """Hold back the rest of an answer until its client has read more of it."""
+        super().pause_writing()
+        self._await_reader(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Go on with an answer."""
+        self._stop_awaiting_reader()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a connection."""
         self._stop_waiting()
+        self._stop_awaiting_reader()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
@@ -79,6 +93,22 @@ class Connection(H11Protocol):
         ):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+    def _await_reader(self, unread: int) -> None:
+        self._late_reader = self.loop.call_later(UNREAD_SECONDS, self._check_reader, unread)
+
+    def _check_reader(self, before: int) -> None:
+        """End the connection of a client that has read nothing meanwhile."""
+        if (unread := self.transport.get_write_buffer_size()) < before:
+            self._await_reader(unread)
+        else:
+            log("answer not read", bytes=unread)
+            self.transport.abort()
+
+    def _stop_awaiting_reader(self) -> None:
+        if self._late_reader is not None:
+            self._late_reader.cancel()
+            self._late_reader = None
 
     def _stop_waiting(self) -> None:
         if self._late_head is not None:

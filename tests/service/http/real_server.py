@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,13 +65,14 @@ class RawClient:
         lines = [f"{method} {path} HTTP/1.1", "Host: x", "Content-Type: multipart/form-data; boundary=x", *headers]
         self.send("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
-    def answer(self) -> Answer:
-        """Read the response, until the server closes the connection."""
-        content = b""
+    def answer(self, *, pause_seconds: float = 0.0, piece_bytes: int = 65_536) -> Answer:
+        """Read the response, until the server closes the connection; in pieces, with pauses between them."""
+        content = bytearray()
         with self._socket:
-            while piece := self._socket.recv(65_536):
+            while piece := self._socket.recv(piece_bytes, socket.MSG_WAITALL if pause_seconds else 0):
                 content += piece
-        head, _, body = content.partition(b"\r\n\r\n")
+                time.sleep(pause_seconds)
+        head, _, body = bytes(content).partition(b"\r\n\r\n")
         return Answer(status=int(head.split()[1]), head=head.decode().lower(), body=body)
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 
 from service.http import bodies, connections, form_parser
 from service.recording import Recording
-from tests.service.http.fakes import RECORDING, SETTINGS, FakeEngine, application
+from tests.service.http.fakes import RECORDING, SETTINGS, FakeEngine, application, said
 from tests.service.http.real_server import HEAD, TAIL, RawClient, chunk, served
 
 CHUNKED = "Transfer-Encoding: chunked"
@@ -247,6 +247,39 @@ def test_head_that_never_ends_closes_its_connection(url: str, monkeypatch: pytes
     with pytest.raises(IndexError):
         client.answer()
     assert time.monotonic() - began < 2
+
+
+# More than the buffers of both ends of a connection take.
+LONG = 20_000_000
+STREAM = b'\r\n--x\r\nContent-Disposition: form-data; name="stream"\r\n\r\ntrue'
+
+
+def test_client_that_reads_no_answer_is_gone(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its request, which counts among those under way, ends, and so does its connection."""
+    monkeypatch.setattr(connections, "UNREAD_SECONDS", 0.5)
+    engine.segments = (replace(said("hello", start=0.0), text="x" * LONG),) * 2
+    app, body = application(engine), HEAD + b"RIFF" + STREAM + TAIL
+    with served(app) as url:
+        client = RawClient(url)
+        client.post(length(body))
+        client.send(body)
+        until(lambda: app.state.traffic.total == 1)
+        until(lambda: app.state.traffic.total == 0, seconds=20)
+        assert len(client.answer().body) < 2 * LONG
+
+
+def test_client_that_reads_slowly_gets_its_whole_answer(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it reads anything: its line may be slow."""
+    monkeypatch.setattr(connections, "UNREAD_SECONDS", 0.5)
+    engine.segments = (replace(said("hello", start=0.0), text="x" * LONG),)
+    body = HEAD + b"RIFF" + TAIL
+    with served(application(engine)) as url:
+        client = RawClient(url)
+        client.post(length(body), CLOSE)
+        client.send(body)
+        answer = client.answer(pause_seconds=0.15, piece_bytes=LONG // 8)
+    assert answer.status == 200
+    assert len(answer.body) > LONG
 
 
 def test_address_with_too_many_connections_is_refused_and_others_are_not(engine: FakeEngine) -> None:
