@@ -10,7 +10,7 @@ from service.engine.guidance import UNGUIDED, Guidance
 from service.errors import InvalidValue, UnsupportedParameter, UnsupportedValue
 from service.http.openai.fields import Fields, check_choice, read_number
 from service.http.openai.models import Served
-from service.recording import Recording
+from service.recording import MAX_CHANNELS, Recording
 
 DIARIZED, VERBOSE = "diarized_json", "verbose_json"
 TRANSLATION_FORMATS = ("json", "text", "srt", VERBOSE, "vtt")
@@ -18,6 +18,7 @@ FORMATS = (*TRANSLATION_FORMATS, DIARIZED)
 STREAMED_FORMATS = ("json", "text", DIARIZED)
 GRANULARITIES = ("word", "segment")
 LOG_PROBABILITIES = "logprobs"
+CHANNELS = tuple(map(str, range(1, MAX_CHANNELS + 1)))
 # Who speaks on which channel, unless the request names them.
 SPEAKERS = ("agent", "customer")
 
@@ -29,7 +30,7 @@ VAD_KEYS = ("type", *VAD_NUMBERS)
 TRANSLATION_FIELDS = ("model", "prompt", "response_format", "temperature")
 SINGLE_FIELDS = (
     *TRANSLATION_FIELDS,
-    *("language", "stream", "hotwords", "vad_filter", CHUNKING),
+    *("language", "stream", "hotwords", "vad_filter", "channels", CHUNKING),
     *(f"{CHUNKING}[{key}]" for key in VAD_KEYS),
 )
 LIST_FIELDS = (
@@ -47,6 +48,7 @@ class Parameters:
         stream: whether the answer comes in events.
         granularities: the times that `verbose_json` has, of `GRANULARITIES`.
         log_probabilities: whether the answer has those of its words.
+        channels: how many the recording must have; 0 for any number.
         speakers: the names of the channels' speakers, for `diarized_json`.
         language: ISO 639 code; empty to detect it.
         guidance: of the model.
@@ -56,12 +58,19 @@ class Parameters:
     stream: bool = False
     granularities: tuple[str, ...] = ("segment",)
     log_probabilities: bool = False
+    channels: int = 0
     speakers: tuple[str, ...] = SPEAKERS
     language: str = ""
     guidance: Guidance = UNGUIDED
 
     def accept(self, recording: Recording) -> None:
-        """Raise `UnsupportedValue` if the answer shall name speakers whom the recording's channels do not tell apart."""
+        """Raise `UnsupportedValue` if the recording has not the channels that the request, or its answer, needs."""
+        if self.channels and recording.channels != self.channels:
+            raise UnsupportedValue(
+                field="channels",
+                value=f"{self.channels}; a recording with {recording.channels}",
+                expected="the number that the recording has, or no number",
+            )
         if self.form == DIARIZED:
             distinct = len(recording.distinct_channels())
             if not distinct == recording.channels == len(self.speakers):
@@ -99,6 +108,7 @@ def transcription(form: FormData, model: Served) -> Parameters:
         stream=stream,
         granularities=_granularities(fields, chosen),
         log_probabilities=_log_probabilities(fields, chosen),
+        channels=_channels(fields),
         speakers=fields.every("known_speaker_names") or SPEAKERS,
         language=fields.one("language"),
         guidance=Guidance(
@@ -148,6 +158,13 @@ def _log_probabilities(fields: Fields, chosen: str) -> bool:
     if asked and chosen != "json":
         raise UnsupportedValue(field="include", value=LOG_PROBABILITIES, expected="response_format json")
     return bool(asked)
+
+
+def _channels(fields: Fields) -> int:
+    value = fields.one("channels")
+    if value:
+        check_choice("channels", value, CHANNELS)
+    return int(value or 0)
 
 
 def _languages(fields: Fields) -> frozenset[str]:

@@ -17,6 +17,7 @@ from demo.server import ROOT, running_server
 from local.emulator import Emulator
 from service.batch import results
 from service.batch.results import ResultKeys
+from service.contract import LIVE_PATH, READY_PATH
 from service.errors import NotAudio
 from service.http.description import ASSETS, DESCRIPTION_PATH, DOCS_PATH, description
 from service.http.page import is_open
@@ -72,6 +73,16 @@ def test_every_route_is_described(engine: FakeEngine) -> None:
     }
     described = {(path, method) for path, methods in description()["paths"].items() for method in methods}
     assert described == routes
+
+
+def test_every_operation_tells_how_any_request_may_end() -> None:
+    """A huge head, a wrong key, too many requests, a defect: the guards stand before every route but the health checks."""
+    operations = {
+        path: methods for path, methods in description()["paths"].items() if path not in {LIVE_PATH, READY_PATH}
+    }
+    for path, methods in operations.items():
+        for method, operation in methods.items():
+            assert {"400", "401", "403", "429", "500", "503"} <= operation["responses"].keys(), (path, method)
 
 
 def behind(cloud: Cloud, emulated: Emulator) -> dict[str, str]:

@@ -106,7 +106,7 @@ def test_json_is_a_transcription(ask: Ask) -> None:
         temperature=0,
         chunking_strategy="auto",
         include=["logprobs"],
-        extra_body={"hotwords": "account", "vad_filter": True},
+        extra_body={"hotwords": "account", "vad_filter": True, "channels": 2},
     )
     assert isinstance(answer, Transcription)
     assert heard(answer.text) > 0.9
