@@ -1,17 +1,20 @@
 """The refusal of a wrong value: by its type, which the annotations give, and by the limits of a number."""
 
 import math
-from dataclasses import fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import time
 from enum import Enum
 from functools import cache
 from types import UnionType
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from service.settings import WrongValue
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+Part = TypeVar("Part", bound="DataclassInstance")
 
 # An error lists the members of a choice up to this number.
 MANY = 8
@@ -45,6 +48,21 @@ def typed(part: "DataclassInstance", name: str) -> None:
             # An error shows every value in quotes.
             bare = ", without quotes" if isinstance(value, str) and kind in (bool, float, int) else ""
             raise InvalidEnvironment(f"{name}.{field.name}", value, _expected(kind) + bare)
+
+
+def read_table(kind: type[Part], name: str, table: Mapping[str, Any]) -> Part:
+    """A dataclass from a table of a file.
+
+    Raises:
+        InvalidEnvironment: the table lacks a field, or has an unknown one.
+    """
+    known = {field.name: field for field in fields(kind)}
+    for unknown in sorted(table.keys() - known.keys()):
+        raise InvalidEnvironment(f"{name}.{unknown}", table[unknown], f"one of the fields {', '.join(known)}")
+    for field in known.values():
+        if field.default is MISSING and field.name not in table:
+            raise InvalidEnvironment(f"{name}.{field.name}", "nothing", "a value")
+    return kind(**table)
 
 
 def whole(name: str, value: int, *, least: int, most: int | None = None) -> None:

@@ -133,13 +133,12 @@ def _instances(work: Work, quotes: Mapping[str, Quote]) -> Iterator[Offer]:
     gpu = gpu_speed(work.model)
     own = "instances, images and agents to patch; the cluster's instances to scale"
     quota = "new accounts have no quota for GPUs, a GPU build of the engine does not exist here"
-    disk = quotes["ebs-gp3"]
-    discount = quotes["ec2-spot-discount"]
+    disk, discount = quotes["ebs-gp3"], quotes["ec2-spot-discount"]
+    per_disk = DISK_GB * disk.dollars / HOURS_PER_MONTH
     for name, quote, faster, measured, against in (
         ("c7i.large", quotes["ec2-c7i-large"], cpu, amx is not None and speed.measured, own),
         ("g4dn.xlarge (T4)", quotes["ec2-g4dn-xlarge"], gpu, False, f"{own}; {quota}; minutes of start for each"),
     ):
-        per_disk = DISK_GB * disk.dollars / HOURS_PER_MONTH
         for kind, share in (("Spot", 1 - discount.dollars), ("on demand", 1.0)):
             used = (quote, disk, discount) if kind == "Spot" else (quote, disk)
             yield Offer(

@@ -5,11 +5,11 @@ Plain values in, US dollars out; docs/capacity.md lists the costs that are left 
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
 
-from stacks.capacity.checks import InvalidEnvironment
+from stacks.capacity.checks import InvalidEnvironment, read_table, zero_or_more
 from stacks.capacity.speed import Speed
 
 HOURS_PER_MONTH = 730
@@ -18,6 +18,11 @@ WEB_ACL_PER_MONTH = 7.0
 FILE = Path(__file__).with_name("prices.toml")
 # The table of the file that holds no region's prices, but those of other places.
 QUOTES = "quotes"
+# The names in a region's table `usage`.
+USAGE = (
+    *("storage_gb_month", "log_gb", "alarm_metric_month", "custom_metric_month"),
+    *("thousand_puts", "thousand_gets", "million_messages"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,24 @@ class Prices:
     usage: Mapping[str, float]
     source: str = ""
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type is float:
+                _check_price(f"prices.{field.name}", value)
+            elif field.type is not str:
+                for name, price in value.items():
+                    _check_price(f"prices.{field.name}.{name}", price)
+        if self.spot_discount >= 1:
+            expected = "a share from 0, below 1, such as 0.68; not percent"
+            raise InvalidEnvironment("prices.spot_discount", self.spot_discount, expected)
+        for name, found, wanted in (
+            ("gb_hour", self.gb_hour, self.vcpu_hour),
+            ("usage", self.usage, USAGE),
+        ):
+            if set(found) != set(wanted):
+                raise InvalidEnvironment(f"prices.{name}", ", ".join(found), f"these: {', '.join(wanted)}")
+
     @classmethod
     def read(cls, region: str = "", *, text: str | None = None) -> Self:
         """A region's prices, or the first region's if it has none, as `region` of the result then tells.
@@ -46,11 +69,14 @@ class Prices:
         Args:
             region: empty for the first one.
             text: in place of that of prices.toml.
+
+        Raises:
+            InvalidEnvironment: the region's table lacks a price, has an unknown one, or a wrong value.
         """
         tables = tomllib.loads(FILE.read_text() if text is None else text)
         regions = {name: table for name, table in tables.items() if name != QUOTES}
         name = region if region in regions else next(iter(regions))
-        return cls(region=name, **regions[name])
+        return read_table(cls, "prices", {"region": name, **regions[name]})
 
     def told(self, region: str) -> str:
         """The region of these prices, as someone reads it who wants those of `region`."""
@@ -87,6 +113,13 @@ class Task:
     def per_audio_hour(self, prices: Prices, *, speed: Speed, on_demand_share: float) -> float:
         """Dollars for an hour of recording at the speed of this task."""
         return speed.task_time(self.per_hour(prices, on_demand_share=on_demand_share))
+
+
+def _check_price(name: str, value: object) -> None:
+    """Refuse a price that is no number, or below 0."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise InvalidEnvironment(name, value, "a number, in US dollars")
+    zero_or_more(name, value)
 
 
 def network_per_month(prices: Prices, *, endpoints: int, zones: int) -> dict[str, float]:

@@ -4,12 +4,15 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from stacks.capacity.checks import InvalidEnvironment, zero_or_more
+from stacks.capacity.checks import InvalidEnvironment, read_table, typed, zero_or_more
 from stacks.capacity.prices import FILE, QUOTES
 
 # A price that was read longer ago is flagged wherever it is printed. It still counts: a synth must not fail with time.
 STALE_MONTHS = 9
+# The unit of a discount.
+SHARE = "share"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,10 @@ class Quote:
     note: str = ""
 
     def __post_init__(self) -> None:
+        typed(self, "quote")
         zero_or_more("quote.dollars", self.dollars)
+        if self.per == SHARE and self.dollars >= 1:
+            raise InvalidEnvironment("quote.dollars", self.dollars, "a share from 0, below 1, such as 0.6; not percent")
         _month(self.dated)
 
     def stale(self, today: date) -> bool:
@@ -42,9 +48,21 @@ class Quote:
 
 
 def quotes(text: str | None = None) -> Mapping[str, Quote]:
-    """Every quote by its name; `text` stands for the content of prices.toml."""
+    """Every quote by its name; `text` stands for the content of prices.toml.
+
+    Raises:
+        InvalidEnvironment: names the quote and its wrong field.
+    """
     entries = tomllib.loads(FILE.read_text() if text is None else text).get(QUOTES, {})
-    return {name: Quote(**entry) for name, entry in entries.items()}
+    return {name: _quote(name, entry) for name, entry in entries.items()}
+
+
+def _quote(name: str, entry: Mapping[str, Any]) -> Quote:
+    try:
+        return read_table(Quote, "quote", entry)
+    except InvalidEnvironment as error:
+        field = error.name.removeprefix("quote.")
+        raise InvalidEnvironment(f"quotes.{name}.{field}", error.value, error.expected) from None
 
 
 def is_stale(dated: str, today: date) -> bool:

@@ -7,6 +7,8 @@ from stacks.environments.regions import WITHOUT_BUDGETS
 
 # A message moves to the dead letters with its age, and SQS keeps none for more than 14 days: the rest is for people.
 USUAL_DAYS, BRAKED_DAYS = 7, 12
+# A share above it is meant in percent: the brake would never act.
+MOST_SHARE = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +26,12 @@ class BudgetBrake:
     def __post_init__(self) -> None:
         typed(self, "brake")
         above_zero("brake.slow_at", self.slow_at)
-        if not self.slow_at < self.stop_at < float("inf"):
-            raise InvalidEnvironment("brake.stop_at", self.stop_at, f"a share above {self.slow_at:g}, as slow_at is")
+        if not self.slow_at < MOST_SHARE:
+            expected = f"a share of the budget below {MOST_SHARE}, such as 1.0; not percent"
+            raise InvalidEnvironment("brake.slow_at", self.slow_at, expected)
+        if not self.slow_at < self.stop_at <= MOST_SHARE:
+            expected = f"a share above {self.slow_at:g}, as slow_at is, {MOST_SHARE} at most; not percent"
+            raise InvalidEnvironment("brake.stop_at", self.stop_at, expected)
 
 
 def check_brake(environment: str, brake: BudgetBrake | None, *, region: str) -> None:

@@ -7,9 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from stacks.capacity import Prices, Speed, Task
+from stacks.capacity import InvalidEnvironment, Prices, Speed, Task
 from stacks.capacity.comparison import LAMBDA_SECONDS, Offer, Work, gpu_speed, offers
 from stacks.capacity.comparison_report import remarks, rows
+from stacks.capacity.prices import FILE
 from stacks.capacity.quotes import STALE_MONTHS, Quote, is_stale, quotes
 from stacks.comparison import chart, main, own_place, places, report
 from stacks.environments import Processor
@@ -137,6 +138,36 @@ def test_negative_price_is_refused() -> None:
     """A slip in the file would make a place look free."""
     with pytest.raises(ValueError, match=r"^quote\.dollars: got '-1', expected 0 or more$"):
         Quote(dollars=-1, per="hour", dated="2026-10", source="https://example.com")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            "dollars = 0.6\n",
+            "dollars = 60\n",
+            "ec2-spot-discount.dollars: got '60', expected a share from 0, below 1, ",
+        ),
+        ('dollars = 0.08925\nper = "hour"', 'per = "hour"', "ec2-c7i-large.dollars: got 'nothing', expected a value"),
+        (
+            "dollars = 0.08925",
+            'dollars = "0.08925"',
+            "ec2-c7i-large.dollars: got '0.08925', expected a number, without quotes",
+        ),
+        (
+            'dated = "2026-10"',
+            'date = "2026-10"',
+            "ec2-c7i-large.date: got '2026-10', expected one of the fields dollars, ",
+        ),
+    ],
+)
+def test_wrong_quote_is_refused_by_its_name(old: str, new: str, says: str) -> None:
+    """One of twenty in the file: in percent, missing, as a text, or with a field of another name."""
+    text = FILE.read_text()
+    assert old in text
+    with pytest.raises(InvalidEnvironment) as refused:
+        quotes(text.replace(old, new, 1))
+    assert str(refused.value).startswith(f"quotes.{says}")
 
 
 def test_larger_model_is_slower_on_a_gpu() -> None:

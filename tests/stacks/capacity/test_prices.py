@@ -7,7 +7,7 @@ import pytest
 
 import stacks.environments.selection
 from stacks.__main__ import report
-from stacks.capacity import Prices, Speed, Task, idle_per_month, network_per_month
+from stacks.capacity import InvalidEnvironment, Prices, Speed, Task, idle_per_month, network_per_month
 from stacks.capacity.prices import FILE
 from stacks.environments import Egress, select
 from stacks.environments.costs import idle
@@ -40,6 +40,39 @@ def test_region_has_its_own_prices_or_the_first_ones_and_says_which() -> None:
     own, other = Prices.read("eu-west-1", text=both), Prices.read("eu-west-3", text=both)
     assert (own.load_balancer_hour, own.told("eu-west-1")) == (0.0252, "eu-west-1")
     assert (other.load_balancer_hour, other.told("eu-west-3")) == (0.0225, "us-east-1, not eu-west-3")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            "load_balancer_hour = 0.0225",
+            "load_balancer_hour = -0.0225",
+            "load_balancer_hour: got '-0.0225', expected 0 or more",
+        ),
+        ("X86_64 = 0.04048", 'X86_64 = "0.04"', "vcpu_hour.X86_64: got '0.04', expected a number, in US dollars"),
+        (
+            "spot_discount = 0.68",
+            "spot_discount = 68",
+            "spot_discount: got '68', expected a share from 0, below 1, such as 0.68",
+        ),
+        ("nat_gateway_hour = 0.045", "", "nat_gateway_hour: got 'nothing', expected a value"),
+        (
+            "nat_gateway_hour",
+            "nat_gateway_day",
+            "nat_gateway_day: got '0.045', expected one of the fields dated, region, ",
+        ),
+        ("ARM64 = 0.00356", "", "gb_hour: got 'X86_64', expected these: X86_64, ARM64"),
+        ("log_gb = 0.50", "", "usage: got 'storage_gb_month, alarm_metric_month, "),
+    ],
+)
+def test_wrong_price_is_refused_by_its_name(old: str, new: str, says: str) -> None:
+    """The file is for people: a price below zero, in percent, as a text, missing, or under another name."""
+    text = FILE.read_text()
+    assert text.count(old) >= 1
+    with pytest.raises(InvalidEnvironment) as refused:
+        Prices.read(text=text.replace(old, new, 1))
+    assert str(refused.value).startswith(f"prices.{says}")
 
 
 def test_mixed_fleet_costs_the_average_of_its_tasks() -> None:

@@ -159,12 +159,20 @@ def test_release_may_read_its_state(guarded: Mapping[str, Template]) -> None:
     ("values", "text"),
     [
         ({"slow_at": 0}, r"^brake\.slow_at: got '0', expected a number above 0$"),
-        ({"slow_at": 2, "stop_at": 1.5}, r"^brake\.stop_at: got '1\.5', expected a share above 2, as slow_at is$"),
+        ({"slow_at": 2, "stop_at": 1.5}, r"^brake\.stop_at: got '1\.5', expected a share above 2, as slow_at is, "),
+        (
+            {"slow_at": 100, "stop_at": 150},
+            r"^brake\.slow_at: got '100', expected a share of the budget below 10, .* not percent$",
+        ),
+        (
+            {"stop_at": 150},
+            r"^brake\.stop_at: got '150', expected a share above 1, as slow_at is, 10 at most; not percent$",
+        ),
         ({"stop_at": float("inf")}, r"^brake\.stop_at: got 'inf', expected a share above 1"),
     ],
 )
 def test_wrong_shares_are_refused(values: dict[str, float], text: str) -> None:
-    """Stopping before slowing would never slow."""
+    """Stopping before slowing would never slow, and a share in percent would do neither."""
     with pytest.raises(InvalidEnvironment, match=text):
         BudgetBrake(**values)
 
