@@ -147,7 +147,7 @@ class AudioTooLong(TooLarge):
 class TooLongToAnswer(AudioTooLong):
     """The recording lasts longer than a caller over HTTP can wait for."""
 
-    expected = "at most {limit} s over HTTP; put a longer recording into the recordings bucket"
+    expected = "at most {limit} s over HTTP; hand a longer recording over as a job (POST /jobs)"
 
 
 class DecoderTimeout(UnusableAudio):

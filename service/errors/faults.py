@@ -70,7 +70,7 @@ class AnswerTooLate(DeadlineExceeded):
     """A call over HTTP took longer than its deadline."""
 
     message = "the call takes longer than {limit} s"
-    expected = "a shorter recording, another time, or a recording in the recordings bucket"
+    expected = "a shorter recording, another time, or a job (POST /jobs)"
     retry_after_seconds = 60
     limit: int
 

@@ -141,7 +141,7 @@ class UploadTooLarge(TooLarge):
     message = "the upload is too large"
     field = "body"
     value = "{size}"
-    expected = "at most {limit} bytes over HTTP; put a larger recording into the recordings bucket"
+    expected = "at most {limit} bytes over HTTP; hand a larger recording over as a job (POST /jobs)"
     size: str
     limit: int
 

@@ -91,7 +91,7 @@ def test_call_beyond_its_deadline_is_refused_and_frees_its_turn(
     client = TestClient(app)
     response = client.post("/transcribe", files=AUDIO)
     assert (response.status_code, error(response)["code"], response.headers["retry-after"]) == (503, "deadline", "60")
-    assert "the recordings bucket" in error(response)["expected"]
+    assert "POST /jobs" in error(response)["expected"]
     assert engine.cancelled.is_set()
     assert '"Outcome": "deadline"' in metrics.getvalue()
     engine.free.set()
@@ -126,14 +126,14 @@ def test_call_that_waits_beyond_its_deadline_never_begins(engine: FakeEngine, mo
 
 
 def test_recording_that_takes_too_long_is_refused_with_the_way_to_go(engine: FakeEngine) -> None:
-    """A caller cannot raise the limit, but can put the recording into the bucket."""
+    """A caller cannot raise the limit, but can hand the recording over as a job."""
 
     def decode(_: BinaryIO, *, name: str = "") -> Recording:  # noqa: ARG001 - as the protocol says
         raise AudioTooLong(seconds=901, limit=900)
 
     response = TestClient(application(engine, decode=decode)).post("/transcribe", files=AUDIO)
     assert (response.status_code, error(response)["code"]) == (413, "audio_too_long")
-    assert error(response)["expected"] == "at most 900 s over HTTP; put a longer recording into the recordings bucket"
+    assert error(response)["expected"] == "at most 900 s over HTTP; hand a longer recording over as a job (POST /jobs)"
 
 
 def test_caller_that_leaves_a_long_call_stops_the_work(engine: FakeEngine) -> None:
