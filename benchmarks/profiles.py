@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.corpus import SAMPLE_CALLS, shared_calls, speech_folder
 from benchmarks.speed import hidden
+from service.profile.arguments import count
 from service.task_profile import HEADER, VCPU, TaskProfile
 from stacks.capacity.profiles import FOLDER
 
@@ -82,8 +83,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profiles", description=__doc__.split("\n")[0])
-    parser.add_argument("--passes", type=int, default=2, metavar="N", help="passes over all cases (default: 2)")
-    parser.add_argument("--calls", type=int, default=4, metavar="N", help="only the N shortest calls (default: 4)")
+    parser.add_argument("--passes", type=count, default=2, metavar="N", help="passes over all cases (default: 2)")
+    parser.add_argument("--calls", type=count, default=4, metavar="N", help="only the N shortest calls (default: 4)")
     parser.add_argument(
         "--trial", action="store_true", help="one pass, one call, two cases: shows that everything runs"
     )

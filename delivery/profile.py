@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from delivery.deployed import DeployedEnvironment
 from delivery.programs import Refused, say
 from delivery.tasks import CONTAINER, OneTask
+from service.profile.arguments import count
 from service.settings import WrongValue
 from service.task_profile import HEADER, TaskProfile
 from stacks.capacity.profiles import FOLDER
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Write the profiles and print their files; 1 if there are none, with one line that says why."""
     asked = _parser().parse_args(arguments)
     try:
+        if not asked.output.is_dir():
+            raise Refused(f"--output: got {str(asked.output)!r}, expected a folder")
         deployed = DeployedEnvironment.named(asked.environment, environ)
         found = [of_gate(deployed)] if asked.gate else measure(deployed, tasks=asked.tasks, rounds=asked.rounds)
         for path in write(deployed.environment, found, folder=asked.output):
@@ -137,8 +140,8 @@ def _worker(deployed: DeployedEnvironment) -> OneTask:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m delivery.profile", description=__doc__.split("\n")[0])
     parser.add_argument("environment", metavar="ENVIRONMENT", help="such as stage")
-    parser.add_argument("--tasks", type=int, default=1, metavar="N", help="tasks to measure on, at once (default: 1)")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of each task (default: 5)")
+    parser.add_argument("--tasks", type=count, default=1, metavar="N", help="tasks to measure on, at once (default: 1)")
+    parser.add_argument("--rounds", type=count, default=5, metavar="N", help="of each task (default: 5)")
     parser.add_argument("--gate", action="store_true", help="take the measurement of the last release instead")
     parser.add_argument(
         "--output", type=Path, default=FOLDER, metavar="DIR", help="write here, not into the plan's folder"

@@ -190,8 +190,7 @@ class TaskProfile:
             raise WrongValue("kind", self.kind, f"a kind of {self.architecture}: one of {', '.join(kinds)}")
 
     def _check_numbers(self) -> None:
-        if self.cpu < LEAST_CPU or self.cpu % LEAST_CPU:
-            raise WrongValue("cpu", self.cpu, f"CPU units, {LEAST_CPU} or a multiple; {VCPU} is one vCPU")
+        check_cpu(self.cpu)
         for name, most, unit in (
             ("audio_seconds_per_second", MOST_SPEED, "seconds of recording per second"),
             ("low", self.audio_seconds_per_second, "the slowest round, no faster than the median"),
@@ -217,6 +216,12 @@ TYPES = {
     "<class 'float'>": "a number",
     "<class 'datetime.date'>": "a date such as 2026-11-26, without quotes",
 }
+
+
+def check_cpu(cpu: int) -> None:
+    """Refuse what is no number of CPU units, such as a number of vCPU."""
+    if cpu < LEAST_CPU or cpu % LEAST_CPU:
+        raise WrongValue("cpu", cpu, f"CPU units, {LEAST_CPU} or a multiple; {VCPU} is one vCPU")
 
 
 def conditions(settings: Settings) -> dict[str, str | int | float | bool]:

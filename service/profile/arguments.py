@@ -56,12 +56,12 @@ def add_arguments(profile: argparse.ArgumentParser) -> None:
         help="a usual call, or a folder of some (default: calls composed of the golden calls)",
     )
     profile.add_argument(
-        "--rounds", type=_count, default=5, metavar="N", help="how often the recordings are transcribed (default: 5)"
+        "--rounds", type=count, default=5, metavar="N", help="how often the recordings are transcribed (default: 5)"
     )
     profile.add_argument(
         "--lanes",
         nargs="+",
-        type=_count,
+        type=count,
         default=[],
         metavar="N",
         help="recordings at once; several numbers are measured in turns (default: as the settings say)",
@@ -75,7 +75,7 @@ def add_gate_arguments(evaluate: argparse.ArgumentParser) -> None:
     """Declare the options of `evaluate` that measure the task, too."""
     evaluate.add_argument(
         "--profile",
-        type=_count,
+        type=count,
         default=0,
         metavar="N",
         help="measure the speed of the task in N rounds, too, for the report (default: do not)",
@@ -94,10 +94,21 @@ def add_tuning_arguments(tune: argparse.ArgumentParser, *, seconds: Callable[[st
     tune.add_argument("--json", action="store_true", help="print JSON")
 
 
+def count(text: str) -> int:
+    """A number of things that are measured, from an option.
+
+    Raises:
+        ArgumentTypeError: it is none, or zero.
+    """
+    if text.isascii() and text.isdigit() and int(text):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 1")
+
+
 def _add_task_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cpu",
-        type=_count,
+        type=count,
         default=0,
         metavar="UNITS",
         help="CPU units of the task in its profile (default: the quota that it sees, which Fargate hides)",
@@ -105,9 +116,3 @@ def _add_task_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model-name", default="", metavar="NAME", help="of the model in the profile (default: as the settings say)"
     )
-
-
-def _count(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text):
-        return int(text)
-    raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 1")

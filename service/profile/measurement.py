@@ -14,8 +14,8 @@ from typing import Protocol
 from service import __version__, processor
 from service.profile.memory import MemoryWatch
 from service.recording import Decode, Recording
-from service.settings import SettingError, Settings
-from service.task_profile import VCPU, TaskProfile, conditions
+from service.settings import SettingError, Settings, WrongValue
+from service.task_profile import VCPU, TaskProfile, check_cpu, conditions
 from service.telemetry import log
 from service.transcript import Transcript, render
 
@@ -103,9 +103,7 @@ def to_profile(rounds: Sequence[Round], *, engine: Transcriber, settings: Settin
         SettingError: no task of Fargate runs on this kind of processor.
         WrongValue: the task is none of Fargate's.
     """
-    architecture, kind = ARCHITECTURES.get(platform.machine(), platform.machine()), processor.kind()
-    if architecture not in ARCHITECTURES.values() or kind == platform.machine():
-        raise SettingError("processor", processor.name(), "one of those of Fargate: x86 with AVX2, or Graviton")
+    architecture, kind = _host()
     speeds = [own.speed for own in rounds]
     return TaskProfile(
         model=told.model,
@@ -142,11 +140,35 @@ def to_profiles(
     ]
 
 
+def check_machine(cpu: int) -> None:
+    """Refuse a machine or a size that no task has, before minutes are spent on its measurement.
+
+    Args:
+        cpu: CPU units of the task; 0 for those that the process sees.
+
+    Raises:
+        SettingError: no task of Fargate runs on this kind of processor, or has this size.
+    """
+    _host()
+    try:
+        check_cpu(cpu or seen_cpu())
+    except WrongValue as error:
+        raise SettingError("--cpu", error.value, error.expected) from None
+
+
 def seen_cpu() -> int:
     """CPU units that this process sees: its quota, or its CPUs."""
     quota = processor.cpu_quota(processor.CGROUP)
     cpus = processor.available_cpus()
     return round(VCPU * (cpus if quota is None else min(quota, cpus)))
+
+
+def _host() -> tuple[str, str]:
+    """Architecture and kind of this machine's processor."""
+    architecture, kind = ARCHITECTURES.get(platform.machine(), platform.machine()), processor.kind()
+    if architecture not in ARCHITECTURES.values() or kind == platform.machine():
+        raise SettingError("processor", processor.name(), "one of those of Fargate: x86 with AVX2, or Graviton")
+    return architecture, kind
 
 
 def _round(

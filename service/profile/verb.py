@@ -10,7 +10,7 @@ from service.engine.model import find
 from service.engine.sources import Download
 from service.profile import calls
 from service.profile.arguments import Request
-from service.profile.measurement import Told, Transcriber, measure, to_profiles
+from service.profile.measurement import Told, Transcriber, check_machine, measure, to_profiles
 from service.profile.memory import MemoryWatch, seconds_since_start
 from service.recording import Decode
 from service.settings import SettingError, Settings, WrongValue
@@ -83,6 +83,7 @@ class Profiler:
             heard, lanes = sorted(Path(scratch).iterdir()), [self.settings.lanes]
             told = f"{len(heard)} golden recordings"
             try:
+                check_machine(self.cpu)
                 (profile,) = self.profiles(engine, heard, lanes=lanes, rounds=rounds, recordings=told)
             except WrongValue as error:
                 # The verdict about the release does not depend on it.
@@ -101,6 +102,7 @@ def run(request: Request, profiler: Profiler) -> int:
     given = calls.files(request.recordings) if request.recordings else []
     if request.output and not request.output.is_dir():
         raise SettingError("--output", request.output, "a folder")
+    check_machine(request.cpu)
     engine = profiler.engine()
     with tempfile.TemporaryDirectory() as scratch:
         heard = given or calls.composed(request.golden, Path(scratch), decode=profiler.decode)

@@ -93,6 +93,22 @@ def test_task_that_fails_leaves_no_profile(environ: Mapping[str, str]) -> None:
         profile.measure(Printing(environ, text="whisper-fargate: refused", code=2), tasks=1, rounds=3, poll_s=0.01)
 
 
+@pytest.mark.parametrize("option", ["--tasks", "--rounds"])
+@pytest.mark.parametrize("number", ["0", "-1", "many"])
+def test_measurement_of_nothing_is_refused(option: str, number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would end without a profile, and call that a success; a typo must not start a task."""
+    with pytest.raises(SystemExit) as end:
+        profile.main(["live", option, number], {})
+    assert end.value.code == 2
+    assert f"argument {option}: " in capsys.readouterr().err
+
+
+def test_folder_that_is_not_there_is_refused_before_a_task_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """Minutes and cents would be lost; no credentials are needed to be told."""
+    assert profile.main(["live", "--output", "/nowhere"], {}) == 1
+    assert "profile live: refused: --output: got '/nowhere', expected a folder" in capsys.readouterr().err
+
+
 def test_log_without_a_profile_is_refused() -> None:
     """An older image has no such verb."""
     with pytest.raises(Refused, match=r"profile: got none in the task's log, expected '# A profile"):

@@ -1,5 +1,6 @@
 """`python -m service profile` from end to end, with the stand-in model; and the profile of a release."""
 
+import platform
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from service import processor
 from service.__main__ import main
 from service.engine.lock import describe
 from service.errors import ServiceError
@@ -62,14 +64,24 @@ def test_machine_is_measured_and_its_profile_written(tmp_path: Path, capsys: pyt
     [
         (["/nowhere"], "RECORDING: got '/nowhere', expected recordings, or a folder of some"),
         (["--output", "/nowhere"], "--output: got '/nowhere', expected a folder"),
+        (["--cpu", "2"], "--cpu: got '2', expected CPU units, 256 or a multiple; 1024 is one vCPU"),
     ],
 )
 def test_mistake_is_told_before_the_model_is_loaded(
     options: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In one line, at once."""
+    """In one line, at once: a task of two CPU units, which were meant as vCPU, too."""
     assert main(["profile", *options], {"WHISPER_MODEL": "/nowhere"}) == 2
     assert capsys.readouterr().err == f"whisper-fargate: {says}\n"
+
+
+def test_machine_that_no_task_has_is_told_before_the_model_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Minutes of measurement would end without a profile."""
+    monkeypatch.setattr(processor, "kind", platform.machine)
+    assert main(["profile"], {"WHISPER_MODEL": "/nowhere"}) == 2
+    assert capsys.readouterr().err.startswith("whisper-fargate: processor: got ")
 
 
 def test_model_that_is_not_there_is_refused() -> None:
@@ -88,6 +100,7 @@ def test_release_has_a_profile_of_its_golden_recordings() -> None:
 
 
 def test_release_without_a_profile_is_judged_all_the_same() -> None:
-    """A size that no task has gives none: the verdict does not depend on it."""
-    own = profiler(cpu=100)
-    assert not own.of_release(own.engine(), [("0.wav", TWO_SECONDS)], rounds=1)
+    """A size that no task has gives none, and is not measured in vain: the verdict does not depend on it."""
+    own, engine = profiler(cpu=100), Clocked()
+    assert not own.of_release(engine, [("0.wav", TWO_SECONDS)], rounds=1)
+    assert not engine.heard
