@@ -46,9 +46,9 @@ from tests.delivery.operations import noting
 from tests.delivery.policies import OF_THE_LIBRARY, Need, Policies, arn, as_text, covers
 from tests.delivery.recorder import Call
 from tests.emulated import create_stack, session
+from tests.service.batch.bench import Engine
 from tests.service.batch.operating import failure, view
 from tests.service.batch.test_canary import transcribed
-from tests.service.batch.test_worker import Engine
 from tests.service.cloud import Cloud, until
 from tests.service.evaluation.runs import PLAIN
 from tests.service.evaluation.test_gate import FakeEngine

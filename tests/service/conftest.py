@@ -6,7 +6,7 @@ import pytest
 from local import emulator
 from local.emulator import Emulator
 from service import telemetry
-from tests.service.cloud import Cloud
+from tests.service.cloud import REGION, Cloud
 from tests.service.proxy import Proxy, proxy
 
 
@@ -18,6 +18,13 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         yield emulator.start(folder)
     finally:
         emulator.stop(folder)
+
+
+@pytest.fixture
+def aws_environment(emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service finds the emulator as it finds AWS: through its environment variables."""
+    for name, value in (emulated.environ() | {"AWS_DEFAULT_REGION": REGION}).items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import httpx2
 import pytest
 from jsonschema import Draft202012Validator
 
-from local.emulator import Emulator
 from service.access import Caller, Scope
 from service.aws import s3, sqs
 from service.http import batch_desk
@@ -18,7 +17,7 @@ from service.http.batch_desk import BatchDesk
 from service.http.description import description
 from service.settings import Settings
 from service.telemetry import Meter
-from tests.service.cloud import REGION, Cloud
+from tests.service.cloud import Cloud
 from tests.service.http.batches import TRANSCRIPT, Messages, Store, failure, run
 from tests.service.http.fakes import RECORDING, SETTINGS, FakeEngine
 from tests.service.http.real_server import served
@@ -168,12 +167,9 @@ def test_newest_failures_come_first_and_are_few() -> None:
     assert store.reads == batch_desk.MAX_SHOWN
 
 
-def test_batch_over_http_holds_to_its_description_and_its_scope(
-    cloud: Cloud, emulated: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("aws_environment")
+def test_batch_over_http_holds_to_its_description_and_its_scope(cloud: Cloud) -> None:
     """With a real queue and a real bucket; a key without the scope is refused."""
-    for name, value in (emulated.environ() | {"AWS_DEFAULT_REGION": REGION}).items():
-        monkeypatch.setenv(name, value)
     cloud.upload("a.wav")
     cloud.put("transcripts/b.wav/1.json", json.dumps(TRANSCRIPT).encode())
     cloud.put("failed/c.wav/1.json", json.dumps(failure("damaged")).encode())

@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import pytest
 
-from local.emulator import Emulator
 from service.access import Caller
 from service.aws.s3 import Bucket
 from service.aws.sqs import Queue
@@ -29,7 +28,7 @@ from service.webhooks import courier
 from service.webhooks.book import WebhookBook
 from service.webhooks.courier import Courier, pause_seconds
 from service.webhooks.sender import Sender
-from tests.service.cloud import REGION, Cloud
+from tests.service.cloud import Cloud
 from tests.service.webhooks.receivers import ACCEPTED, LOOPBACK, Certificate, answering, local_sender, receiving
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two characters").decode()
@@ -77,10 +76,13 @@ class Office:
 
 
 @pytest.fixture
-def office(cloud: Cloud, certificate: Certificate, emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> Office:
+def office(
+    aws_environment: None,  # noqa: ARG001 - the desk needs it
+    cloud: Cloud,
+    certificate: Certificate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Office:
     """An office whose pauses take no time."""
-    for name, value in (emulated.environ() | {"AWS_DEFAULT_REGION": REGION}).items():
-        monkeypatch.setenv(name, value)
     for name in ("LEAST_LOOK_SECONDS", "MOST_LOOK_SECONDS", "FIRST_PAUSE_SECONDS", "UNREADABLE_SECONDS"):
         monkeypatch.setattr(courier, name, 0)
     queue = Queue(cloud.sqs.create_queue(QueueName=f"webhooks-{uuid4().hex[:12]}")["QueueUrl"])

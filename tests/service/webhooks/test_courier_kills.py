@@ -13,14 +13,13 @@ from uuid import uuid4
 import pytest
 
 from demo.server import ROOT
-from local.emulator import Emulator
 from service.access import Caller
 from service.aws.s3 import Bucket
 from service.aws.sqs import Queue
 from service.batch.results import ResultKeys
 from service.http.jobs_desk import JobDesk
 from service.webhooks.book import WebhookBook
-from tests.service.cloud import REGION, Cloud, until
+from tests.service.cloud import Cloud, until
 from tests.service.webhooks.receivers import ACCEPTED, Certificate, receiving
 
 # A message whose task was killed comes back after this time.
@@ -54,12 +53,9 @@ def sending(queue: str, cloud: Cloud, certificate: Certificate, log: Path) -> It
             process.wait()
 
 
-def test_webhook_outlives_every_task(
-    cloud: Cloud, certificate: Certificate, emulated: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("aws_environment")
+def test_webhook_outlives_every_task(cloud: Cloud, certificate: Certificate, tmp_path: Path) -> None:
     """Killed while a receiver has the request, it is sent again under the same id by the next one; once that is noted, no more."""
-    for name, value in (emulated.environ() | {"AWS_DEFAULT_REGION": REGION}).items():
-        monkeypatch.setenv(name, value)
     queue = cloud.sqs.create_queue(
         QueueName=f"webhooks-{uuid4().hex[:12]}", Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
     )["QueueUrl"]

@@ -1,31 +1,16 @@
 """The states of jobs over HTTP, by what workers leave in the buckets, and what deleting a job leaves of them."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from local.emulator import Emulator
 from service.batch import results
 from service.batch.events import Upload
 from service.batch.results import ResultKeys, State
 from service.errors import AwsDenied, NotAudio, RecordingMissing
 from service.http import jobs_desk
-from tests.service.cloud import REGION, Cloud, until
-from tests.service.http.job_client import SOUND, THEN, Client, calling, marker
-
-
-@pytest.fixture(autouse=True)
-def _environment(emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (emulated.environ() | {"AWS_DEFAULT_REGION": REGION}).items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def client(cloud: Cloud) -> Iterator[Client]:
-    """A caller of a real server."""
-    with calling(cloud) as own:
-        yield own
+from tests.service.cloud import until
+from tests.service.http.jobs.caller import SOUND, THEN, Client, marker
 
 
 def test_progress_is_that_of_the_worker(client: Client) -> None:

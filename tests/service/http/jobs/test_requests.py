@@ -1,7 +1,6 @@
 """Jobs over HTTP: who may ask for which, and what the same recording again is."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,26 +8,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from local.emulator import Emulator
 from service.aws.s3 import Bucket
 from service.batch.events import announcement
 from service.batch.results import ResultKeys
-from tests.service.cloud import REGION, Cloud, until, worker
-from tests.service.http.job_client import LIMIT, SOUND, Client, calling
+from tests.service.cloud import Cloud, until, worker
+from tests.service.http.jobs.caller import LIMIT, SOUND, Client, calling
 from tests.standin import VOICEMAIL
 
-
-@pytest.fixture(autouse=True)
-def _environment(emulated: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (emulated.environ() | {"AWS_DEFAULT_REGION": REGION}).items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def client(cloud: Cloud) -> Iterator[Client]:
-    """A caller of a real server."""
-    with calling(cloud) as own:
-        yield own
+pytestmark = pytest.mark.usefixtures("aws_environment")
 
 
 def test_recording_goes_through_the_queue_to_its_transcript(client: Client, tmp_path: Path) -> None:
@@ -58,6 +45,8 @@ def test_same_recording_is_the_same_job(client: Client) -> None:
     assert first.status_code == 202
     assert first.headers["location"] == first.json()["links"]["self"]
     assert client.post().json()["id"] == first.json()["id"]
+    # The content is the key: whatever else a client sends to have its retries known again is not needed.
+    assert {client.post(idempotency_key=key).json()["id"] for key in ("a", "a", "b")} == {first.json()["id"]}
     client.put(first.json())
     later = client.post()
     assert (later.status_code, later.json()["state"]) == (202, "waiting")

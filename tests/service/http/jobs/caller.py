@@ -45,15 +45,16 @@ class Client:
     url: str
     caller: str = "crm"
 
-    def send(self, method: str, path: str, content: object = None) -> httpx2.Response:
+    def send(self, method: str, path: str, content: object = None, **headers: str) -> httpx2.Response:
         """Send a request with the caller's key."""
-        headers = {"authorization": f"Bearer {self.caller}-0123456789abcdef"}
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers["authorization"] = f"Bearer {self.caller}-0123456789abcdef"
         body = json.dumps(content).encode() if content is not None else None
         return httpx2.request(method, f"{self.url}{path}", headers=headers, timeout=30, content=body)
 
-    def post(self, sound: bytes = SOUND) -> httpx2.Response:
+    def post(self, sound: bytes = SOUND, **headers: str) -> httpx2.Response:
         """Ask for the job of a recording."""
-        return self.send("POST", "/jobs", {"sha256": hashlib.sha256(sound).hexdigest(), "size": len(sound)})
+        return self.send("POST", "/jobs", {"sha256": hashlib.sha256(sound).hexdigest(), "size": len(sound)}, **headers)
 
     def put(self, job: dict[str, Any], sound: bytes = SOUND) -> Upload:
         """Upload a recording by the link of its job; the version that it becomes."""
