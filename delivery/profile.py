@@ -30,8 +30,6 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Write the profiles and print their files; 1 if there are none, with one line that says why."""
     asked = _parser().parse_args(arguments)
     try:
-        if not asked.output.is_dir():
-            raise Refused(f"--output: got {str(asked.output)!r}, expected a folder")
         deployed = DeployedEnvironment.named(asked.environment, environ)
         found = [of_gate(deployed)] if asked.gate else measure(deployed, tasks=asked.tasks, rounds=asked.rounds)
         for path in write(deployed.environment, found, folder=asked.output):
@@ -144,9 +142,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=count, default=5, metavar="N", help="of each task (default: 5)")
     parser.add_argument("--gate", action="store_true", help="take the measurement of the last release instead")
     parser.add_argument(
-        "--output", type=Path, default=FOLDER, metavar="DIR", help="write here, not into the plan's folder"
+        "--output", type=_folder, default=FOLDER, metavar="DIR", help="write here, not into the plan's folder"
     )
     return parser
+
+
+def _folder(text: str) -> Path:
+    if (path := Path(text)).is_dir():
+        return path
+    raise argparse.ArgumentTypeError(f"got {text!r}, expected a folder")
 
 
 if __name__ == "__main__":

@@ -105,8 +105,10 @@ def test_measurement_of_nothing_is_refused(option: str, number: str, capsys: pyt
 
 def test_folder_that_is_not_there_is_refused_before_a_task_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """Minutes and cents would be lost; no credentials are needed to be told."""
-    assert profile.main(["live", "--output", "/nowhere"], {}) == 1
-    assert "profile live: refused: --output: got '/nowhere', expected a folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        profile.main(["live", "--output", "/nowhere"], {})
+    assert end.value.code == 2
+    assert "argument --output: got '/nowhere', expected a folder" in capsys.readouterr().err
 
 
 def test_log_without_a_profile_is_refused() -> None:
