@@ -12,6 +12,6 @@ class Secret:
             self._client = boto3.client("secretsmanager", config=CLIENT_CONFIG)
 
     def read(self) -> str:
-        """The text of the secret's current version."""
+        """The text of the secret's current version; empty if that is binary."""
         with faults("secret"):
-            return str(self._client.get_secret_value(SecretId=self._arn)["SecretString"])
+            return self._client.get_secret_value(SecretId=self._arn).get("SecretString", "")

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service import access
 from service.access import AccessKey
 from service.contract import LIVE_PATH, METRICS_PATH, READY_PATH
-from service.errors import InsufficientScope, InvalidApiKey, ServiceError
+from service.errors import InsufficientScope, InvalidApiKey
 from service.http import description, page
 from service.http.batch_desk import PATH as BATCH_PATH
 from service.http.responses import service_error_response
@@ -42,7 +42,7 @@ class KeyRing:
         while self._read:
             try:
                 self._replace(access.read_keys(await asyncio.to_thread(self._read)))
-            except (ServiceError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - a reading that fails must not be the last one
                 log("keys not read again", error=type(error).__name__)
             await asyncio.sleep(REFRESH_SECONDS)
 

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
-from typing import BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from service import tracing
 from service.engine.engine import Cancelled, Progress
@@ -105,6 +105,8 @@ class Calls:
         self._decodes = Turns(settings.max_running, room=self._has_room)
         self._runs = Turns(settings.max_running)
         self._clock = SharedClock()
+        # When each thread at work began, by its future.
+        self._began: dict[asyncio.Future[Any], float] = {}
         self._threads = ThreadPoolExecutor(2 * settings.max_running, thread_name_prefix="call")
 
     @property
@@ -114,8 +116,10 @@ class Calls:
 
     @property
     def stuck(self) -> bool:
-        """Whether a batch of windows has been in the engine for so long that it will not end."""
-        return self.engine.busy_seconds() > self._stuck_seconds
+        """Whether a batch of windows, or a call beyond its deadline, takes so long that it will not end."""
+        now = time.monotonic()
+        beyond = now - min(self._began.values(), default=now) - self._deadline
+        return max(self.engine.busy_seconds(), beyond) > self._stuck_seconds
 
     def check_room(self, identity: str) -> None:
         """Refuse a call before its body is read, if even a short one would have to wait for too long.
@@ -195,12 +199,14 @@ class Calls:
     async def _on_thread(self, work: Callable[[], T]) -> T:
         """Do work on a thread. If it is cancelled, it ends when the thread does: until then it holds CPU and disk."""
         ended = asyncio.wrap_future(self._threads.submit(copy_context().run, work))
+        self._began[ended] = time.monotonic()
         cancelled = False
         while not ended.done():
             try:
                 await asyncio.wait([ended])
             except asyncio.CancelledError:
                 cancelled = True
+        del self._began[ended]
         if cancelled:
             ended.exception()
             raise asyncio.CancelledError

@@ -33,6 +33,12 @@ def test_secret_is_the_text_of_its_current_version(secret: Secret, answers: Stub
     assert secret.read() == "0123456789abcdef"
 
 
+def test_binary_secret_has_no_text(secret: Secret, answers: Stubber) -> None:
+    """An operator's mistake, which keys and webhooks refuse as they refuse an empty text."""
+    answers.add_response("get_secret_value", {"SecretBinary": b"0123456789abcdef"}, {"SecretId": ARN})
+    assert secret.read() == ""
+
+
 @pytest.mark.parametrize(
     ("code", "status", "error"),
     [("AccessDeniedException", 403, AwsDenied), ("InternalServiceError", 500, AwsUnavailable)],

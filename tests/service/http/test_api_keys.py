@@ -165,13 +165,13 @@ def test_wrong_secret_changes_nothing(text: str, caplog: pytest.LogCaptureFixtur
 
 
 def test_secret_that_cannot_be_read_for_a_while_is_read_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault of AWS changes nothing, and the reading goes on."""
+    """Neither a fault of AWS nor a defect changes anything, and the reading goes on."""
     monkeypatch.setattr(api_keys, "REFRESH_SECONDS", 0.005)
-    faults = iter([True, True])
+    faults = iter([AwsUnavailable(resource="secret", reason="Throttling"), KeyError("SecretString")])
 
     def read() -> str:
-        if next(faults, False):
-            raise AwsUnavailable(resource="secret", reason="Throttling")
+        if fault := next(faults, None):
+            raise fault
         return KEYS[1]
 
     ring = KeyRing(read_keys(KEYS[0]), read=read)

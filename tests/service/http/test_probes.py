@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -9,7 +10,9 @@ from service import telemetry
 from service.contract import WebhookMetric
 from service.recording import Recording
 from service.transcript import Transcript
+from tests.service.cloud import until
 from tests.service.http.fakes import AUDIO, SETTINGS, FakeEngine, application
+from tests.service.http.real_server import HEAD, TAIL, RawClient, served
 
 
 def test_service_with_a_stuck_engine_is_neither_healthy_nor_ready(engine: FakeEngine) -> None:
@@ -27,6 +30,33 @@ def test_service_with_a_busy_engine_is_healthy(engine: FakeEngine) -> None:
     client = TestClient(application(engine))
     engine.busy = SETTINGS.stuck_seconds - 1.0
     assert {client.get(path).status_code for path in ("/healthz", "/readyz")} == {200}
+
+
+class Hanging(FakeEngine):
+    """Hangs outside of every batch, and hears of no cancellation, until `free` is set."""
+
+    def transcribe(self, *recording: Any, **options: Any) -> Transcript:
+        """Hang, then transcribe."""
+        self.free.wait(30)
+        return super().transcribe(*recording, **options)
+
+
+def test_call_that_does_not_end_counts_as_a_stuck_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond its deadline it ends with its batch; one that hangs elsewhere would keep its turn while all seems well."""
+    engine = Hanging()
+    engine.free.clear()
+    app = application(engine)
+    monkeypatch.setattr(app.state.calls, "_deadline", 0.2)
+    monkeypatch.setattr(app.state.calls, "_stuck_seconds", 0.2)
+    body = HEAD + b"RIFF" + TAIL
+    with served(app) as url:
+        client = RawClient(url)
+        client.post(f"Content-Length: {len(body)}", "Connection: close")
+        client.send(body)
+        until(lambda: httpx2.get(f"{url}/healthz").status_code == 503)
+        engine.free.set()
+        until(lambda: httpx2.get(f"{url}/healthz").status_code == 200)
+        assert client.answer().status == 503
 
 
 def sample(text: str, name: str) -> float:
