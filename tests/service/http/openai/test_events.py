@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx2
+import openai
 import pytest
 from starlette.applications import Starlette
 
@@ -165,6 +166,20 @@ def test_failure_in_the_middle_is_an_event(
     assert last["error"]["type"] == "server_error"
     logged = [record.facts["error"] for record in caplog.records if record.message == "stream cut off"]  # type: ignore[attr-defined]
     assert logged == [type(failure).__name__]
+
+
+def test_client_of_openai_skips_comments_and_raises_the_error_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an error of its own, with the code, after all the text that came before."""
+    monkeypatch.setattr(streams, "PING_SECONDS", 0.05)
+    engine = Failing(DiskFull(purpose="decode"))
+    engine.free.clear()
+    threading.Timer(0.3, engine.free.set).start()
+    with served(application_of(engine)) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none") as client:
+        events: Any = client.audio.transcriptions.create(file=b"RIFF", model="whisper-1", stream=True)
+        deltas = [next(events).delta for _ in CONVERSATION]
+        with pytest.raises(openai.APIError) as caught:
+            next(events)
+    assert ("".join(deltas), caught.value.code) == (TEXT, "disk_full")
 
 
 def test_caller_that_leaves_the_stream_stops_the_work(engine: FakeEngine) -> None:
