@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from service.task_profile import VCPU
 from stacks.capacity import Prices
+from stacks.capacity.report import headed
 from stacks.capacity.tables import table
 from stacks.environments import Egress, Environment, old_profiles, select
 from stacks.environments.costs import idle, idle_parts, month, per_audio_hour
@@ -31,7 +32,7 @@ def fleets(environment: Environment) -> tuple[str, ...]:
     """One environment in the columns of `FLEETS`."""
     plan, egress, prices = environment.plan, environment.network.egress, Prices.read(environment.region)
     return (
-        environment.name,
+        headed(environment.name, plan.speed),
         prices.told(environment.region),
         egress,
         f"{idle(environment, egress, prices):.0f}",

@@ -114,6 +114,7 @@ def main(arguments: Sequence[str]) -> int:
     else:
         found, refused = forecasts(known)
     if asked.markdown:
+        sys.stderr.writelines(f"{line}\n" for line in refused)
         sys.stdout.write(markdown([SUMMARY, *(each.row() for each, _ in found)]))
         return 0
     today = datetime.now(UTC).date()

@@ -87,7 +87,7 @@ class Forecast:
         plan, hours = self.plan, self.workload.audio_hours_per_month
         spot = self.task.per_audio_hour(self.prices, speed=plan.speed, on_demand_share=0)
         return (
-            self.name,
+            headed(self.name, plan.speed),
             f"{hours:,.0f}",
             f"0 to {plan.batch_max_tasks}",
             f"0 to {plan.relief_max_tasks}",
@@ -180,6 +180,11 @@ def assumptions() -> Iterator[str]:
     """The assumptions of the simulation, a line each."""
     yield "Assumed in every simulated week, and measured nowhere:"
     yield from (f"- {text}" for text in (*CHANCES, *SURROUNDINGS))
+
+
+def headed(name: str, speed: Speed) -> str:
+    """The name of a table's row whose numbers follow from a speed; marked if that is assumed."""
+    return name if speed.measured else f"{name} (speed assumed)"
 
 
 def told(workload: Workload) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from stacks.__main__ import fleets
 from stacks.capacity import InvalidEnvironment, Prices, report
 from stacks.capacity.__main__ import TIMES, grown, main
 from stacks.capacity.report import SUMMARY, Forecast, over_time, spoken, told
@@ -97,7 +98,16 @@ def test_markdown_has_the_rows_of_the_forecasts(
     assert main(["--markdown"]) == 0
     header, rule, *rows = capsys.readouterr().out.splitlines()
     assert header.count("|") == rule.count("|") == len(SUMMARY) + 1
-    assert [row.split(" | ")[0].strip("| ") for row in rows] == [*(each.name for each in known), f"live x {TIMES}"]
+    names = [f"{name} (speed assumed)" for name in (*(each.name for each in known), f"live x {TIMES}")]
+    assert [row.split(" | ")[0].strip("| ") for row in rows] == names
+
+
+def test_table_marks_the_rows_of_an_assumed_speed() -> None:
+    """A page shows the table alone; a measured environment has its bare name."""
+    own = forecast(LIVE)
+    measured = replace(own, plan=replace(own.plan, speed=replace(own.plan.speed, measured=True)))
+    assert (own.row()[0], measured.row()[0]) == ("live (speed assumed)", "live")
+    assert fleets(LIVE)[0] == own.row()[0]
 
 
 @pytest.mark.usefixtures("known")
