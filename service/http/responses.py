@@ -8,13 +8,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler
 
-from service.errors import RECORDING, RetryLater, ServiceError
+from service.errors import RECORDING, AnswerTooLate, RetryLater, ServiceError
 from service.http.form import AUDIO_FIELD, TRANSCRIBE_PATH
 from service.transcript import Transcript
 
 # Codes of errors that Starlette raises, by their status; any other status is `bad_request`.
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 BAD_REQUEST, INTERNAL_ERROR = "bad_request", "internal_error"
+# OpenAI's clients would repeat a call twice by themselves, also one that takes as long each time.
+NO_RETRY = {"x-should-retry": "false"}
 UNEXPECTED = "unexpected error; the log has it under the request id"
 
 
@@ -31,6 +33,8 @@ def service_error_response(
     """The response to a request, whose route calls the recording by its own name, that ended with an error."""
     if isinstance(error, RetryLater):
         headers = {**(headers or {}), "retry-after": str(error.retry_after_seconds)}
+    if isinstance(error, AnswerTooLate):
+        headers = {**(headers or {}), **NO_RETRY}
     return JSONResponse(error_body(error, recording=recording), status_code=error.status, headers=headers)
 
 

@@ -91,6 +91,7 @@ def test_call_beyond_its_deadline_is_refused_and_frees_its_turn(
     client = TestClient(app)
     response = client.post("/transcribe", files=AUDIO)
     assert (response.status_code, error(response)["code"], response.headers["retry-after"]) == (503, "deadline", "60")
+    assert response.headers["x-should-retry"] == "false"
     assert "POST /jobs" in error(response)["expected"]
     assert engine.cancelled.is_set()
     assert '"Outcome": "deadline"' in metrics.getvalue()
