@@ -154,16 +154,16 @@ class Bench:
         now, due = (time.time() - self._began) * SCALE, 3600 * self._environment.workload.window_hours
         self._measured.samples.append(
             Sample(
-                now,
-                waiting,
-                working,
-                backlog,
-                told[AGE] or 0.0,
-                ready["workers"],
-                ready.get("relief", 0),
-                cloud.fleet.service.wanted,
-                due - now - backlog / (speed or plan.speed.audio_seconds_per_second),
-                speed,
+                seconds=now,
+                waiting=waiting,
+                working=working,
+                backlog_audio_seconds=backlog,
+                oldest_seconds=told[AGE] or 0.0,
+                running=ready["workers"],
+                relief=ready.get("relief", 0),
+                desired=cloud.fleet.service.wanted,
+                slack_seconds=due - now - backlog / (speed or plan.speed.audio_seconds_per_second),
+                audio_seconds_per_second=speed,
             )
         )
 

@@ -306,14 +306,14 @@ class Replay:
         batch = next((b for b, left in zip(self._batches, self._left, strict=True) if left), self._batches[-1])
         needed = backlog / (speed or self._plan.speed.limiting.audio_seconds_per_second)
         return Sample(
-            now,
-            undone - working,
-            working,
-            backlog,
-            now - oldest,
-            running,
-            relieving,
-            fleet.desired,
-            batch.due - now - needed,
-            speed,
+            seconds=now,
+            waiting=undone - working,
+            working=working,
+            backlog_audio_seconds=backlog,
+            oldest_seconds=now - oldest,
+            running=running,
+            relief=relieving,
+            desired=fleet.desired,
+            slack_seconds=batch.due - now - needed,
+            audio_seconds_per_second=speed,
         )
