@@ -23,8 +23,10 @@ def replay(
     plan, workload = environment.plan, environment.workload
     most = plan.batch_max_tasks
     grants = () if scenario.granted is None else (Grant(seconds=0.0, share=(scenario.granted + 0.5) / most),)
+    # This machine is one kind of host, whatever the plan's tasks may get.
+    speed = replace(plan.speed.limiting, audio_seconds_per_second=measured.pace)
     return Replay(
-        plan=replace(plan, speed=replace(plan.speed, audio_seconds_per_second=measured.pace)),
+        plan=replace(plan, speed=speed),
         batches=[Batch(due=3600 * workload.window_hours, arrivals=measured.arrivals)],
         lengths=[60 * workload.talk_minutes_per_call],
         behaviour=replace(

@@ -12,6 +12,7 @@ from benchmarks.stress.replayed import replay
 from benchmarks.stress.scenarios import DRAIN, SCENARIOS, Scenario, bursts
 from local.cloud import running_cloud
 from service.settings import variable
+from stacks.capacity import HostKind
 from stacks.capacity.simulation import Outcome
 from stacks.environments import emulated
 
@@ -35,6 +36,20 @@ def test_scenario_keeps_the_deadline_and_fits_into_ten_minutes(scenario: Scenari
     every = sum(each.rounds * (played(each)[1].samples[-1].seconds / SCALE) for each in SCENARIOS)
     # The rest is for the deploy, and for a machine that is busy.
     assert every < TEN_MINUTES * 0.75
+
+
+def test_replay_has_the_pace_that_was_measured_and_no_host_of_the_plan() -> None:
+    """A measured model has a speed on each kind of host, and the workers of the test run on none of them."""
+    own = LOCAL.plan.speed
+    pace = own.audio_seconds_per_second
+    host = HostKind(kind="AVX2", share=1.0, audio_seconds_per_second=pace, low=pace, high=pace)
+    environment = replace(LOCAL, speed=replace(own, slowest=pace, hosts=(host,)))
+    usual, fast = (
+        replay(DRAIN, replace(played(DRAIN)[0], pace=times * pace), environment=environment).drain_seconds
+        for times in (1, 4)
+    )
+    assert usual == played(DRAIN)[1].drain_seconds
+    assert fast < usual / 2
 
 
 def test_weekend_is_missed_without_relief() -> None:
