@@ -27,7 +27,7 @@ from delivery.rollout import release
 from local import emulator
 from local.emulator import ACCOUNT
 from stacks.capacity import Prices, tasks_for_deadline
-from stacks.environments.costs import month as month_of
+from stacks.environments.backfill_costs import budget
 from tests.emulated import create_stack, session
 from tests.stacks.factory import GUARDED, LIVE, REGION
 from tests.stacks.synthesis import Template
@@ -36,7 +36,7 @@ PARAMETER, SPENT, MACHINE = "/whisper/live/brake", "/test/spent", "brake"
 AMOUNT = "Budget.CalculatedSpend.ActualSpend.Amount"
 MONTH = f"{datetime.now(UTC):%Y-%m}"
 FULL = GUARDED.plan.batch_max_tasks
-DOLLARS = month_of(GUARDED, Prices.read(GUARDED.region))
+DOLLARS = budget(GUARDED, Prices.read(GUARDED.region))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from stacks.capacity import Prices
 from stacks.environments import Environment
-from stacks.environments.costs import month
+from stacks.environments.backfill_costs import budget
 from stacks.environments.regions import WITHOUT_BUDGETS
 from stacks.monitoring.brake_steps import LEVEL_METRIC
 from tests.stacks.synthesis import Template, listed
@@ -154,13 +154,13 @@ def test_budget_is_the_estimated_cost_of_a_month(template: Template, environment
         assert not template.resources("AWS::Budgets::Budget")
         return
     properties = template.only("AWS::Budgets::Budget")
-    budget = properties["Budget"]
-    assert budget["BudgetLimit"] == {
-        "Amount": round(month(environment, Prices.read(environment.region))),
+    made = properties["Budget"]
+    assert made["BudgetLimit"] == {
+        "Amount": round(budget(environment, Prices.read(environment.region))),
         "Unit": "USD",
     }
-    assert budget["TimeUnit"] == "MONTHLY"
-    assert {part["Tags"]["Key"]: part["Tags"]["Values"] for part in budget["FilterExpression"]["And"]} == {
+    assert made["TimeUnit"] == "MONTHLY"
+    assert {part["Tags"]["Key"]: part["Tags"]["Values"] for part in made["FilterExpression"]["And"]} == {
         "application": [environment.tags["application"]],
         "environment": [environment.name],
     }
