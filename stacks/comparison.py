@@ -28,6 +28,7 @@ def work(environment: Environment) -> Work:
         speed=environment.plan.speed,
         task=environment.task,
         network=environment.network.per_month(prices)[environment.network.egress],
+        channels=workload.channels,
         speech_share=workload.speech_share,
     )
 

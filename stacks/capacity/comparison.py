@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from stacks.capacity.disk import TELEPHONE_BYTES_PER_SECOND
 from stacks.capacity.prices import HOURS_PER_MONTH, Prices, Task
-from stacks.capacity.quotes import Quote
+from stacks.capacity.quotes import CHANNEL_HOUR, Quote
 from stacks.capacity.speech import heard
 from stacks.capacity.speed import Speed
 
@@ -41,6 +41,7 @@ class Work:
         speed: of one of the environment's tasks.
         task: its size, as it is billed.
         network: dollars a month for the way from private subnets to AWS.
+        channels: of a recording.
         speech_share: of the workload.
     """
 
@@ -51,6 +52,7 @@ class Work:
     speed: Speed
     task: Task
     network: float
+    channels: int = 2
     speech_share: float | None = None
 
     @property
@@ -97,7 +99,7 @@ def offers(work: Work, prices: Prices, quotes: Mapping[str, Quote]) -> tuple[Off
         *_instances(work, quotes),
         *_lambda(work, quotes),
         *_sagemaker(work, quotes),
-        *_apis(quotes),
+        *_apis(work, quotes),
     )
 
 
@@ -203,7 +205,7 @@ def _sagemaker(work: Work, quotes: Mapping[str, Quote]) -> Iterator[Offer]:
         )
 
 
-def _apis(quotes: Mapping[str, Quote]) -> Iterator[Offer]:
+def _apis(work: Work, quotes: Mapping[str, Quote]) -> Iterator[Offer]:
     for name, key in (
         ("Amazon Transcribe, batch", "transcribe-batch"),
         ("Amazon Transcribe, price until 2026", "transcribe-batch-until-2026"),
@@ -211,8 +213,8 @@ def _apis(quotes: Mapping[str, Quote]) -> Iterator[Offer]:
         quote = quotes[key]
         yield Offer(place=name, per_audio_hour=quote.dollars, dated=quote.dated, against=f"another model; {quote.note}")
     transfer = quotes["transfer-out"]
-    # Telephone WAV with a channel for each side, as disks are sized for.
-    leaving = TELEPHONE_BYTES_PER_SECOND * 3600 / 1e9 * transfer.dollars
+    # Telephone WAV, of which disks are sized for two channels.
+    leaving = TELEPHONE_BYTES_PER_SECOND / 2 * work.channels * 3600 / 1e9 * transfer.dollars
     for name, key in (
         ("OpenAI whisper-1", "openai-whisper-1"),
         ("OpenAI gpt-4o-mini-transcribe", "openai-gpt-4o-mini-transcribe"),
@@ -223,7 +225,7 @@ def _apis(quotes: Mapping[str, Quote]) -> Iterator[Offer]:
         quote = quotes[key]
         yield Offer(
             place=name,
-            per_audio_hour=quote.dollars + leaving,
+            per_audio_hour=quote.dollars * (work.channels if quote.per == CHANNEL_HOUR else 1) + leaving,
             dated=_oldest(quote, transfer),
             against="; ".join(filter(None, ("recordings leave the account", quote.note))),
         )

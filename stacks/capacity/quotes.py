@@ -13,6 +13,8 @@ from stacks.capacity.prices import FILE, QUOTES
 STALE_MONTHS = 9
 # The unit of a discount.
 SHARE = "share"
+# The unit of a price that counts each channel of a recording.
+CHANNEL_HOUR = "hour of a channel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,14 @@ def test_transcribe_is_shown_with_both_prices_and_their_dates() -> None:
     assert before.dated < now.dated
 
 
+def test_api_that_bills_each_channel_is_priced_for_all_of_them() -> None:
+    """A call with a channel for each side costs twice there, and its transfer is twice as long everywhere."""
+    one, two = (found("Deepgram", replace(WORK, channels=channels)) for channels in (1, 2))
+    assert two.per_audio_hour == pytest.approx(2 * one.per_audio_hour)
+    others = [found("AssemblyAI", replace(WORK, channels=channels)).per_audio_hour for channels in (1, 2)]
+    assert others[1] - others[0] == pytest.approx(8000 * 2 * 3600 / 1e9 * QUOTES["transfer-out"].dollars)
+
+
 def test_every_quote_has_a_source_and_is_used() -> None:
     """A number without a source cannot be checked, and one that nothing reads would grow old unseen."""
     used = set[str]()
