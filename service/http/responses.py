@@ -15,7 +15,7 @@ from service.transcript import Transcript
 # Codes of errors that Starlette raises, by their status; any other status is `bad_request`.
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 BAD_REQUEST, INTERNAL_ERROR = "bad_request", "internal_error"
-# OpenAI's clients would repeat a call twice by themselves, also one that takes as long each time.
+# OpenAI's clients repeat a failed call twice by themselves; one beyond the deadline would take as long each time.
 NO_RETRY = {"x-should-retry": "false"}
 UNEXPECTED = "unexpected error; the log has it under the request id"
 
