@@ -168,7 +168,8 @@ class Publication:
 
     def _heard(self, recording: Recording, lease: Lease) -> Transcript:
         def progress(share: float) -> None:
-            span.event("round", share=share)
+            if share > lease.share:
+                span.event("progress", share=share)
             lease.progress(share)
 
         with tracing.span("transcribe") as span:

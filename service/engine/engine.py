@@ -6,9 +6,9 @@ threads: the workers take their windows in turn.
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import accumulate
 
 from service import processor
 from service.engine import loading, sources
@@ -37,7 +37,7 @@ NO_TRANSLATORS = ("turbo", "distil")
 
 
 class Cancelled(Exception):
-    """Raised by a progress callback to stop a call between two rounds of windows."""
+    """Raised by a progress callback to stop a call."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,11 +46,22 @@ class Call:
 
     recording: Recording
     languages: Languages
+    progress: Progress
     guidance: Guidance = UNGUIDED
     pending: deque[Window] = field(default_factory=deque)
+    working: Sequence[Window] = ()
+    done_seconds: float = 0.0
+    share: float = 0.0
     passages: list[Passage] = field(default_factory=list)
     unheard: list[Unheard] = field(default_factory=list)
     heard: dict[int, Channel] = field(default_factory=dict)
+
+    def tell(self, encoded: float = 0.0) -> None:
+        """Tell the share that is done, with so many seconds of the windows in work encoded, which is half of their work."""
+        left = sum(window.duration for window in (*self.working, *self.pending))
+        # Speech that is transcribed again adds work.
+        self.share = max(self.share, (self.done_seconds + encoded / 2) / (self.done_seconds + left))
+        self.progress(self.share)
 
 
 class Engine:
@@ -115,7 +126,8 @@ class Engine:
             language: ISO 639 code; empty takes the settings' language, or detects it.
             words: whether the transcript shows its words' times.
             guidance: the caller's wishes.
-            progress: called after each round of windows with the share done, 0 to 1, which never falls; may raise `Cancelled`.
+            progress: called with the share done, 0 to 1, which never falls, whenever a window has been encoded or heard;
+                may raise `Cancelled`.
             listener: told of each segment in call order, as soon as it is final; then the first rounds are short, and
                 doubtful sounds wait for their turn, not for the end.
         """
@@ -129,21 +141,20 @@ class Engine:
                 allowed=guidance.languages or frozenset(self._settings.spoken_languages),
             ),
             guidance=guidance,
+            progress=progress,
         )
         told = FinalSegments(listener) if listener else None
         call.pending = deque(self._windows(call, doubtful_last=not told))
         most = self._workers.windows_at_once
         # A listener hears something after a short round. Of a single window the language could be a guess.
         size = min(most, max(2, most // self._settings.batch_size)) if told else most
-        done = share = 0.0
         while call.pending:
-            windows = [call.pending.popleft() for _ in range(min(size, len(call.pending)))]
+            call.working = [call.pending.popleft() for _ in range(min(size, len(call.pending)))]
             size = min(2 * size, most)
-            self._transcribe_windows(call, windows)
-            done += sum(window.duration for window in windows)
-            # Speech that is transcribed again adds work.
-            share = max(share, done / (done + sum(window.duration for window in call.pending)))
-            progress(share)
+            self._transcribe_windows(call)
+            call.done_seconds += sum(window.duration for window in call.working)
+            call.working = ()
+            call.tell()
             if told:
                 earliest = min((window.spans[0].start_seconds for window in call.pending), default=math.inf)
                 told.tell(call.passages, until=earliest)
@@ -169,14 +180,19 @@ class Engine:
                 )
         return sorted(windows, key=lambda window: (window.doubtful and doubtful_last, window.spans[0].start))
 
-    def _transcribe_windows(self, call: Call, windows: Sequence[Window]) -> None:
-        encodings = self._workers.encode([window.audio(call.recording.samples[window.channel]) for window in windows])
+    def _transcribe_windows(self, call: Call) -> None:
+        windows = call.working
+        encoded = accumulate(window.duration for window in windows)
+        encodings = self._workers.encode(
+            [window.audio(call.recording.samples[window.channel]) for window in windows],
+            each=lambda: call.tell(next(encoded)),
+        )
         languages = self._languages_of(call, windows, encodings)
         hearings = [
             Hearing(encoding=encoding, language=language, seconds=window.duration, options=call.guidance.first_try)
             for encoding, language, window in zip(encodings, languages, windows, strict=True)
         ]
-        accepted = self._accepted(hearings, windows, every_try=call.guidance.every_try)
+        accepted = self._accepted(call, hearings)
         for window, language, (hypothesis, words) in zip(windows, languages, accepted, strict=True):
             self._settle(call, window, language, hypothesis, words)
 
@@ -186,13 +202,12 @@ class Engine:
         seconds = [DOUBTFUL_SECONDS if window.doubtful else window.speech_seconds for window in windows]
         return call.languages.vote(self._decoder.detect_languages(encodings), seconds)
 
-    def _accepted(
-        self, hearings: Sequence[Hearing], windows: Sequence[Window], *, every_try: Mapping[str, Any]
-    ) -> list[tuple[Hypothesis, list[HeardWord]]]:
+    def _accepted(self, call: Call, hearings: Sequence[Hearing]) -> list[tuple[Hypothesis, list[HeardWord]]]:
         """Each window's first hypothesis that passes the gates, with its words; a guess is not kept: no words."""
         accepted: list[tuple[Hypothesis, list[HeardWord]]] = []
         failed: list[int] = []
-        for index, (hypothesis, words) in enumerate(self._hear(hearings, windows)):
+        windows = call.working
+        for index, (hypothesis, words) in enumerate(self._hear(call, hearings, windows)):
             passed = self._method.passes(windows[index], hypothesis, words)
             accepted.append((hypothesis, words if passed else []))
             if not passed and not hypothesis.silent:
@@ -200,9 +215,10 @@ class Engine:
         alternatives = {index: deque(self._method.fallbacks(windows[index])) for index in failed}
         while failed := [index for index in failed if alternatives[index]]:
             again = [
-                replace(hearings[index], options={**every_try, **alternatives[index].popleft()}) for index in failed
+                replace(hearings[index], options={**call.guidance.every_try, **alternatives[index].popleft()})
+                for index in failed
             ]
-            found = dict(zip(failed, self._hear(again, [windows[index] for index in failed]), strict=True))
+            found = dict(zip(failed, self._hear(call, again, [windows[index] for index in failed]), strict=True))
             for index, (hypothesis, words) in found.items():
                 window = windows[index]
                 if self._method.passes(window, hypothesis, words) and not unheard(window, words):
@@ -210,10 +226,13 @@ class Engine:
                     failed.remove(index)
         return accepted
 
-    def _hear(self, hearings: Sequence[Hearing], windows: Sequence[Window]) -> list[tuple[Hypothesis, list[HeardWord]]]:
+    def _hear(
+        self, call: Call, hearings: Sequence[Hearing], windows: Sequence[Window]
+    ) -> list[tuple[Hypothesis, list[HeardWord]]]:
+        heard = self._workers.hear(hearings, each=call.tell)
         return [
             (hypothesis, read_words(alignment, window))
-            for window, (hypothesis, alignment) in zip(windows, self._workers.hear(hearings), strict=True)
+            for window, (hypothesis, alignment) in zip(windows, heard, strict=True)
         ]
 
     def _settle(

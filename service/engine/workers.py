@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from service.engine.decoding import Decoder, Encoding, Hypothesis
 
 Alignment = list[dict[str, Any]]
+# Called after each window of a call, in the call's thread. If it raises an error, those that wait are not begun.
+Step = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,22 +79,32 @@ class Workers:
         with self._lock:
             return time.monotonic() - min(self._began.values()) if self._began else 0.0
 
-    def encode(self, audios: Sequence[NDArray[np.float32]]) -> list[Encoding]:
+    def encode(self, audios: Sequence[NDArray[np.float32]], *, each: Step = lambda: None) -> list[Encoding]:
         """Encode windows, each shape (frames,)."""
-        return self._run(audios)
+        return self._run(audios, each)
 
-    def hear(self, hearings: Sequence[Hearing]) -> list[tuple[Hypothesis, Alignment]]:
+    def hear(self, hearings: Sequence[Hearing], *, each: Step = lambda: None) -> list[tuple[Hypothesis, Alignment]]:
         """The hypothesis of each window, and the alignment of its words."""
-        return self._run(hearings)
+        return self._run(hearings, each)
 
-    def _run(self, works: Sequence[NDArray[np.float32] | Hearing]) -> list[Any]:
+    def _run(self, works: Sequence[NDArray[np.float32] | Hearing], each: Step) -> list[Any]:
         tasks = [_Task(work=work) for work in works]
+        line = deque(tasks)
         with self._lock:
-            self._lines.append(deque(tasks))
+            self._lines.append(line)
         for _ in tasks:
             # Each takes a batch; those that find no task left end at once.
             self._threads.submit(self._serve)
-        return [task.result.result() for task in tasks]
+        results = []
+        try:
+            for task in tasks:
+                results.append(task.result.result())
+                each()
+        finally:
+            # After a failure, the other windows have no one to wait for them.
+            with self._lock:
+                self._lines = deque(other for other in self._lines if other is not line)
+        return results
 
     def _serve(self) -> None:
         tasks = self._take()

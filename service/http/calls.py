@@ -135,7 +135,7 @@ class Calls:
     async def run(
         self, call: Call, measures: Measures, *, identity: str, abandoned: Callable[[], Awaitable[bool]]
     ) -> Transcript:
-        """Decode and transcribe on threads; stop after the current decode or batch if no caller waits for the answer any more.
+        """Decode and transcribe on threads; stop after the current decode or window if no caller waits for the answer any more.
 
         Raises:
             Cancelled: the caller disconnected.
@@ -229,13 +229,17 @@ class Calls:
     def _transcript(
         self, recording: Recording, call: Call, measures: Measures, *, place: Place, gone: Event
     ) -> Transcript:
+        told = -1.0
+
         def progress(share: float) -> None:
-            place.done = share
-            span.event("round", share=share)
-            if call.watcher:
-                call.watcher(share)
+            nonlocal told
             if gone.is_set():
                 raise Cancelled
+            if share > told:
+                told = place.done = share
+                span.event("progress", share=share)
+                if call.watcher:
+                    call.watcher(share)
 
         with self._clock.running(measures), tracing.span("transcribe") as span:
             progress(0.0)

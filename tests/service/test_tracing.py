@@ -70,8 +70,8 @@ def test_call_is_a_trace_of_its_caller() -> None:
     assert children(found, call) == ["wait to decode", "decode", "wait in the queue", "transcribe", "render"]
     part = {span.name: span for span in found.spans if span.trace == TRACE}
     assert part["decode"].facts["audio_seconds"] > 1
-    rounds = [facts["share"] for name, facts in part["transcribe"].events if name == "round"]
-    assert (rounds[0], rounds[-1]) == (0, 1)
+    shares = [facts["share"] for name, facts in part["transcribe"].events if name == "progress"]
+    assert (shares[0], shares[-1]) == (0, 1)
     refused = found.named("POST /transcribe")
     assert refused.trace != TRACE
     assert {span.failed for span in found.spans if span.trace == refused.trace} == {"", "NotAudio"}

@@ -190,6 +190,23 @@ def test_batch_is_no_larger_than_its_limit() -> None:
     assert [len(batch.windows) for batch in occupied.release()] == [4, 4, 2]
 
 
+def test_windows_of_a_call_that_is_given_up_are_not_begun() -> None:
+    """After an error between two windows, one may be in work already; the others are never decoded."""
+    gate = threading.Semaphore(1)
+    decoder = Recorder(gate=gate)
+    workers = Workers(decoder, count=1, batch_size=1)
+
+    def give_up() -> None:
+        wait_for(lambda: len(decoder.batches) == 2)
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        workers.hear(hearings(1, 2, 3, 4), each=give_up)
+    gate.release(10)
+    assert texts(workers, hearings(11)) == ["w11"]
+    assert [batch.windows for batch in decoder.batches] == [[1], [2], [11]]
+
+
 def test_failure_stays_with_its_own_call() -> None:
     """The other windows of its batch are decoded again without it."""
     occupied = Occupied(fails=lambda number: number == 12)
