@@ -1,4 +1,4 @@
-"""Admission: which calls get a place in the queue, in what order they run, and when a refused caller should come again."""
+"""Admission: which calls get a slot in the queue, in what order they run, and when a refused caller should come again."""
 
 import math
 import time
@@ -39,7 +39,7 @@ class Pace:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Place:
+class Slot:
     """A call in the queue, counted by its audio.
 
     Attributes:
@@ -63,7 +63,7 @@ class Place:
 
 
 class Queue:
-    """The places of accepted calls.
+    """The slots of accepted calls.
 
     The shortest call is next, with aging: a call's rank is the time at which it would end if it ran alone from its
     arrival on. So a clip overtakes an hour that arrived just before it, and the hour is overtaken only for as long as it
@@ -79,17 +79,17 @@ class Queue:
         self.pace = Pace()
         self._promises = Promises()
         self._max_wait = max_wait_seconds
-        self._places: list[Place] = []
+        self._slots: list[Slot] = []
 
     @property
     def audio(self) -> float:
         """Seconds of audio that are still to be transcribed."""
-        return sum(place.left for place in self._places)
+        return sum(slot.left for slot in self._slots)
 
     @property
     def waiting(self) -> int:
         """How many calls wait for the engine."""
-        return sum(not place.running for place in self._places)
+        return sum(not slot.running for slot in self._slots)
 
     def wait(self, audio: float = 0.0) -> float:
         """The expected wait of a call that arrived now with so many seconds of audio; without any, of the shortest.
@@ -97,8 +97,8 @@ class Queue:
         Calls that run share the engine with it, so each delays it by no more than its own length.
         """
         rank = self._rank(audio)
-        ahead = sum(place.left for place in self._places if not place.running and place.rank <= rank)
-        beside = sum(min(place.left, audio) for place in self._places if place.running)
+        ahead = sum(slot.left for slot in self._slots if not slot.running and slot.rank <= rank)
+        beside = sum(min(slot.left, audio) for slot in self._slots if slot.running)
         return self.pace.seconds(ahead + beside)
 
     @property
@@ -114,8 +114,8 @@ class Queue:
         self._check(identity, 0.0, limit=limit)
 
     @contextmanager
-    def place(self, audio: float, *, caller: Caller, identity: str = "") -> Iterator[Place]:
-        """Hold a place during the block.
+    def slot(self, audio: float, *, caller: Caller, identity: str = "") -> Iterator[Slot]:
+        """Hold a slot during the block.
 
         Raises:
             Busy: the wait would be too long.
@@ -123,17 +123,17 @@ class Queue:
         """
         self._check(identity, audio, limit=self._max_wait)
         if limit := caller.audio_seconds:
-            own = sum(place.left for place in self._places if place.caller.name == caller.name)
+            own = sum(slot.left for slot in self._slots if slot.caller.name == caller.name)
             # A single call is never refused for its own length.
             if own and own + audio > limit:
                 wait = math.ceil(self.pace.seconds(own + audio - limit))
                 raise ShareExceeded(limit=limit, retry_after_seconds=max(1, wait))
-        place = Place(audio=audio, rank=self._rank(audio), caller=caller)
-        self._places.append(place)
+        slot = Slot(audio=audio, rank=self._rank(audio), caller=caller)
+        self._slots.append(slot)
         try:
-            yield place
+            yield slot
         finally:
-            self._places.remove(place)
+            self._slots.remove(slot)
 
     def _check(self, identity: str, audio: float, *, limit: float) -> None:
         # Behind calls that run, at least one may wait, however long they are.

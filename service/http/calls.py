@@ -16,7 +16,7 @@ from service.engine.engine import Cancelled, Progress
 from service.engine.final import Listener
 from service.engine.guidance import UNGUIDED, Guidance
 from service.errors import AnswerTooLate, AudioTooLong, Draining, TooLongToAnswer
-from service.http.admission import Place, Queue
+from service.http.admission import Queue, Slot
 from service.http.turns import Turns
 from service.recording import BYTES_PER_SAMPLE, MAX_CHANNELS, SAMPLE_RATE, Decode, Recording
 from service.settings import Settings
@@ -88,7 +88,7 @@ class Call:
 
 
 class Calls:
-    """Runs calls: decodes each, gives it a place in the queue by its length, and transcribes it when its turn comes."""
+    """Runs calls: decodes each, gives it a slot in the queue by its length, and transcribes it when its turn comes."""
 
     def __init__(self, *, engine: Transcriber, decode: Decode, meter: Meter, settings: Settings) -> None:
         self.engine = engine
@@ -140,7 +140,7 @@ class Calls:
         Raises:
             Cancelled: the caller disconnected.
             AnswerTooLate: the call takes longer than its deadline, from the time at which it began to be measured.
-            Busy, ShareExceeded: there is no place in the queue for a call of its length.
+            Busy, ShareExceeded: there is no slot in the queue for a call of its length.
         """
         gone, late = Event(), False
         # The form may close its file at any moment, and the next caller's file then gets the same number. So the work
@@ -176,15 +176,15 @@ class Calls:
             self._decoded_bytes += recording.samples.nbytes
         try:
             measures.audio = recording.duration
-            with self.queue.place(recording.duration, caller=caller.get(), identity=identity) as place:
+            with self.queue.slot(recording.duration, caller=caller.get(), identity=identity) as slot:
                 waiting = time.monotonic()
-                async with self._runs.turn(rank=place.rank, long=recording.duration > SHORT_SECONDS):
-                    place.running = True
+                async with self._runs.turn(rank=slot.rank, long=recording.duration > SHORT_SECONDS):
+                    slot.running = True
                     waited = time.monotonic() - waiting
                     measures.queue_wait += waited
                     tracing.ended("wait in the queue", seconds=waited)
                     transcript = await self._on_thread(
-                        partial(self._transcript, recording, call, measures, place=place, gone=gone)
+                        partial(self._transcript, recording, call, measures, slot=slot, gone=gone)
                     )
             self.queue.pace.measure(processing=measures.processing or 0.0, audio=recording.duration)
             return transcript
@@ -227,7 +227,7 @@ class Calls:
             return recording
 
     def _transcript(
-        self, recording: Recording, call: Call, measures: Measures, *, place: Place, gone: Event
+        self, recording: Recording, call: Call, measures: Measures, *, slot: Slot, gone: Event
     ) -> Transcript:
         told = -1.0
 
@@ -236,7 +236,7 @@ class Calls:
             if gone.is_set():
                 raise Cancelled
             if share > told:
-                told = place.done = share
+                told = slot.done = share
                 span.event("progress", share=share)
                 if call.watcher:
                     call.watcher(share)

@@ -15,7 +15,7 @@ import pytest
 
 from service.errors import Busy
 from service.http import admission, bodies, promises
-from service.http.admission import Place, Queue
+from service.http.admission import Queue, Slot
 from service.http.promises import MAX_PROMISES, Promises
 from service.telemetry import NOBODY
 from service.transcript import Transcript
@@ -61,7 +61,7 @@ class Simulation:
             self._queue.pace.measure(processing=SECONDS_PER_CLIP, audio=CLIP)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        self._waiting: list[tuple[Place, ExitStack, Attempt]] = []
+        self._waiting: list[tuple[Slot, ExitStack, Attempt]] = []
         self._running: ExitStack | None = None
         self._free_since = clock.now
 
@@ -83,7 +83,7 @@ class Simulation:
         held = ExitStack()
         try:
             self._queue.check_room(attempt.identity)
-            place = held.enter_context(self._queue.place(CLIP, caller=NOBODY, identity=attempt.identity))
+            slot = held.enter_context(self._queue.slot(CLIP, caller=NOBODY, identity=attempt.identity))
         except Busy as refusal:
             attempt.told.append((now, refusal.retry_after_seconds))
             late = self._return_late_by(len(attempt.told))
@@ -91,7 +91,7 @@ class Simulation:
                 self._at(now + refusal.retry_after_seconds + late, lambda: self._arrive(attempt))
             return
         attempt.accepted = now
-        self._waiting.append((place, held, attempt))
+        self._waiting.append((slot, held, attempt))
         self._serve()
 
     def _serve(self) -> None:
@@ -102,8 +102,8 @@ class Simulation:
             self.idle += now - self._free_since
         next_one = min(self._waiting, key=lambda waiting: waiting[0].rank)
         self._waiting.remove(next_one)
-        place, self._running, attempt = next_one
-        place.running, attempt.began = True, now
+        slot, self._running, attempt = next_one
+        slot.running, attempt.began = True, now
         self._at(now + SECONDS_PER_CLIP, self._finish)
 
     def _finish(self) -> None:
