@@ -9,14 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from benchmarks.http import samples
 from benchmarks.http.report import Figures, middle, printed, write
-from benchmarks.http.scenarios import AUDIO, SATURATING, Load, first_call, run
-from benchmarks.http.servers import BUILD, Server, peer, service
+from benchmarks.http.scenarios import AUDIO, SATURATING, Load, run
+from benchmarks.http.servers import BUILD, OURS, PEER, Start, peer, service
 from service import processor
 from service.engine import weights
 from service.engine.engine import Engine
@@ -43,15 +42,14 @@ def main(arguments: Sequence[str]) -> int:
     # All load comes from one address, which one caller's limits would refuse.
     settings = replace(Settings(), threads=processor.available_cpus(), requests_per_minute=0, max_client_requests=1_000)
     settings = replace(settings, max_requests=1_000)
-    with ExitStack() as running:
-        servers = [running.enter_context(service(settings))]
-        if not options.no_peer:
-            folder = weights.fetch(settings.model, release=False).folder
-            servers.append(running.enter_context(peer(settings, folder=folder)))
-        alone, saturated = saturate(settings, servers, clips, seconds=options.seconds, rounds=options.rounds)
-        columns = {"engine alone": alone}
-        for server in servers:
-            columns[server.name] = measure(server, saturated[server.name], seconds=options.seconds)
+    servers: dict[str, Start] = {OURS: lambda: service(settings)}
+    if not options.no_peer:
+        folder = weights.fetch(settings.model, release=False).folder
+        servers[PEER] = lambda: peer(settings, folder=folder)
+    alone, saturated = saturate(settings, servers, clips, seconds=options.seconds, rounds=options.rounds)
+    columns = {"engine alone": alone}
+    for name, start in servers.items():
+        columns[name] = measure(name, start, saturated[name], seconds=options.seconds)
     table = printed(columns)
     print(table)
     if options.write:
@@ -60,20 +58,19 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def saturate(
-    settings: Settings, servers: Sequence[Server], clips: Sequence[Recording], *, seconds: int, rounds: int
+    settings: Settings, servers: Mapping[str, Start], clips: Sequence[Recording], *, seconds: int, rounds: int
 ) -> tuple[Figures, Mapping[str, Figures]]:
     """The engine alone and each server at saturation, in turn: what disturbs the machine for a while disturbs them all."""
     engine = Engine.load(settings)
     engine.transcribe(clips[0])
-    for server in servers:
-        first_call(server)
     alone: list[Figures] = []
-    loads: dict[str, list[Load]] = {server.name: [] for server in servers}
+    loads: dict[str, list[Load]] = {name: [] for name in servers}
     for number in range(1, rounds + 1):
+        say(f"engine alone, round {number} of {rounds}")
         alone.append(engine_alone(engine, clips, turns=settings.max_running, seconds=seconds))
-        for server in servers:
-            say(f"{server.name} at saturation, round {number} of {rounds}")
-            loads[server.name].append(run(server, seconds=seconds, clips=SATURATING, probes=1))
+        for name, start in servers.items():
+            say(f"{name} at saturation, round {number} of {rounds}")
+            loads[name].append(run(start, seconds=seconds, clips=SATURATING, probes=1))
     return middle(alone), {name: _saturated(found, seconds=seconds) for name, found in loads.items()}
 
 
@@ -87,6 +84,7 @@ def _saturated(loads: Sequence[Load], *, seconds: int) -> Figures:
         middle(rates),
         saturated_clip=sorted(time for load in loads for time in load.seconds("clip")),
         saturated_health=sorted(time for load in loads for time in load.seconds("health")),
+        peak_mib=max(load.peak_mib for load in loads),
     )
 
 
@@ -112,17 +110,17 @@ def engine_alone(engine: Engine, clips: Sequence[Recording], *, turns: int, seco
     return Figures(throughput=sum(done) / seconds, cpu=used / seconds)
 
 
-def measure(server: Server, saturated: Figures, *, seconds: int) -> Figures:
+def measure(name: str, start: Start, saturated: Figures, *, seconds: int) -> Figures:
     """The other scenarios on one server."""
-    say(f"{server.name} beside long calls")
-    mixed = run(server, seconds=seconds, clips=1, long_calls=LONG_CALLS, probes=1)
-    say(f"{server.name} beside slow uploads")
-    slow = run(server, seconds=seconds, clips=1, slow_uploads=SLOW_UPLOADS, probes=1)
     if not saturated.throughput:
-        raise SystemExit(f"--seconds: got {seconds}, expected more: {server.name} answered no clip in that time")
+        raise SystemExit(f"--seconds: got {seconds}, expected more: {name} answered no clip in that time")
+    say(f"{name} beside long calls")
+    mixed = run(start, seconds=seconds, clips=1, long_calls=LONG_CALLS, probes=1)
+    say(f"{name} beside slow uploads")
+    slow = run(start, seconds=seconds, clips=1, slow_uploads=SLOW_UPLOADS, probes=1)
     rate = OVERLOAD * saturated.throughput / samples.CLIP_SECONDS
-    say(f"{server.name} at twice its capacity, for {OVERLOAD_SECONDS:.0f} s and until the last answer")
-    overload = run(server, seconds=OVERLOAD_SECONDS, rate=rate, probes=1)
+    say(f"{name} at twice its capacity, for {OVERLOAD_SECONDS:.0f} s and until the last answer")
+    overload = run(start, seconds=OVERLOAD_SECONDS, rate=rate, probes=1)
     return replace(
         saturated,
         mixed_clip=mixed.seconds("clip"),
@@ -137,7 +135,7 @@ def measure(server: Server, saturated: Figures, *, seconds: int) -> Figures:
         overload_health=overload.seconds("health"),
         retry_after=sorted(each.retry_after for each in overload.requests if each.retry_after is not None),
         drained=overload.drained("arrival"),
-        peak_mib=server.peak_mib,
+        peak_mib=max(load.peak_mib for load in (mixed, slow, overload, saturated)),
     )
 
 

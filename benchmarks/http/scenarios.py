@@ -5,15 +5,15 @@ import math
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
 
 from benchmarks.http.cpu import CpuLog
 from benchmarks.http.samples import CLIP_SECONDS, LONG_SECONDS
-from benchmarks.http.servers import BUILD, PEER_PYTHON, ROOT, Server
+from benchmarks.http.servers import BUILD, PEER_PYTHON, ROOT, Server, Start
 
 LOAD = Path(__file__).parent / "load.py"
 AUDIO = BUILD / "audio"
@@ -53,13 +53,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """The requests of a scenario, and the CPU seconds of the server and of Locust between its begin and its end."""
+    """The requests of a scenario, the CPU seconds of the server and of Locust in its time, and the server's greatest memory."""
 
     requests: tuple[Request, ...]
     began: float
     ended: float
     server_cpu: float = 0.0
     load_cpu: float = 0.0
+    peak_mib: float = 0.0
 
     def seconds(self, kind: str) -> list[float]:
         """The times of the requests of a kind, in order: until the answer, or for as long as the caller has waited for one."""
@@ -117,15 +118,22 @@ def quantile(values: Sequence[float], share: float) -> float:
     return values[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
 
 
-def run(server: Server, *, seconds: int, rate: float = 0.0, **users: int) -> Load:
-    """Put a load on a server.
+def run(start: Start, *, seconds: int, rate: float = 0.0, **users: int) -> Load:
+    """Put a load on a server that has just started.
 
     Args:
-        server: the server.
+        start: starts the server.
         seconds: how long.
         rate: arrivals a second (open loop); otherwise a fixed number of users, each with its next request after the last.
         users: how many, by the variable that `load.py` reads.
     """
+    with start() as server:
+        first_call(server)
+        load = _load(server, seconds=seconds, rate=rate, users=users)
+        return replace(load, peak_mib=server.peak_mib)
+
+
+def _load(server: Server, *, seconds: int, rate: float, users: Mapping[str, int]) -> Load:
     results = BUILD / "results.jsonl"
     kinds = {"clips": "Clips", "long_calls": "LongCalls", "probes": "Probes", "slow_uploads": "SlowUploads"}
     classes = [kinds[name] for name in users] + (["Arrivals"] if rate else [])

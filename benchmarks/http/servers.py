@@ -5,8 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from service.settings import PREFIX, Settings, variable
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "bench-http"
 PEER_PYTHON = ROOT / "build" / "bench-http-venv" / "bin" / "python"
+OURS, PEER = "whisper-fargate", "faster-whisper-server"
 START_SECONDS = 120
 # The peer takes a file, in which its options are those of faster-whisper that the service's own correspond to.
 PEER_CONFIG = """\
@@ -53,13 +54,17 @@ class Server:
         return int(kib) / 1024
 
 
+# Each scenario starts a server of its own: some work on for minutes on calls whose callers have left.
+Start = Callable[[], AbstractContextManager[Server]]
+
+
 @contextmanager
 def service(settings: Settings) -> Iterator[Server]:
     """The service, with settings."""
     port = _free_port()
     own = {**settings.to_environ(), variable("port"): str(port)}
     command = [sys.executable, "-m", "service", "api"]
-    with _running("whisper-fargate", command, own, port=port, health="/healthz") as server:
+    with _running(OURS, command, own, port=port, health="/healthz") as server:
         yield server
 
 
@@ -74,9 +79,8 @@ def peer(settings: Settings, *, folder: Path) -> Iterator[Server]:
         )
     )
     command = [str(PEER_PYTHON), "-m", "faster_whisper_server", "--config", str(config), "--port", str(port)]
-    with _running(
-        "faster-whisper-server", [*command, "--host", "127.0.0.1"], {}, port=port, health="/health"
-    ) as server:
+    command += ["--host", "127.0.0.1"]
+    with _running(PEER, command, {}, port=port, health="/health") as server:
         yield server
 
 
