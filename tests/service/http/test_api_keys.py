@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 from dataclasses import replace
 from io import StringIO
 
@@ -14,6 +15,7 @@ from service.access import read_keys
 from service.errors import AwsUnavailable
 from service.http import api_keys
 from service.http.api_keys import KeyRing
+from service.http.server import Server, server_config
 from tests.service.http.fakes import AUDIO, SETTINGS, FakeEngine, application, error
 
 KEYS = ("0123456789abcdef", "fedcba9876543210")
@@ -145,6 +147,30 @@ def test_new_keys_are_valid_and_old_ones_are_not_without_a_restart(
     refreshed(app.state.ring)
     assert client.post("/transcribe", files=AUDIO, headers=bearer(KEYS[0])).status_code == 401
     assert client.post("/transcribe", files=AUDIO, headers=bearer(KEYS[1])).status_code == 200
+
+
+def test_server_reads_its_keys_again(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As soon as it runs, and as long."""
+    monkeypatch.setattr(api_keys, "REFRESH_SECONDS", 0.01)
+    settings = replace(SETTINGS, api_keys=KEYS[0])
+    app, secret = application(engine, settings=settings), [KEYS[0]]
+    app.state.ring._read = lambda: secret[0]
+
+    async def scenario() -> list[int]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = Server(server_config(app, settings=settings), state=app.state, drain_seconds=1)
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            url, statuses = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/models", list[int]()
+            async with httpx2.AsyncClient(headers=bearer(KEYS[1]), timeout=30) as client:
+                while statuses[-1:] != [200]:
+                    statuses.append((await client.get(url)).status_code)
+                    secret[0] = KEYS[1]
+            server.should_exit = True
+            await serving
+        return statuses
+
+    statuses = asyncio.run(asyncio.wait_for(scenario(), 60))
+    assert (statuses[0], statuses[-1]) == (401, 200)
 
 
 @pytest.mark.parametrize("prefixes", [[], "calls/", [""], [1], {}, None])

@@ -105,23 +105,44 @@ def test_body_has_a_deadline_at_any_rate(engine: FakeEngine) -> None:
         assert client.answer().status == 408
 
 
-def test_client_that_disconnects_leaves_nothing(app: Starlette, url: str) -> None:
-    """Neither an open file, nor a request under way, nor reserved disk space."""
-    before = unnamed_files()
-    for _ in range(3):
-        client = RawClient(url)
-        client.post("Content-Length: 9000")
-        client.send(HEAD + bytes(5_000))
-        client.close()
-    until(lambda: app.state.traffic.total == 0)
-    gc.collect()
-    assert unnamed_files() == before
-    assert app.state.calls.queue.audio == 0
-    body = HEAD + b"RIFF" + TAIL
+# So large that a part of it is on the disk.
+LARGE = replace(SETTINGS, max_upload_bytes=3_000_000)
+
+
+def uploading(url: str, before: int, *headers: str) -> RawClient:
+    """A client that has sent so much that its upload is in a file."""
     client = RawClient(url)
-    client.post(length(body), CLOSE)
-    client.send(body)
-    assert client.answer().status == 200
+    client.post(*headers)
+    content = HEAD + bytes(1_500_000)
+    client.send(chunk(content) if CHUNKED in headers else content)
+    until(lambda: unnamed_files() == before + 1)
+    return client
+
+
+def test_client_that_disconnects_leaves_nothing(engine: FakeEngine) -> None:
+    """Neither an open file, nor a request under way, nor reserved disk space."""
+    app, before = application(engine, settings=LARGE), unnamed_files()
+    with served(app, LARGE) as url:
+        for _ in range(3):
+            uploading(url, before, "Content-Length: 2000000").close()
+            until(lambda: unnamed_files() == before)
+        until(lambda: app.state.traffic.total == 0)
+        assert app.state.calls.queue.audio == 0
+        body = HEAD + b"RIFF" + TAIL
+        client = RawClient(url)
+        client.post(length(body), CLOSE)
+        client.send(body)
+        assert client.answer().status == 200
+
+
+def test_upload_that_is_refused_in_its_middle_leaves_nothing(engine: FakeEngine) -> None:
+    """What has come of it is removed from the disk."""
+    before = unnamed_files()
+    with served(application(engine, settings=LARGE), LARGE) as url:
+        client = uploading(url, before, CHUNKED)
+        client.send(chunk(bytes(2_000_000)))
+        assert client.answer().status == 413
+        until(lambda: unnamed_files() == before)
 
 
 def test_clients_that_send_nothing_keep_nobody_waiting(url: str) -> None:
@@ -310,6 +331,7 @@ def test_bytes_that_are_no_http_are_refused(url: str) -> None:
 
 def unnamed_files() -> int:
     """How many of this process's descriptors are open files without a name."""
+    gc.collect()
     return sum("(deleted)" in str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
 
 
