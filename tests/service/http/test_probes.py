@@ -56,7 +56,7 @@ def test_call_that_does_not_end_counts_as_a_stuck_engine(monkeypatch: pytest.Mon
         until(lambda: httpx2.get(f"{url}/healthz").status_code == 503)
         engine.free.set()
         until(lambda: httpx2.get(f"{url}/healthz").status_code == 200)
-        assert client.answer().status == 503
+        client.close()
 
 
 def sample(text: str, name: str) -> float:
