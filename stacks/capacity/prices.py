@@ -56,7 +56,7 @@ class Prices:
             expected = "a share from 0, below 1, such as 0.68; not percent"
             raise InvalidEnvironment("prices.spot_discount", self.spot_discount, expected)
         for name, found, wanted in (
-            ("gb_hour", self.gb_hour, self.vcpu_hour),
+            ("gb_hour", self.gb_hour, tuple(self.vcpu_hour)),
             ("usage", self.usage, USAGE),
         ):
             if set(found) != set(wanted):
