@@ -276,6 +276,8 @@ class Settings:
             raise SettingError(
                 variable("encoder"), self.encoder, f"ctranslate2 or auto, because {variable('exact')} is true"
             )
+        if 0 < self.threads < self.workers:
+            raise SettingError(variable("workers"), self.workers, f"at most WHISPER_THREADS, which is {self.threads}")
         if self.key_filter.too_long:
             raise SettingError(
                 variable("recording_prefixes"),

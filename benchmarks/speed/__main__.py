@@ -1,6 +1,6 @@
 """Speed, memory and word errors beside other implementations of Whisper: `make bench`.
 
-Prints one table, with the issue's goals as ratios, and keeps every figure in `build/bench/bench.json`.
+Prints tables, and the goals beside the ratios reached; keeps every figure in `build/bench/bench.json`.
 """
 
 import argparse

@@ -202,7 +202,7 @@ def _limits(results: Results) -> str:
 
 
 def _goals(results: Results, cases: Sequence[Case]) -> str:
-    """Each goal of the issue, and the ratio reached."""
+    """Each goal, and the ratio reached; docs/benchmark.md says why some are missed."""
     rows: list[list[str]] = []
 
     def compare(goal: float, section: str, level: str, peer: str, name: str) -> None:

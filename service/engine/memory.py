@@ -17,14 +17,14 @@ def read_dimensions(folder: Path) -> Dimensions:
     Raises:
         EncoderUnavailable: the file has an unknown format, or is damaged.
     """
-    arrays = Parameters.read(folder / "model.bin", prefix="").arrays
-    sizes = {name: array.size for name, array in arrays.items()}
-    layers = {name.split("/")[1] for name in arrays if name.startswith("decoder/layer_")} - {"layer_norm"}
+    parameters = Parameters.read(folder / "model.bin", prefix="")
+    sizes = {name: array.size for name, array in parameters.arrays.items()}
+    layers = {name.split("/")[1] for name in sizes if name.startswith("decoder/layer_")} - {"layer_norm"}
     return Dimensions(
         encoder_parameters=sum(size for name, size in sizes.items() if name.startswith("encoder/")),
         decoder_parameters=sum(size for name, size in sizes.items() if name.startswith("decoder/")),
         layers=len(layers),
-        width=arrays["encoder/conv1/weight"].shape[0],
+        width=parameters.stored("encoder/conv1/weight").shape[0],
     )
 
 
@@ -38,7 +38,7 @@ def check(folder: Path, settings: Settings) -> None:
     """Refuse settings with which the engine would outgrow its container; a model of unknown format is left to CTranslate2.
 
     Raises:
-        SettingError: with the largest batch that fits or, if none does, the model.
+        SettingError: with the largest batch that fits; if none does, the most calls at once; if not even one, the model.
     """
     limit = processor.memory_limit()
     try:
@@ -49,14 +49,10 @@ def check(folder: Path, settings: Settings) -> None:
     if needed.total <= limit:
         return
     told = f"the container has {limit // MB} MB, and this would need {needed}"
-    fitting = [
-        size
-        for size in range(1, settings.batch_size)
-        if need(dimensions, replace(settings, batch_size=size)).total <= limit
-    ]
-    if not fitting:
-        raise SettingError(variable("model"), settings.model, f"one that fits: {told}")
-    workers = processor.workers(settings)
-    raise SettingError(
-        variable("batch_size"), settings.batch_size, f"at most {fitting[-1]} with {workers} workers: {told}"
-    )
+    calls = "max_running" if settings.max_running >= settings.lanes else "lanes"
+    for name, beside in (("batch_size", f" with {processor.workers(settings)} workers"), (calls, "")):
+        value = getattr(settings, name)
+        fitting = [n for n in range(1, value) if need(dimensions, replace(settings, **{name: n})).total <= limit]
+        if fitting:
+            raise SettingError(variable(name), value, f"at most {fitting[-1]}{beside}: {told}")
+    raise SettingError(variable("model"), settings.model, f"one that fits: {told}")

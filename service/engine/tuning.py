@@ -172,9 +172,9 @@ def windows_of(recordings: Sequence[Recording], settings: Settings) -> list[Soun
 def _load(best: Settings, name: str, values: Sequence[Any], trials: list[Trial]) -> Iterator[_Candidate]:
     """A candidate for each value that can run; the others are trials already."""
     for value in values:
-        settings = replace(best, **{name: value})
         refusal = ""
         try:
+            settings = replace(best, **{name: value})
             decoder = loading.load(settings)
             if name == "encoder" and value not in decoder.encoder:
                 refusal = f"unavailable: {decoder.encoder} would run"

@@ -51,9 +51,12 @@ def test_switch_is_true_or_false_in_any_case(text: str, on: bool) -> None:  # no
 
 
 def test_settings_that_contradict_each_other_are_refused() -> None:
-    """The exact mode is CTranslate2's."""
+    """The exact mode is CTranslate2's, and each worker needs a thread."""
     with pytest.raises(SettingError, match=r"^WHISPER_ENCODER: got 'openvino', expected .* WHISPER_EXACT is true$"):
         Settings(exact=True, encoder="openvino")
+    with pytest.raises(SettingError, match=r"^WHISPER_WORKERS: got '3', expected at most WHISPER_THREADS, which is 2$"):
+        Settings(threads=2, workers=3)
+    assert (Settings(threads=2, workers=2).workers, Settings(workers=3).workers) == (2, 3)
 
 
 @pytest.mark.parametrize("deadline", [60, 600, 3600, 14_400])

@@ -48,17 +48,17 @@ class Parameters:
     @property
     def heads(self) -> int:
         """The number of attention heads."""
-        return int(self._array("num_heads"))
+        return int(self.stored("num_heads"))
 
     @property
     def width(self) -> int:
         """The size of the vector at each position."""
-        return int(self._array("conv1/weight").shape[0])
+        return int(self.stored("conv1/weight").shape[0])
 
     @property
     def mels(self) -> int:
         """The number of mel bands of the features."""
-        return int(self._array("conv1/weight").shape[1])
+        return int(self.stored("conv1/weight").shape[1])
 
     def floats(self, name: str) -> NDArray[np.float32]:
         """A parameter in float32; if it is stored in 8 bits, it is scaled back.
@@ -66,7 +66,7 @@ class Parameters:
         Raises:
             EncoderUnavailable: the model has no such parameter, or stores it in a format that this code does not know.
         """
-        array = self._array(name)
+        array = self.stored(name)
         if array.dtype in (np.float32, np.float16):
             return array.astype(np.float32)
         scale = self.arrays.get(f"{name}_scale")
@@ -74,7 +74,12 @@ class Parameters:
             raise EncoderUnavailable(f"the model stores {name} as {array.dtype}")
         return array.astype(np.float32) / scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1))
 
-    def _array(self, name: str) -> Array:
+    def stored(self, name: str) -> Array:
+        """A parameter as the file has it.
+
+        Raises:
+            EncoderUnavailable: the model has no such parameter.
+        """
         if name not in self.arrays:
             raise EncoderUnavailable(f"the model has no parameter {name}")
         return self.arrays[name]

@@ -1,8 +1,10 @@
 """Memory: settings that the container cannot hold are refused with numbers, and what is computed bounds what is used."""
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,19 @@ def test_batch_beyond_memory_is_refused_with_numbers(monkeypatch: pytest.MonkeyP
     memory.check(MODEL, settings)
 
 
+@pytest.mark.parametrize("name", ["max_running", "lanes"])
+def test_calls_beyond_memory_are_refused_with_numbers(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """If not even the smallest batch fits, because so many calls at once take the memory."""
+    settings = Settings(**{"model": str(MODEL), "max_running": 1, "lanes": 1, "workers": 1, "threads": 1, name: 12})
+    dimensions = memory.read_dimensions(MODEL)
+    fits = memory.need(dimensions, replace(settings, **{name: 5})).total
+    monkeypatch.setattr(processor, "memory_limit", lambda: fits)
+    with pytest.raises(
+        SettingError, match=rf"^WHISPER_{name.upper()}: got '12', expected at most 5: the container has "
+    ):
+        loading.load(settings)
+
+
 def test_model_beyond_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even one window fits."""
     monkeypatch.setattr(processor, "memory_limit", lambda: 200 * MB)
@@ -98,6 +113,14 @@ def test_model_of_unknown_format_is_not_checked(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(processor, "memory_limit", lambda: 0)
     (tmp_path / "model.bin").write_bytes(b"\x07\0\0\0")
     memory.check(tmp_path, Settings())
+
+
+def test_model_without_a_parameter_is_not_checked(tmp_path: Path) -> None:
+    """As one of unknown format: CTranslate2 refuses it, and no traceback comes first."""
+    folder = shutil.copytree(MODEL, tmp_path / "model")
+    weights = (folder / "model.bin").read_bytes()
+    (folder / "model.bin").write_bytes(weights.replace(b"encoder/conv1/weight", b"encoder/conv1/wei_ht"))
+    memory.check(folder, Settings())
 
 
 # In a process of its own, whose memory is the engine's: prints its resident MB, twice a second, and the highest.
@@ -138,8 +161,9 @@ if __name__ == "__main__":
         engine.transcribe(call(long))
     with ThreadPoolExecutor(4) as pool:
         def short(number):
-            start = number * 7919 % (samples.shape[1] - 10 * rate)
-            engine.transcribe(call(samples[:, start : start + rate * (2 + number % 8)]))
+            # One channel each, in turn: a second one takes as long again and shows the same.
+            own, start = samples[number % 2 :][:1], number * 7919 % (samples.shape[1] - 10 * rate)
+            engine.transcribe(call(own[:, start : start + rate * (2 + number % 8)]))
         list(pool.map(short, range(shorts)))
     ended.set()
     watcher.join()

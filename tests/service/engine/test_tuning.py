@@ -146,6 +146,13 @@ def test_batch_beyond_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "refused: at most 8" in str(found)
 
 
+def test_fewer_threads_than_workers_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workers that were asked for stay."""
+    found = tuned(monkeypatch, threads=2, window={"openvino": 0.1, "ctranslate2": 0.2}, workers=2)
+    assert "WHISPER_THREADS=1            refused: at most WHISPER_THREADS, which is 1" in str(found)
+    assert (found.variables["WHISPER_THREADS"], found.variables["WHISPER_WORKERS"]) == ("2", "2")
+
+
 def test_exact_mode_has_one_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not a matter of speed."""
     found = tuned(monkeypatch, window={"ctranslate2": 0.1, "auto": 0.1}, available=["ctranslate2"], exact=True)
