@@ -14,4 +14,4 @@ class Secret:
     def read(self) -> str:
         """The text of the secret's current version; empty if that is binary."""
         with faults("secret"):
-            return self._client.get_secret_value(SecretId=self._arn).get("SecretString", "")
+            return str(self._client.get_secret_value(SecretId=self._arn).get("SecretString", ""))

@@ -36,7 +36,7 @@ class FormParser(MultiPartParser):
 
 
 async def parse(request: Request, *, recording: str, max_values: int) -> FormData:
-    """The form in a request; an empty one, with the body unread, if that is in another format.
+    """The form in a request; an empty one if it has no body.
 
     Args:
         request: with the form as its body.
@@ -44,10 +44,13 @@ async def parse(request: Request, *, recording: str, max_values: int) -> FormDat
         max_values: of fields other than files.
 
     Raises:
-        BadForm: the form cannot be read.
+        BadForm: the form cannot be read, or is in another format, which has no files: it is then left unread.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MULTIPART:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not media_type:
         return FormData()
+    if media_type != MULTIPART:
+        raise BadForm(reason=media_type, recording=recording)
     try:
         async with aclosing(request.stream()) as stream:
             return await FormParser(request.headers, stream, max_files=1, max_fields=max_values).parse()

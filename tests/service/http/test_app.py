@@ -87,7 +87,7 @@ def test_upload_reaches_the_decoder_whole_and_is_removed(engine: FakeEngine, siz
     [
         ({"file": ("a.wav", b"RIFF")}, {}, 400, "audio_file", "missing_file", "form fields: file"),
         ({}, {}, 400, "audio_file", "missing_file", "form fields: none"),
-        ({}, {"audio_file": "text"}, 400, "audio_file", "missing_file", "form fields: audio_file"),
+        ({}, {"audio_file": "text"}, 400, "body", "bad_form", "application/x-www-form-urlencoded"),
         (AUDIO, {"langauge": "en"}, 400, "langauge", "unknown_field", "one of audio_file, language, words"),
         (AUDIO, {"language": "xx"}, 400, "language", "unknown_language", "'xx'"),
         (AUDIO, {"words": "maybe"}, 400, "words", "invalid_value", "true or false"),

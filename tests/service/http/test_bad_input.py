@@ -194,7 +194,8 @@ def test_form_that_cannot_have_a_file_is_refused_unread(url: str) -> None:
     head = "POST /transcribe HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     client.send(f"{head}Content-Length: 9000\r\n\r\n".encode())
     answer = client.answer()
-    assert (answer.status, answer.error["code"]) == (400, "missing_file")
+    assert (answer.status, answer.error["code"]) == (400, "bad_form")
+    assert answer.error["value"] == "application/x-www-form-urlencoded"
 
 
 @pytest.mark.parametrize("size", [15_000, 100_000], ids=["above our limit", "above the parser's"])
