@@ -52,7 +52,7 @@ def pictures(browser: Browser, look: str, url: str) -> None:
         page.locator("#opened").evaluate("element => element.scrollIntoView()")
     take(page, f"call-{look}")
     with open_page(page, FakeEngine(), at="#view=batch", batch=busy_batch()):
-        expect(page.get_by_role("heading", name="Newest failures")).to_be_visible()
+        expect(page.get_by_role("heading", name="Latest failures")).to_be_visible()
         take(page, f"batch-{look}")
     context.close()
 

@@ -41,12 +41,12 @@ def choose(page: Page, *files: Any) -> None:
     page.set_input_files("#files", list(files))
 
 
-def drop(page: Page, *files: tuple[str, bytes]) -> None:
-    """Drop recordings on the page."""
+def drop(page: Page, *files: tuple[str, bytes], on: str = "#intake") -> None:
+    """Drop recordings on a part of the page."""
     encoded = [[name, base64.b64encode(content).decode()] for name, content in files]
     transfer = page.evaluate_handle(_DROP, [encoded])
-    page.dispatch_event("#intake", "dragenter", {"dataTransfer": transfer})
-    page.dispatch_event("#intake", "drop", {"dataTransfer": transfer})
+    page.dispatch_event(on, "dragenter", {"dataTransfer": transfer})
+    page.dispatch_event(on, "drop", {"dataTransfer": transfer})
 
 
 def entry(page: Page, name: str) -> Locator:

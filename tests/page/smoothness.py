@@ -2,11 +2,13 @@
 
 It scrolls through 15,000 words, plays at triple speed and moves the position, and prints the work of each frame, the times
 between frames, and the memory. The figures are this machine's, so it scrolls through the same words as nothing but
-paragraphs, too. Tests hold the number of elements only.
+paragraphs, too. Tests hold the work of a frame, which another process on the machine hardly changes, and the number of elements.
 """
 
 import json
 import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from playwright.sync_api import Browser, Page, Route
@@ -57,15 +59,38 @@ _FRAMES = """async (seconds) => {
 }"""
 
 READING = "scrollBy(0, 15)"
+FLINGING = "scrollTo(0, document.documentElement.scrollHeight * share)"
 # Steps of a reader, each with the script of one frame.
 STEPS = {
     "reading: a screen a second": READING,
-    "flinging: the whole text in the time": "scrollTo(0, document.documentElement.scrollHeight * share)",
+    "flinging: the whole text in the time": FLINGING,
     "playing at triple speed, zoomed in, following": "",
     "dragging the position through the timeline": (
         "document.querySelector('call-view audio').currentTime = document.querySelector('call-view audio').duration * share"
     ),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frames:
+    """Some seconds of frames.
+
+    Attributes:
+        work: of the thread that runs scripts, styles, layout and painting, in milliseconds for each frame.
+        times: between frames, in milliseconds.
+    """
+
+    work: float
+    times: Sequence[float]
+
+    def __str__(self) -> str:
+        times = self.times
+        slow = sum(time > SLOW_MILLISECONDS for time in times) / len(times)
+        high = statistics.quantiles(times, n=100)[94]
+        return (
+            f"{self.work:.1f} ms of work a frame; {len(times)} frames, median {statistics.median(times):.1f} ms, "
+            f"95 % within {high:.1f} ms, longest {max(times):.0f} ms, {slow:.1%} over {SLOW_MILLISECONDS} ms"
+        )
 
 
 def main() -> None:
@@ -112,19 +137,14 @@ def memory(page: Page) -> float:
     return float(session.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
 
 
-def measured(browser: Browser, page: Page, script: str) -> str:
-    """A few seconds of frames, before each of which the script runs, as one line."""
+def measured(browser: Browser, page: Page, script: str) -> Frames:
+    """A few seconds of frames, before each of which the script runs."""
     browser.start_tracing(page=page, categories=["cc"])
     times: list[float] = page.evaluate(_FRAMES.replace("STEP", script), SECONDS)
     trace = json.loads(browser.stop_tracing())["traceEvents"]
-    # Of the thread that runs scripts, styles, layout and painting: what others do on this machine does not count.
+    # The time of the thread itself: what others do on this machine does not count.
     work = sum(event.get("tdur", 0) for event in trace if event["name"] == MAIN_FRAME) / 1000 / len(times)
-    slow = sum(time > SLOW_MILLISECONDS for time in times) / len(times)
-    high = statistics.quantiles(times, n=100)[94]
-    return (
-        f"{work:.1f} ms of work a frame; {len(times)} frames, median {statistics.median(times):.1f} ms, "
-        f"95 % within {high:.1f} ms, longest {max(times):.0f} ms, {slow:.1%} over {SLOW_MILLISECONDS} ms"
-    )
+    return Frames(work=work, times=times)
 
 
 if __name__ == "__main__":

@@ -69,9 +69,27 @@ def test_nothing_is_found_in_any_state(look: Page) -> None:
         assert overflow(look) <= 0
 
 
+@pytest.mark.verify
+def test_nothing_is_found_while_a_call_comes_in(look: Page) -> None:
+    """While a person speaks into the microphone, and while the words come."""
+    engine = FakeEngine(segments=WORDS)
+    engine.free.clear()
+    look.context.grant_permissions(["microphone"])
+    with open_page(look, engine):
+        look.get_by_role("button", name="Record", exact=True).click()
+        expect(look.get_by_role("timer")).to_be_visible()
+        assert findings(look) == []
+        look.get_by_role("button", name="Discard").click()
+        choose(look, file("call.wav", b"RIFF"))
+        expect(state(look, "call.wav")).to_have_text("Transcribing, 50%")
+        assert findings(look) == []
+        assert overflow(look) <= 0
+        engine.free.set()
+
+
 def test_nothing_is_found_in_the_batch(look: Page) -> None:
     """With numbers, workers and failures."""
     with open_page(look, FakeEngine(), at="#view=batch", batch=busy_batch()):
-        expect(look.get_by_role("heading", name="Newest failures")).to_be_visible()
+        expect(look.get_by_role("heading", name="Latest failures")).to_be_visible()
         assert findings(look) == []
         assert overflow(look) <= 0

@@ -137,7 +137,7 @@ def test_keys_play_and_move(call: Page) -> None:
 def test_single_keys_are_listed_and_can_be_switched_off(call: Page) -> None:
     """`?` lists the keys; without them, a key that speech input presses by mistake does nothing (WCAG 2.1.4)."""
     call.keyboard.press("?")
-    dialog = call.get_by_role("dialog", name="Keys")
+    dialog = call.get_by_role("dialog", name="Keyboard shortcuts")
     expect(dialog.get_by_text("Play or pause")).to_be_visible()
     dialog.get_by_role("checkbox").uncheck()
     call.keyboard.press("Escape")
@@ -206,6 +206,14 @@ def test_missing_audio_is_told_shown_and_in_its_place(page: Page) -> None:
         "Sound without words, 0.4\u00a0s",
         "after",
     ]
+
+
+def test_every_segment_is_called_by_its_speaker(page: Page) -> None:
+    """The name is shown once for a turn, but whoever hears the page is told it at each segment."""
+    parts = [segment(channel=1, start=n, end=n + 1, text="word") for n in range(2)]
+    show(page, transcript(parts, duration=2))
+    for row, seconds in zip(page.locator(".call-from").all(), ("0:00", "0:01"), strict=True):
+        expect(row).to_have_accessible_name(f"Customer {seconds}, play from here")
 
 
 @pytest.mark.parametrize(

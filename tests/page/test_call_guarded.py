@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.calls import BILLING, billing, segment, show, transcript, until_playing, until_ready
+from tests.page.parts import drop
 from tests.page.test_accessible import findings, overflow
 
 HOSTILE = (
@@ -60,6 +61,15 @@ def test_a_transcript_alone_asks_for_its_recording(page: Page) -> None:
     until_ready(page)
     page.locator(".call-word").first.click()
     until_playing(page)
+
+
+def test_recording_may_be_dropped_where_it_is_asked_for(page: Page) -> None:
+    """It is heard, not transcribed again, and the page no longer waits for a drop."""
+    show(page, billing())
+    drop(page, ("billing.wav", BILLING.path.read_bytes()), on=".call-ask")
+    until_ready(page)
+    assert "dropping" not in (page.locator("body").get_attribute("class") or "")
+    expect(page.locator(".entry")).to_have_count(0)
 
 
 def test_axe_finds_nothing_in_a_call_with_all_its_marks(page: Page) -> None:

@@ -1,12 +1,13 @@
 """How recordings come in: dropped, chosen or recorded, one or many; and how a person sees them become words."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests import standin
-from tests.page.parts import WORDS, choose, drop, entry, file, open_page, reason, state
+from tests.page.parts import ROOMY, WORDS, choose, drop, entry, file, open_page, reason, state
 from tests.service.http.fakes import FakeEngine
 
 VOICEMAIL = standin.VOICEMAIL.read_bytes()
@@ -35,8 +36,8 @@ def test_chosen_calls_are_transcribed_two_at_a_time(blank: Page) -> None:
     engine.free.clear()
     with open_page(blank, engine):
         choose(blank, *(file(f"{number}.wav", b"RIFF") for number in range(4)))
-        expect(blank.locator(".entry-state", has_text="Being transcribed")).to_have_count(2)
-        expect(blank.locator(".entry-state", has_text="Waits for its turn")).to_have_count(2)
+        expect(blank.locator(".entry-state", has_text="Transcribing")).to_have_count(2)
+        expect(blank.locator(".entry-state", has_text="Waiting for its turn")).to_have_count(2)
         engine.free.set()
         expect(blank.locator(".entry-state", has_text=re.compile("^Transcribed$"))).to_have_count(4)
 
@@ -49,7 +50,7 @@ def test_words_appear_while_the_call_is_transcribed(blank: Page) -> None:
         choose(blank, file("call.wav", b"RIFF"))
         expect(blank.locator("call-view")).to_contain_text("good morning")
         expect(blank.locator("call-view")).to_contain_text("hello there")
-        expect(state(blank, "call.wav")).to_have_text("Being transcribed, 50%")
+        expect(state(blank, "call.wav")).to_have_text("Transcribing, 50%")
         expect(entry(blank, "call.wav").get_by_role("progressbar")).to_have_attribute("value", "0.5")
         engine.free.set()
         expect(state(blank, "call.wav")).to_have_text("Transcribed")
@@ -63,7 +64,7 @@ def test_upload_shows_its_share(blank: Page, context: BrowserContext) -> None:
         slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 300_000}
         network.send("Network.emulateNetworkConditions", slow)
         choose(blank, file("large.wav", bytes(600_000)))
-        expect(state(blank, "large.wav")).to_have_text(re.compile(r"^Being sent, [1-9]\d?%$"))
+        expect(state(blank, "large.wav")).to_have_text(re.compile(r"^Sending, [1-9]\d?%$"))
         expect(state(blank, "large.wav")).to_have_text("Transcribed")
 
 
@@ -79,6 +80,48 @@ def test_a_person_records_with_the_microphone(page: Page, context: BrowserContex
     page.get_by_role("button", name="Stop and transcribe").click()
     expect(page.locator(".entry-open")).to_have_text(re.compile(r"^Recording .*\.(webm|ogg)$"))
     expect(page.locator(".entry-state")).to_have_text(re.compile("^Transcribed"), timeout=30_000)
+
+
+@pytest.mark.verify
+def test_take_is_neither_doubled_nor_lost(blank: Page, server_url: str, context: BrowserContext) -> None:
+    """A double click takes once; leaving the page asks first; a microphone that is unplugged ends the take, and keeps it."""
+    context.grant_permissions(["microphone"])
+    blank.add_init_script(
+        """const { mediaDevices } = navigator;
+        const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+        window.streams = [];
+        mediaDevices.getUserMedia = async (wish) => {
+          const stream = await ask(wish);
+          window.streams.push(stream);
+          return stream;
+        };"""
+    )
+    blank.goto(server_url)
+    blank.get_by_role("button", name="Record", exact=True).dblclick()
+    expect(blank.get_by_role("timer")).to_have_text("0:01")
+    assert blank.evaluate("window.streams.length") == 1
+    with blank.expect_event("dialog") as asked:
+        blank.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    blank.evaluate("window.streams[0].getTracks().forEach((track) => track.stop())")
+    expect(blank.locator(".entry-open")).to_have_text(re.compile("^Recording "))
+    expect(blank.locator(".entry-state")).to_have_text(re.compile("^Transcribed"), timeout=30_000)
+
+
+@pytest.mark.verify
+def test_call_that_was_stopped_in_the_line_is_sent_once(blank: Page) -> None:
+    """Stopped before its turn and tried again, it is one call, not two."""
+    engine = FakeEngine(segments=WORDS)
+    engine.free.clear()
+    with open_page(blank, engine):
+        choose(blank, *(file(f"{number}.wav", b"RIFF") for number in range(3)))
+        expect(blank.locator(".entry-state", has_text="Transcribing")).to_have_count(2)
+        blank.get_by_role("button", name="Stop: 2.wav").click()
+        blank.get_by_role("button", name="Try again: 2.wav").click()
+        engine.free.set()
+        expect(blank.locator(".entry-state", has_text=re.compile("^Transcribed$"))).to_have_count(3)
+    assert len(engine.threads) == 3
 
 
 def test_name_of_a_file_is_never_markup(blank: Page) -> None:
@@ -112,9 +155,9 @@ def test_call_is_stopped_tried_again_and_removed(blank: Page) -> None:
     engine.free.clear()
     with open_page(blank, engine):
         choose(blank, file("call.wav", b"RIFF"))
-        expect(state(blank, "call.wav")).to_have_text("Being transcribed, 50%")
+        expect(state(blank, "call.wav")).to_have_text("Transcribing, 50%")
         blank.get_by_role("button", name="Stop: call.wav").click()
-        expect(reason(blank, "call.wav")).to_contain_text("You have stopped this.")
+        expect(reason(blank, "call.wav")).to_contain_text("You stopped this.")
         assert engine.cancelled.wait(10)
         engine.free.set()
         blank.get_by_role("button", name="Try again: call.wav").click()
@@ -134,3 +177,19 @@ def test_page_speaks_french(blank: Page) -> None:
         expect(blank.get_by_role("button", name="Choisir des enregistrements")).to_be_visible()
         choose(blank, file("appel.wav", b"RIFF"))
         expect(state(blank, "appel.wav")).to_have_text("Transcrit")
+        assert "cet onglet\u00a0: recharger" in (blank.locator(".calls .quiet").text_content() or "")
+
+
+@pytest.mark.verify
+def test_browser_that_remembers_nothing_has_a_page(blank: Page) -> None:
+    """If it forbids storage, the key is kept until a reload."""
+    blank.add_init_script(
+        """for (const name of ["sessionStorage", "localStorage"]) {
+          Object.defineProperty(window, name, { get: () => { throw new DOMException("denied", "SecurityError"); } });
+        }"""
+    )
+    with open_page(blank, FakeEngine(segments=WORDS), replace(ROOMY, api_keys="crm-0123456789abcdef")):
+        choose(blank, file("call.wav", b"RIFF"))
+        blank.get_by_label("Key", exact=True).last.fill("crm-0123456789abcdef")
+        blank.keyboard.press("Enter")
+        expect(state(blank, "call.wav")).to_have_text("Transcribed")

@@ -1,6 +1,7 @@
 """Bad input and bad luck: each has a sentence that says what to do."""
 
 import json
+import re
 import wave
 from dataclasses import replace
 from io import BytesIO
@@ -52,12 +53,12 @@ def test_wrong_file_has_a_sentence_that_says_what_to_send(page: Page, name: str,
         (
             replace(ROOMY, max_upload_bytes=1_000_000),
             bytes(2_000_000),
-            "This file has 2 MB, and the service takes 1 MB.",
+            "This file is 2 MB, and the service takes up to 1 MB.",
         ),
         (
             replace(ROOMY, max_audio_seconds=60),
             silence(130),
-            "This recording lasts 3 minutes, and the service takes 1.",
+            "This recording lasts 3 minutes, and the service takes up to 1.",
         ),
     ],
 )
@@ -78,11 +79,27 @@ def test_service_that_is_draining_gets_the_recording_a_little_later(blank: Page)
     with open_page(blank, FakeEngine(segments=WORDS)) as app:
         app.state.calls.draining = True
         choose(blank, file("call.wav", b"RIFF"))
-        expect(state(blank, "call.wav")).to_have_text("Tried again in 1 s")
+        expect(state(blank, "call.wav")).to_have_text("Trying again in 1 s")
         expect(reason(blank, "call.wav")).to_contain_text("The service is being restarted. The recording stays here")
         app.state.calls.draining = False
         expect(state(blank, "call.wav")).to_have_text("Transcribed")
         expect(reason(blank, "call.wav")).to_be_hidden()
+
+
+@pytest.mark.verify
+def test_service_that_never_takes_the_recording_is_given_up(blank: Page) -> None:
+    """A sentence that promises another try does not stay when there is none."""
+    blank.add_init_script(
+        "const wait = setTimeout; window.setTimeout = (run, ms, ...rest) => wait(run, ms === 1000 ? 5 : ms, ...rest)"
+    )
+    with open_page(blank, FakeEngine(segments=WORDS)) as app:
+        app.state.calls.draining = True
+        choose(blank, file("call.wav", b"RIFF"))
+        expect(state(blank, "call.wav")).to_have_text("Not transcribed")
+        expect(reason(blank, "call.wav")).to_contain_text("It is still here: try again later.")
+        app.state.calls.draining = False
+        blank.get_by_role("button", name="Try again: call.wav").click()
+        expect(state(blank, "call.wav")).to_have_text("Transcribed")
 
 
 def test_network_that_is_lost_during_an_upload_is_waited_for(blank: Page, context: BrowserContext) -> None:
@@ -93,7 +110,7 @@ def test_network_that_is_lost_during_an_upload_is_waited_for(blank: Page, contex
         conditions = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
         network.send("Network.emulateNetworkConditions", conditions)
         choose(blank, file("large.wav", bytes(900_000)))
-        expect(state(blank, "large.wav")).to_contain_text("Being sent, 1")
+        expect(state(blank, "large.wav")).to_contain_text("Sending, 1")
         context.set_offline(True)
         between.cut()
         expect(state(blank, "large.wav")).to_have_text("No network")
@@ -130,6 +147,11 @@ def test_failure_in_the_middle_of_the_words_is_told(blank: Page) -> None:
         blank.route("**/transcribe", lambda route: route.fulfill(body=cut + error, content_type="text/event-stream"))
         blank.get_by_role("button", name="Try again: call.wav").click()
         expect(reason(blank, "call.wav")).to_contain_text("Try again later, or split the recording.")
+        refused = 'data: {"error": {"code": "bad_channels", "message": "…"}}\n\n'
+        blank.unroute("**/transcribe")
+        blank.route("**/transcribe", lambda route: route.fulfill(body=cut + refused, content_type="text/event-stream"))
+        blank.get_by_role("button", name="Try again: call.wav").click()
+        expect(reason(blank, "call.wav")).to_have_text(re.compile("^[^{}]*Export it as mono[^{}]*$"))
 
 
 @pytest.mark.verify
@@ -146,11 +168,13 @@ def test_key_is_asked_for_once_and_kept_in_the_tab(blank: Page, context: Browser
         dialog = blank.get_by_role("dialog", name="Your key")
         field = dialog.get_by_label("Key", exact=True)
         expect(field).to_be_focused()
-        field.fill("wrong-0123456789abcdef")
-        field.press("Enter")
-        expect(dialog.get_by_role("alert")).to_contain_text("The service does not know this key.")
+        for wrong in ("wrong-0123456789abcdef", "pasted…0123456789abcdef"):
+            field.fill(wrong)
+            field.press("Enter")
+            expect(field).to_have_value("")
+            expect(dialog.get_by_role("alert")).to_contain_text("The service does not know this key.")
         field.fill(KEY)
-        dialog.get_by_role("button", name="Use it").click()
+        dialog.get_by_role("button", name="Use this key").click()
         for name in ("a.wav", "b.wav"):
             expect(state(blank, name)).to_have_text("Transcribed")
         assert KEY not in blank.url
@@ -175,7 +199,7 @@ def test_dialog_that_is_closed_leaves_a_sentence(blank: Page) -> None:
         choose(blank, file("call.wav", b"RIFF"))
         expect(blank.get_by_role("dialog")).to_be_visible()
         blank.keyboard.press("Escape")
-        expect(reason(blank, "call.wav")).to_contain_text("The service wants a key. Enter one with the button Key")
+        expect(reason(blank, "call.wav")).to_contain_text("The service needs a key. Enter one with the Key button")
         expect(entry(blank, "call.wav").get_by_role("button", name="Try again")).to_be_visible()
 
 
@@ -186,5 +210,5 @@ def test_key_that_is_not_for_this_says_so(blank: Page) -> None:
         blank.get_by_label("Key", exact=True).last.fill("grafana-0123456789abcdef")
         blank.keyboard.press("Enter")
         expect(reason(blank, "call.wav")).to_contain_text(
-            "Your key is not for this: the service wants a key with the scope"
+            "Your key is not for this: the service needs a key with the scope"
         )

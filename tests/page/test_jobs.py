@@ -104,7 +104,7 @@ def test_long_recording_goes_through_the_bucket_to_its_words(blank: Page, site: 
     """Uploaded with its digest, transcribed by a worker, read by a link; the address leads back to it."""
     site.open(blank)
     choose(blank, file("voicemail.wav", LONG))
-    expect(state(blank, "voicemail.wav")).to_have_text("Handed over; waits for a worker")
+    expect(state(blank, "voicemail.wav")).to_have_text("Handed over; waiting for a worker")
     assert re.search(r"#jobs=[0-9a-f]{40}$", blank.url)
     assert "voicemail" not in blank.url
     with worker(site.cloud, tmp_path):
@@ -131,7 +131,7 @@ def test_job_that_failed_says_why(blank: Page, site: Site) -> None:
     """With the reason's own sentence."""
     site.open(blank)
     choose(blank, file("notes.wav", LONG))
-    expect(state(blank, "notes.wav")).to_have_text("Handed over; waits for a worker")
+    expect(state(blank, "notes.wav")).to_have_text("Handed over; waiting for a worker")
     upload = site.uploaded()
     document = results.failure_document(upload, NotAudio(size=3), at="2026-01-31T12:00:00.000+00:00")
     site.cloud.put(ResultKeys(upload).failure, document)
@@ -150,13 +150,44 @@ def test_link_of_a_result_that_has_expired_is_asked_for_again(blank: Page, site:
 
     blank.route(re.compile("/transcripts-[^?]*json"), expired, times=1)
     choose(blank, file("call.wav", LONG))
-    expect(state(blank, "call.wav")).to_have_text("Handed over; waits for a worker")
+    expect(state(blank, "call.wav")).to_have_text("Handed over; waiting for a worker")
     upload = site.uploaded()
     transcript = {"language": "en", "language_probability": 1, "duration": 1, "channels": 1, "segments": []}
     losses = {"partial": False, "missing_seconds": 0, "gaps": [], "unheard": [], "duplicate_channels": []}
     site.cloud.put(ResultKeys(upload).transcript, json.dumps({"transcript": transcript | losses}).encode())
     expect(state(blank, "call.wav")).to_have_text("Transcribed")
     assert len(refused) == 1
+
+
+@pytest.mark.verify
+def test_job_is_followed_while_the_service_is_away(blank: Page, site: Site) -> None:
+    """A gateway without a service behind it says nothing about the job: the page asks again."""
+    site.open(blank)
+    choose(blank, file("call.wav", LONG))
+    expect(state(blank, "call.wav")).to_have_text("Handed over; waiting for a worker")
+    blank.route("**/jobs/*", lambda route: route.fulfill(status=502, body="<h1>502 Bad Gateway</h1>"))
+    expect(state(blank, "call.wav")).to_have_text("Asking again soon")
+    expect(reason(blank, "call.wav")).to_contain_text("through its gateway")
+    blank.unroute("**/jobs/*")
+    expect(state(blank, "call.wav")).to_have_text("Handed over; waiting for a worker")
+    expect(reason(blank, "call.wav")).to_be_hidden()
+
+
+@pytest.mark.verify
+def test_link_is_copied_or_shown(blank: Page, site: Site) -> None:
+    """A person sees that it was copied, or the link itself if the browser does not allow that."""
+    blank.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    site.open(blank)
+    choose(blank, file("call.wav", LONG))
+    expect(state(blank, "call.wav")).to_have_text("Handed over; waiting for a worker")
+    copy = blank.get_by_role("button", name="Copy link: call.wav")
+    copy.click()
+    expect(reason(blank, "call.wav")).to_contain_text("The link is in the clipboard.")
+    assert blank.evaluate("navigator.clipboard.readText()") == blank.url
+    blank.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error())")
+    copy.click()
+    expect(reason(blank, "call.wav")).to_contain_text(blank.url)
+    expect(blank.locator("#news")).to_contain_text(blank.url)
 
 
 @pytest.mark.parametrize("fragment", [f"#jobs={'0' * 40}", f"#jobs={'0' * 40},{'<b>' * 10}"])
@@ -166,6 +197,7 @@ def test_link_that_leads_nowhere_says_what_to_do(blank: Page, site: Site, fragme
     expect(blank.locator(".entry")).to_have_count(1)
     expect(reason(blank, "Job 00000000")).to_contain_text("There is no such job any more")
     expect(reason(blank, "Job 00000000")).to_contain_text("copy the whole link")
+    expect(blank.locator("#news")).to_contain_text("Job 00000000: Not loaded. There is no such job")
 
 
 @pytest.mark.verify
@@ -184,7 +216,7 @@ def test_job_whose_upload_never_came_says_to_drop_it_again(
     blank.unroute("**/whisper-jobs/**")
     monkeypatch.setattr(jobs_desk, "UPLOAD_SECONDS", 3600)
     choose(blank, file("again.wav", LONG))
-    expect(state(blank, "again.wav")).to_have_text("Handed over; waits for a worker")
+    expect(state(blank, "again.wav")).to_have_text("Handed over; waiting for a worker")
     assert len(set(re.findall("[0-9a-f]{40}", blank.url))) == 1
 
 
@@ -193,7 +225,7 @@ def test_job_is_removed_from_the_list_or_from_the_service(blank: Page, site: Sit
     """A dialog tells the difference."""
     site.open(blank)
     choose(blank, file("call.wav", LONG))
-    expect(state(blank, "call.wav")).to_have_text("Handed over; waits for a worker")
+    expect(state(blank, "call.wav")).to_have_text("Handed over; waiting for a worker")
     entry(blank, "call.wav").get_by_role("button", name="Remove").click()
     blank.get_by_role("button", name="Only from this list").click()
     expect(blank.locator(".entry")).to_have_count(0)
@@ -201,7 +233,7 @@ def test_job_is_removed_from_the_list_or_from_the_service(blank: Page, site: Sit
     job = site.uploaded().key.rpartition("/")[2]
     site.open(blank, f"#jobs={job}")
     row = entry(blank, "call.wav")
-    expect(row.locator(".entry-state")).to_have_text("Handed over; waits for a worker")
+    expect(row.locator(".entry-state")).to_have_text("Handed over; waiting for a worker")
     row.get_by_role("button", name="Remove").click()
     blank.get_by_role("button", name="Delete recording and transcript").click()
     expect(blank.locator(".entry")).to_have_count(0)

@@ -30,7 +30,7 @@ FOR_EVER, EACH_TIME = "public, max-age=31536000, immutable", "no-cache"
 Origins = Callable[[], Sequence[str]]
 # Without a template engine, a text of a recording cannot become a script even by a mistake in the page's own code.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src blob:;"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src blob:;"
     " connect-src {sources}; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
     " require-trusted-types-for 'script'; trusted-types 'none'"
 )

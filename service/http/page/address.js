@@ -1,5 +1,7 @@
 // What the address holds: the view, and the ids of jobs, so that a bookmark leads back to them. Never a name or a key.
 
+import { ofTab } from "./storage.js";
+
 const ID = /^[0-9a-f]{40}$/;
 const NAMES = "whisper-job-names";
 
@@ -26,7 +28,7 @@ export function write({ view, jobs }) {
 export const linkTo = (job) => `${location.origin}${location.pathname}#jobs=${job}`;
 
 /** The names of this tab's jobs by their ids; other tabs have none. */
-export const names = () => JSON.parse(sessionStorage.getItem(NAMES) ?? "{}");
+export const names = () => JSON.parse(ofTab.getItem(NAMES) ?? "{}");
 
 /** Remember the name of a job in this tab. */
-export const remember = (job, name) => sessionStorage.setItem(NAMES, JSON.stringify({ ...names(), [job]: name }));
+export const remember = (job, name) => ofTab.setItem(NAMES, JSON.stringify({ ...names(), [job]: name }));

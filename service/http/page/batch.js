@@ -6,6 +6,10 @@ import { moment, number, text } from "./texts.js";
 
 const REFRESH_SECONDS = 60;
 const BAD = new Set(["failed", "dead_letters"]);
+// The queue's own numbers; all others are counted by this page's service, up to a limit.
+const OF_THE_QUEUE = new Set(["waiting", "dead_letters"]);
+// To read again by itself would ask for another key every minute.
+const REFUSED = new Set([401, 403]);
 const COUNTS = ["waiting", "running", "done", "partial", "unheard", "failed", "dead_letters"];
 
 /** Shows the batch in an element, as long as it is started. */
@@ -21,9 +25,15 @@ export class BatchView {
 
   start() {
     if (this.#timer) return;
-    this.#timer = setInterval(() => document.visibilityState === "visible" && this.#read(), REFRESH_SECONDS * 1000);
+    const due = () => document.visibilityState === "visible" && !REFUSED.has(this.#failure?.status);
+    this.#timer = setInterval(() => due() && this.#read(), REFRESH_SECONDS * 1000);
     this.#show();
     this.#read();
+  }
+
+  /** Read it again now, if it is shown. */
+  refresh() {
+    if (this.#timer) this.#read();
   }
 
   stop() {
@@ -45,9 +55,10 @@ export class BatchView {
     const parts = [this.#heading()];
     if (this.#failure) parts.push(this.#problem());
     if (this.#facts) parts.push(...shown(this.#facts));
-    const focused = this.root.contains(document.activeElement);
+    const stops = () => [...this.root.querySelectorAll("button, [tabindex]")];
+    const focused = stops().indexOf(document.activeElement);
     this.root.replaceChildren(...parts);
-    if (focused) this.root.querySelector("button").focus();
+    if (focused >= 0) (stops()[focused] ?? stops()[0]).focus({ preventScroll: true });
   }
 
   #heading() {
@@ -66,11 +77,9 @@ export class BatchView {
 }
 
 function shown(facts) {
-  const least = facts.complete ? "" : "≥ ";
-  const counts = COUNTS.map((name) => fact(text(`batch.${name}`), least + number(facts[name]), { bad: BAD.has(name) && facts[name] > 0 }));
   const parts = [
     element("dl", { className: "figures main-figures" }, ...figures(facts)),
-    element("dl", { className: "figures" }, ...counts),
+    element("dl", { className: "figures" }, ...COUNTS.map((name) => counted(facts, name))),
   ];
   if (!facts.complete) parts.push(element("p", { className: "quiet", textContent: text("batch.cut") }));
   if (facts.stale) parts.push(element("p", { className: "problem", textContent: text("batch.stale", { count: facts.stale }) }));
@@ -79,25 +88,42 @@ function shown(facts) {
 }
 
 function figures(facts) {
+  const { estimated_backlog_seconds: backlog, estimated_cost_dollars: dollars, ended_in_last_hour: ended } = facts;
   const estimated = text("batch.estimated", { count: facts.sampled });
-  const known = (name) => facts[name] !== undefined;
-  const found = [];
-  found.push(fact(text("batch.backlog"), known("estimated_backlog_seconds") ? length(facts.estimated_backlog_seconds) : text("batch.unknown"), { note: known("estimated_backlog_seconds") ? estimated : text("batch.no_sample") }));
-  const finish = known("estimated_finish") ? new Date(facts.estimated_finish) : null;
-  found.push(fact(text("batch.finish"), finish ? moment(finish) : text(facts.waiting + facts.in_flight ? "batch.unknown" : "batch.nothing"), { note: deadline(facts, finish), bad: facts.due && finish > new Date(facts.due) }));
-  const dollars = known("estimated_cost_dollars") && facts.estimated_cost_dollars > 0;
-  const cost = { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", maximumFractionDigits: facts.estimated_cost_dollars < 1 ? 4 : 2 };
-  found.push(fact(text("batch.cost"), dollars ? number(facts.estimated_cost_dollars, cost) : text("batch.unknown"), { note: dollars ? estimated : text("batch.no_price") }));
-  if (known("ended_in_last_hour")) found.push(fact(text("batch.pace"), number(facts.ended_in_last_hour), { note: text("batch.pace.note") }));
+  const unknown = text("batch.unknown");
+  const found = [
+    backlog === undefined
+      ? fact(text("batch.backlog"), unknown, { note: text("batch.no_sample") })
+      : fact(text("batch.backlog"), length(backlog), { note: estimated }),
+    finish(facts),
+    dollars > 0
+      ? fact(text("batch.cost"), money(dollars), { note: estimated })
+      : fact(text("batch.cost"), unknown, { note: text("batch.no_price") }),
+  ];
+  if (ended !== undefined) found.push(fact(text("batch.pace"), number(ended), { note: text("batch.pace.note") }));
   return found;
 }
 
-function deadline(facts, finish) {
-  if (!facts.due) return text("batch.no_deadline");
-  const due = new Date(facts.due);
-  if (!finish) return text("batch.due.only", { time: moment(due) });
-  return text(finish <= due ? "batch.due" : "batch.too_late", { time: moment(due) });
+/** The projected finish beside the deadline, which follows from the recordings in work. */
+function finish({ estimated_finish, due, waiting, in_flight }) {
+  const [at, deadline] = [estimated_finish, due].map((time) => (time ? new Date(time) : null));
+  const left = waiting + in_flight > 0;
+  const late = at !== null && deadline !== null && at > deadline;
+  const time = deadline && moment(deadline);
+  let note = left ? text("batch.no_deadline") : "";
+  if (deadline && !at) note = text("batch.due.only", { time });
+  else if (deadline) note = text(late ? "batch.too_late" : "batch.due", { time });
+  const value = at ? moment(at) : text(left ? "batch.unknown" : "batch.nothing");
+  return fact(text("batch.finish"), value, { note, bad: late });
 }
+
+function counted(facts, name) {
+  const least = facts.complete || OF_THE_QUEUE.has(name) ? "" : "≥ ";
+  return fact(text(`batch.${name}`), least + number(facts[name]), { bad: BAD.has(name) && facts[name] > 0 });
+}
+
+const money = (dollars) =>
+  number(dollars, { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", maximumFractionDigits: dollars < 1 ? 4 : 2 });
 
 function fact(name, value, { note = "", bad = false } = {}) {
   const parts = [element("dt", { textContent: name }), element("dd", { textContent: value })];
@@ -116,9 +142,17 @@ function runs(running) {
 }
 
 function failures(failed) {
-  const rows = failed.map((one) => [one.recording ?? text("batch.hidden"), moment(new Date(one.at)), one.message, one.expected]);
+  const rows = failed.map(({ recording, at, message, expected }) => [
+    recording ?? text("batch.hidden"),
+    moment(new Date(at)),
+    english(message),
+    english(expected),
+  ]);
   return table("batch.failures", ["batch.recording", "batch.when", "batch.reason", "batch.expected"], rows, "batch.none_failed");
 }
+
+/** The service's own sentences are in English, whatever the page speaks. */
+const english = (sentence) => element("span", { lang: "en", textContent: sentence });
 
 function table(title, headings, rows, none) {
   const heading = element("h3", { textContent: text(title) });
@@ -131,8 +165,8 @@ function table(title, headings, rows, none) {
 }
 
 function length(seconds) {
-  const hours = Math.floor(seconds / 3600);
-  const minutes = Math.round((seconds % 3600) / 60);
+  const whole = Math.round(seconds / 60);
+  const [hours, minutes] = [Math.floor(whole / 60), whole % 60];
   const unit = (value, name) => number(value, { style: "unit", unit: name, unitDisplay: "short" });
   return hours ? `${unit(hours, "hour")} ${unit(minutes, "minute")}` : unit(minutes, "minute");
 }

@@ -3,7 +3,7 @@
 import { Failure } from "./failures.js";
 
 /** The ends of an entry's life; the texts of a state are under `state.…`. */
-export const ENDED = new Set(["done", "partial", "unheard", "failed", "expired", "stopped"]);
+export const ENDED = new Set(["done", "partial", "unheard", "failed", "unloaded", "expired", "stopped"]);
 export const TRANSCRIBED = new Set(["done", "partial", "unheard"]);
 
 let count = 0;
@@ -12,13 +12,15 @@ let count = 0;
  * An entry of the list.
  *
  * `state` is its state, `share` how far that is (null if unknown), `failure` why it does not go on, `seconds` until it is tried
- * again. `segments` are those that came so far, `transcript` is the end. `job` is the id of its job, if it is one.
+ * again. `reply` (the `key` and `values` of a text) answers what a person has done with it in this state. `segments` are those
+ * that came so far, `transcript` is the end. `job` is the id of its job, if it is one.
  */
 export class Entry extends EventTarget {
   state = "queued";
   share = null;
   failure = null;
   seconds = null;
+  reply = null;
   segments = [];
   transcript = null;
   #stop = new AbortController();
@@ -42,7 +44,9 @@ export class Entry extends EventTarget {
   change(properties) {
     const before = this.state;
     Object.assign(this, properties);
-    this.dispatchEvent(new CustomEvent("change", { detail: { entered: before !== this.state } }));
+    const entered = before !== this.state;
+    if (entered) this.reply = null;
+    this.dispatchEvent(new CustomEvent("change", { detail: { entered } }));
   }
 
   /** A further segment. */

@@ -17,6 +17,10 @@ export class Failure extends Error {
   }
 }
 
+/** The failure that an error in the service's JSON means. */
+export const failureOf = ({ code, message, expected }, more = {}) =>
+  new Failure(code, { message, values: { expected: expected ?? "" }, ...more });
+
 /** The failure in an answer of the service, whose body is text. */
 export function failureIn(status, body, retryAfter) {
   let error = null;
@@ -26,10 +30,6 @@ export function failureIn(status, body, retryAfter) {
     // A gateway's answer is no JSON.
   }
   const seconds = Number.parseInt(retryAfter, 10);
-  return new Failure(error?.code ?? (status >= 500 ? "gateway" : "unexpected"), {
-    status,
-    message: error?.message,
-    retryAfter: Number.isFinite(seconds) ? seconds : null,
-    values: { expected: error?.expected ?? "", value: error?.value ?? "" },
-  });
+  const code = error?.code ?? (status >= 500 ? "gateway" : "unexpected");
+  return failureOf({ ...error, code }, { status, retryAfter: Number.isFinite(seconds) ? seconds : null });
 }

@@ -9,6 +9,7 @@ import { language, moment, number, text } from "./texts.js";
 /** The place for recordings; `take(files, language)` gets them. */
 export class Intake {
   #taking = null;
+  #asking = false;
   #timer = 0;
 
   constructor(root, { take }) {
@@ -27,6 +28,11 @@ export class Intake {
     root.querySelector("#take-discard").addEventListener("click", () => this.#endTake({ keep: false }));
     document.addEventListener("words", () => this.showTexts());
     this.#acceptDrops();
+  }
+
+  /** Whether a recording is being taken, which would be lost if the page were left now. */
+  get taking() {
+    return this.#taking !== null;
   }
 
   /** Leave the room to the list. */
@@ -75,30 +81,41 @@ export class Intake {
     document.addEventListener("dragover", (event) => ours(event) && event.preventDefault());
     document.addEventListener("drop", (event) => {
       if (!ours(event)) return;
-      event.preventDefault();
       inside = 0;
       mark();
+      // The open call has taken it as its recording.
+      if (event.defaultPrevented) return;
+      event.preventDefault();
       const { files, folders } = dropped(event.dataTransfer);
       this.#accept(files, folders);
     });
   }
 
   async #record() {
+    // A second click, before the browser has asked the person, would take twice.
+    if (this.#asking || this.#taking) return;
+    this.#asking = true;
     try {
       this.#tell(null);
-      this.#taking = await Take.begin();
+      const taking = await Take.begin();
+      taking.ended.then(() => taking === this.#taking && this.#endTake({ keep: true }));
+      this.#taking = taking;
     } catch (failure) {
-      return this.#tell(failure);
+      this.#tell(failure);
+      return;
+    } finally {
+      this.#asking = false;
     }
     this.#showTaking(true);
-    return this.root.querySelector("#take-end").focus();
+    this.root.querySelector("#take-end").focus();
   }
 
   async #endTake({ keep }) {
     const taking = this.#taking;
     this.#taking = null;
+    const focused = this.root.querySelector("#taking").contains(document.activeElement);
     this.#showTaking(false);
-    this.root.querySelector("#record").focus();
+    if (focused) this.root.querySelector("#record").focus();
     if (keep) this.#accept([await taking.end(text("take.name", { time: moment(new Date()).replaceAll(/[:/\\]/g, ".") }))]);
     else await taking.discard();
   }

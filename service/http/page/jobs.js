@@ -1,7 +1,7 @@
 // Long recordings as jobs: handed over by a link to the bucket, followed by their id, and read by links that end soon.
 
 import { TRANSCRIBED } from "./entries.js";
-import { Failure } from "./failures.js";
+import { Failure, failureOf } from "./failures.js";
 import { pause } from "./pauses.js";
 import { ask, read, sent } from "./requests.js";
 import { sha256 } from "./sha256.js";
@@ -9,6 +9,8 @@ import { sha256 } from "./sha256.js";
 const SOONEST_SECONDS = 3;
 const LATEST_SECONDS = 30;
 const SLOWER = 1.3;
+// The job goes on without the page: whatever is between the two will be back.
+const AWAY = new Set(["network", "gateway"]);
 // The browser writes it itself.
 const OWN_HEADER = "content-length";
 
@@ -36,9 +38,9 @@ async function upload(entry, { method, url, headers }) {
 /** Ask for the state of a job until it has ended, ever more rarely. */
 export async function followJob(entry) {
   for (let seconds = SOONEST_SECONDS; ; seconds = Math.min(LATEST_SECONDS, seconds * SLOWER)) {
-    const job = await looked(entry);
+    const job = await look(entry);
     if (TRANSCRIBED.has(job.state)) return finish(entry, job);
-    if (job.state === "failed") throw new Failure(job.error.code, { message: job.error.message });
+    if (job.state === "failed") return entry.change({ state: "failed", share: null, failure: failureOf(job.error), seconds: null });
     if (job.state === "expired") return entry.change({ state: "expired", share: null, failure: new Failure("job_expired") });
     if (job.state === "awaiting_upload") return entry.change({ state: "expired", share: null, failure: new Failure("job_without_upload") });
     const failure = job.state === "late" ? new Failure("job_late") : null;
@@ -47,14 +49,22 @@ export async function followJob(entry) {
   }
 }
 
-/** The job as it is now, however long the network or the service is away. */
-async function looked(entry) {
+/** The job as it is now. */
+async function look(entry) {
+  try {
+    return await insistently(entry, () => ask(`jobs/${entry.job}`, { signal: entry.signal }));
+  } catch (failure) {
+    throw failure.code === "job_not_found" ? new Failure("job_gone") : failure;
+  }
+}
+
+/** Read something, however long the network or the service is away. */
+async function insistently(entry, something) {
   for (;;) {
     try {
-      return await ask(`jobs/${entry.job}`, { signal: entry.signal });
+      return await something();
     } catch (failure) {
-      if (failure.code === "job_not_found") throw new Failure("job_gone");
-      if (failure.code !== "network" && failure.retryAfter === null) throw failure;
+      if (!AWAY.has(failure.code) && !Number.isFinite(failure.retryAfter)) throw failure;
       entry.change({ state: "away", share: null, failure, seconds: null });
       await pause(Math.max(SOONEST_SECONDS, failure.retryAfter ?? 0) * 1000, entry.signal);
     }
@@ -63,12 +73,13 @@ async function looked(entry) {
 
 /** Read the transcript. Its link may have ended while the computer slept: then a new one is asked for, once. */
 async function finish(entry, job) {
+  const result = ({ results }) => insistently(entry, () => read(results.json, { signal: entry.signal }));
   let document;
   try {
-    document = await read(job.results.json);
+    document = await result(job);
   } catch (failure) {
     if (failure.code !== "link_expired") throw failure;
-    document = await read((await looked(entry)).results.json);
+    document = await result(await look(entry));
   }
   entry.change({ state: job.state, share: 1, failure: null, transcript: document.transcript });
 }

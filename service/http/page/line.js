@@ -21,9 +21,9 @@ export class Line {
   #waiting = [];
   #running = 0;
 
-  /** Put an entry at the end of the line. */
+  /** Put an entry at the end of the line; one that was stopped may still be in it. */
   add(entry) {
-    this.#waiting.push(entry);
+    this.#waiting = [...this.#waiting.filter((other) => other !== entry), entry];
     this.#next();
   }
 
@@ -46,7 +46,7 @@ export class Line {
 }
 
 /** Follow a job that was handed over before; it takes no place in the line. */
-export const follow = (entry) => guarded(entry, () => followJob(entry));
+export const follow = (entry) => guarded(entry, () => followJob(entry), { failed: "unloaded" });
 
 async function work(entry) {
   await guarded(entry, async () => {
@@ -104,15 +104,15 @@ async function patiently(entry, something) {
       return await something();
     } catch (failure) {
       // A call that takes too long takes too long again.
-      const later = Number.isFinite(failure.retryAfter) && failure.code !== "deadline" && tries < TRIES;
+      const later = Number.isFinite(failure.retryAfter) && failure.code !== "deadline";
       if (NETWORK.has(failure.code) && (!navigator.onLine || recovering > 0)) {
         recovering = navigator.onLine ? recovering - 1 : RECOVERIES;
         entry.change({ state: "offline", share: null, failure });
         if (!navigator.onLine) await backOnline(entry.signal);
         await pause(RECOVERY_MILLISECONDS, entry.signal);
-      } else if (later) {
+      } else if (later && tries < TRIES) {
         await countdown(entry, failure);
-      } else throw failure;
+      } else throw later ? new Failure("never_taken") : failure;
     }
   }
 }
@@ -124,7 +124,8 @@ async function countdown(entry, failure) {
   }
 }
 
-async function guarded(entry, something) {
+/** Do something for an entry; `failed` is its state if that fails. */
+async function guarded(entry, something, { failed = "failed" } = {}) {
   try {
     await something();
   } catch (error) {
@@ -132,7 +133,7 @@ async function guarded(entry, something) {
     const known = error instanceof Failure && !stopped;
     if (!known && !stopped) console.error(error);
     const failure = known ? error : new Failure(stopped ? "cancelled" : "unexpected");
-    entry.change({ state: stopped ? "stopped" : "failed", share: null, seconds: null, failure });
+    entry.change({ state: stopped ? "stopped" : failed, share: null, seconds: null, failure });
   }
 }
 

@@ -7,7 +7,7 @@ import { number, text, translate } from "./texts.js";
 const MEASURED = new Set(["preparing", "uploading", "transcribing", "job_running", "accepted", "job_waiting", "queued"]);
 
 const SENDING = new Set(["queued", "preparing", "uploading"]);
-const RETRIED = new Set(["failed", "stopped", "expired"]);
+const RETRIED = new Set(["failed", "unloaded", "stopped", "expired"]);
 
 /** Shows entries in an <ol>; `actions` has open, retry, stop, remove and copyLink, each for an entry. */
 export class List {
@@ -69,14 +69,15 @@ class Row {
 
   #show(entered) {
     const { entry } = this;
-    this.open.textContent = entry.name || text("entry.unnamed", { id: entry.job?.slice(0, 8) ?? "" });
+    this.open.textContent = titleOf(entry);
     this.state.textContent = stateOf(entry);
     this.root.dataset.state = entry.state;
     this.progress.hidden = !MEASURED.has(entry.state);
     if (entry.share === null) this.progress.removeAttribute("value");
     else this.progress.value = entry.share;
     this.progress.setAttribute("aria-label", text("entry.progress", { name: this.open.textContent }));
-    this.reason.textContent = entry.failure?.sentence ?? (entry.ended ? notice(entry) : "");
+    const reply = entry.reply ? text(entry.reply.key, entry.reply.values) : "";
+    this.reason.textContent = [reply, entry.failure?.sentence ?? notice(entry)].filter(Boolean).join(" ");
     this.reason.hidden = !this.reason.textContent;
     if (entered) this.#showButtons();
   }
@@ -97,6 +98,9 @@ class Row {
     if (focused) shown.at(-1).focus();
   }
 }
+
+/** The name of an entry; a job that a link has led to has none. */
+export const titleOf = (entry) => entry.name || text("entry.unnamed", { id: entry.job?.slice(0, 8) ?? "" });
 
 /** The state of an entry in words. */
 export function stateOf(entry) {

@@ -31,7 +31,7 @@ export function dropped(transfer) {
   return { files: files.filter(Boolean), folders: folders.length };
 }
 
-/** A recording from the microphone, under way. */
+/** A recording from the microphone, under way until `ended` resolves, as it also does when the microphone is unplugged. */
 export class Take {
   #recorder;
   #stream;
@@ -55,6 +55,7 @@ export class Take {
     this.#stream = stream;
     this.#recorder = new MediaRecorder(stream, { mimeType: type, audioBitsPerSecond: BITS_PER_SECOND });
     this.#recorder.addEventListener("dataavailable", (event) => this.#parts.push(event.data));
+    this.ended = new Promise((resolve) => this.#recorder.addEventListener("stop", resolve, { once: true }));
     this.#recorder.start(1000);
   }
 
@@ -72,9 +73,8 @@ export class Take {
 
   /** End it without a recording. */
   async discard() {
-    const ended = new Promise((resolve) => this.#recorder.addEventListener("stop", resolve, { once: true }));
-    this.#recorder.stop();
-    await ended;
+    if (this.#recorder.state !== "inactive") this.#recorder.stop();
+    await this.ended;
     for (const track of this.#stream.getTracks()) track.stop();
   }
 }

@@ -1,8 +1,7 @@
 // The call that is open: what it waits for, its words as they come, then the whole of it.
 
 import { TRANSCRIBED } from "./entries.js";
-import { stateOf } from "./list.js";
-import { text } from "./texts.js";
+import { stateOf, titleOf } from "./list.js";
 
 /** Shows one entry at a time: its state as long as there are no words, then the <call-view>. */
 export class OpenCall {
@@ -51,18 +50,14 @@ export class OpenCall {
     this.view.hidden = !words;
     this.coming.hidden = words;
     if (!words) return;
-    this.view.show({ transcript, audio: file, name: this.#title });
+    this.view.show({ transcript, audio: file, name: titleOf(this.entry) });
     if (transcript) return;
     for (const segment of segments) this.view.append(segment);
     this.view.progress(share ?? 0);
   }
 
-  get #title() {
-    return this.entry.name || text("entry.unnamed", { id: this.entry.job.slice(0, 8) });
-  }
-
   #showState() {
-    this.name.textContent = this.#title;
+    this.name.textContent = titleOf(this.entry);
     this.state.textContent = stateOf(this.entry);
     this.problem.textContent = this.entry.failure?.sentence ?? "";
     this.problem.hidden = !this.entry.failure;

@@ -8,7 +8,7 @@ import { facts } from "./facts.js";
 import { Intake } from "./intake.js";
 import { askForKey, hasKey } from "./keys.js";
 import { follow, Line } from "./line.js";
-import { List, stateOf } from "./list.js";
+import { List, stateOf, titleOf } from "./list.js";
 import { OpenCall } from "./opened.js";
 import { ask } from "./requests.js";
 import { language, speak, text, translate } from "./texts.js";
@@ -39,7 +39,7 @@ function addEntry(entry) {
       address.remember(job, entry.name);
       writeAddress();
     }
-    if (detail.entered && (entry.ended || entry.failure)) say(text("news.state", { name: entry.name, state: stateOf(entry), sentence: entry.failure?.sentence ?? "" }));
+    if (detail.entered && (entry.ended || entry.failure)) say(text("news.state", { name: titleOf(entry), state: stateOf(entry), sentence: entry.failure?.sentence ?? "" }));
   });
   return entry;
 }
@@ -82,19 +82,28 @@ async function removedJob(entry) {
   } catch (failure) {
     if (failure.code === "job_not_found") return true;
     entry.change({ failure });
+    say(failure.sentence);
     return false;
   }
 }
 
 async function copyLink(entry) {
+  const link = address.linkTo(entry.job);
   try {
-    await navigator.clipboard.writeText(address.linkTo(entry.job));
-    say(text("news.copied"));
+    await navigator.clipboard.writeText(link);
+    reply(entry, "news.copied");
   } catch {
-    say(text("news.not_copied", { link: address.linkTo(entry.job) }));
+    reply(entry, "news.not_copied", { link });
   }
 }
 
+/** Answer in the entry and to screen readers. */
+function reply(entry, key, values) {
+  entry.change({ reply: { key, values } });
+  say(text(key, values));
+}
+
+/** Tell screen readers. */
 function say(sentence) {
   $("#news").textContent = sentence;
 }
@@ -140,7 +149,9 @@ for (const button of document.querySelectorAll("nav button")) {
 $("nav").hidden = !facts.batch;
 $("#key-button").addEventListener("click", async () => {
   $("#key-forget").hidden = !hasKey();
-  if (await askForKey()) say(text("news.key"));
+  if (!(await askForKey())) return;
+  say(text("news.key"));
+  batch.refresh();
 });
 $("#page-language").addEventListener("change", (event) => speak(event.target.value));
 $("a.skip").addEventListener("click", (event) => {
@@ -150,7 +161,7 @@ $("a.skip").addEventListener("click", (event) => {
 document.addEventListener("words", showTexts);
 window.addEventListener("hashchange", readAddress);
 window.addEventListener("popstate", readAddress);
-window.addEventListener("beforeunload", (event) => line.open && event.preventDefault());
+window.addEventListener("beforeunload", (event) => (line.open || intake.taking) && event.preventDefault());
 showTexts();
 intake.showTexts();
 readAddress();

@@ -1,6 +1,6 @@
 // Requests to the service: with the tab's key, and with a failure in words whatever goes wrong.
 
-import { Failure, failureIn } from "./failures.js";
+import { Failure, failureIn, failureOf } from "./failures.js";
 import { keyHeaders, renewKey } from "./keys.js";
 
 const TRANSCRIBE = "transcribe";
@@ -17,8 +17,8 @@ export async function ask(path, { method = "GET", body, signal } = {}) {
 }
 
 /** Read a result by its link, which is signed: it takes no key. */
-export async function read(link) {
-  const response = await fetched(link, {});
+export async function read(link, { signal }) {
+  const response = await fetched(link, { signal });
   if (!response.ok) throw new Failure("link_expired", { status: response.status });
   return response.json();
 }
@@ -46,7 +46,7 @@ export async function transcribe(file, { language, signal, onUpload, onEvent }) 
   form.append("audio_file", file, file.name);
   let transcript = null;
   const stream = new EventReader((event) => {
-    if (event.error) throw new Failure(event.error.code, { message: event.error.message });
+    if (event.error) throw failureOf(event.error);
     if (event.type === "transcript") transcript = event.transcript;
     else onEvent(event);
   });

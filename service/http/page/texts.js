@@ -1,9 +1,13 @@
 // The words of the page in the reader's language, and numbers and times as that language writes them.
 
+import { ofTab } from "./storage.js";
 import { en } from "./texts/en.js";
 import { fr } from "./texts/fr.js";
 
-const TABLES = { en, fr };
+// French has a space before these signs, at which no line may break.
+const spaced = (table) =>
+  Object.fromEntries(Object.entries(table).map(([key, text]) => [key, text.replace(/ (?=[:;?!»])|(?<=«) /g, "\u00a0")]));
+const TABLES = { en, fr: spaced(fr) };
 const STORED = "whisper-language";
 
 let current = chosen();
@@ -15,7 +19,7 @@ export const language = () => current;
 /** Switch the language; listeners of `words` on the document write their texts again. */
 export function speak(code) {
   current = code in TABLES ? code : "en";
-  sessionStorage.setItem(STORED, current);
+  ofTab.setItem(STORED, current);
   document.documentElement.lang = current;
   document.dispatchEvent(new CustomEvent("words"));
 }
@@ -48,7 +52,7 @@ export function moment(date) {
   return new Intl.DateTimeFormat(locale(), { ...(today ? {} : { dateStyle: "medium" }), timeStyle: "short" }).format(date);
 }
 
-/** Write the texts of every element below `root` that names its key in `data-text`, `data-label` or `data-title`. */
+/** Write the texts of every element below `root` that names its key in `data-text` or `data-label`. */
 export function translate(root) {
   for (const element of root.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
   for (const element of root.querySelectorAll("[data-label]")) {
@@ -61,6 +65,6 @@ function shown(value) {
 }
 
 function chosen() {
-  const wished = [sessionStorage.getItem(STORED), ...navigator.languages].map((code) => code?.slice(0, 2));
+  const wished = [ofTab.getItem(STORED), ...navigator.languages].map((code) => code?.slice(0, 2));
   return wished.find((code) => code in TABLES) ?? "en";
 }

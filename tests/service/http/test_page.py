@@ -53,6 +53,7 @@ def test_document_and_files_are_guarded() -> None:
     policy = dict(part.strip().split(" ", 1) for part in document.headers["content-security-policy"].split(";"))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert (policy["img-src"], policy["media-src"]) == ("'self'", "blob:")
     assert (policy["trusted-types"], policy["require-trusted-types-for"]) == ("'none'", "'script'")
     asset = client.get("/" + REFERENCE.findall(document.text)[0])
     for answer in (document, asset):

@@ -20,8 +20,7 @@ const PEAKS_REFRESH_MILLISECONDS = 250;
 /**
  * `show` displays a call, `append` and `progress` add to one that is still being transcribed.
  *
- * Trouble is shown, and told to the page as the event `call-error` with `detail.code`: `call_transcript` (not one of this
- * service), `call_playback` (the browser cannot play the recording) or `call_copy`.
+ * Trouble is told in the view: a transcript that is none, a recording that the browser cannot play, a refused copy.
  */
 export class CallView extends HTMLElement {
   #player;
@@ -99,7 +98,7 @@ export class CallView extends HTMLElement {
   }
 
   /**
-   * Show a call: the service's JSON, or null while it is being transcribed; its recording as a Blob or URL, or null; its name.
+   * Show a call: the service's JSON, or null while it is being transcribed; its recording as a Blob, or null; its name.
    *
    * A recording that is shown already goes on playing.
    */
@@ -245,12 +244,8 @@ export class CallView extends HTMLElement {
     if (audio === null) return;
     const drawing = setInterval(() => this.#timeline.draw(), PEAKS_REFRESH_MILLISECONDS);
     try {
-      const blob = typeof audio === "string" ? await fetched(audio, signal) : audio;
-      await readPeaks(blob, {
-        seconds: this.#player.load(blob),
-        signal,
-        onTracks: (tracks) => this.#hearTracks(tracks),
-      });
+      const seconds = this.#player.load(audio);
+      await readPeaks(audio, { seconds, signal, onTracks: (tracks) => this.#hearTracks(tracks) });
       this.#sayWaveform("drawn");
     } catch (error) {
       if (signal.aborted) return;
@@ -329,7 +324,6 @@ export class CallView extends HTMLElement {
   #fail(code) {
     this.#notices.set(code, () => text(`error.${code}`));
     this.#notify();
-    this.dispatchEvent(new CustomEvent("call-error", { detail: { code }, bubbles: true }));
   }
 
   #notify() {
@@ -337,12 +331,6 @@ export class CallView extends HTMLElement {
     if (this.#noticeBox.textContent === shown.join("")) return;
     this.#noticeBox.replaceChildren(...shown.map((words) => element("p", { textContent: words })));
   }
-}
-
-async function fetched(url, signal) {
-  const response = await fetch(url, { signal });
-  if (!response.ok) throw new Error(`the recording was answered with ${response.status}`);
-  return response.blob();
 }
 
 customElements.define("call-view", CallView);

@@ -48,7 +48,6 @@ export function recordingField(onFile) {
   area.addEventListener("dragover", (event) => event.preventDefault());
   area.addEventListener("drop", (event) => {
     event.preventDefault();
-    event.stopPropagation();
     hear(event.dataTransfer.files);
   });
   return area;

@@ -150,8 +150,8 @@ export class Reading {
   #row({ start, end }, { speaker, shown }) {
     const name = element("span", { className: "call-speaker", textContent: speaker });
     const time = element("span", { className: "call-time", textContent: position(start) });
-    const hint = element("span", { className: "unseen", textContent: text("call.play.from") });
-    const play = element("button", { type: "button", tabIndex: -1, className: "call-from" }, name, " ", time, hint);
+    const label = text("call.play.from", { where: [speaker, position(start)].filter(Boolean).join(" ") });
+    const play = element("button", { type: "button", tabIndex: -1, className: "call-from", "aria-label": label }, name, " ", time);
     const paragraph = element("p", { textContent: shown });
     const root = element("li", {}, play, paragraph);
     const row = { start, end, root, play, paragraph, shown, spans: null, segment: null, channel: null };
@@ -159,7 +159,7 @@ export class Reading {
     return row;
   }
 
-  /** The speaker is shown once for a turn; its name stays for screen readers. */
+  /** The speaker is shown once for a turn; the label of each button has it all the same. */
   #follow(row, before) {
     row.root.classList.toggle("same", row.segment !== null && row.channel === before?.channel);
   }

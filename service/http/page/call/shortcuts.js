@@ -1,5 +1,6 @@
 // Keys of the call view, and the dialog that lists them.
 
+import { ofBrowser } from "../storage.js";
 import { text } from "../texts.js";
 import { button, element } from "./elements.js";
 import { SKIP } from "./player.js";
@@ -31,7 +32,7 @@ export class Shortcuts {
       { keys: ["?"], label: "call.keys", run: () => this.show() },
     ];
     this.list = element("dl", { className: "call-keys" });
-    this.on = element("input", { type: "checkbox", checked: stored() === null, onchange: () => store(this.on.checked) });
+    this.on = element("input", { type: "checkbox", checked: ofBrowser.getItem(STORED) === null, onchange: () => this.#remember() });
     this.dialog = element(
       "dialog",
       { className: "call-dialog", "aria-labelledby": "call-keys-title" },
@@ -64,6 +65,11 @@ export class Shortcuts {
     this.list.replaceChildren(...[...rows, ...inText].map((pair) => element("div", {}, ...pair)));
   }
 
+  #remember() {
+    if (this.on.checked) ofBrowser.removeItem(STORED);
+    else ofBrowser.setItem(STORED, "1");
+  }
+
   #onKey(event) {
     if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || !this.enabled()) return;
     if (document.querySelector("dialog[open]") || event.target.closest?.(TYPING)) return;
@@ -72,23 +78,5 @@ export class Shortcuts {
     if (!found) return;
     event.preventDefault();
     found.run();
-  }
-}
-
-// A browser may forbid the storage; the switch then lasts as long as the page.
-function stored() {
-  try {
-    return localStorage.getItem(STORED);
-  } catch {
-    return null;
-  }
-}
-
-function store(on) {
-  try {
-    if (on) localStorage.removeItem(STORED);
-    else localStorage.setItem(STORED, "1");
-  } catch {
-    // As above.
   }
 }

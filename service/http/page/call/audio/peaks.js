@@ -88,18 +88,18 @@ export class Meter {
  * promise of its length, says so.
  */
 export async function readPeaks(blob, { seconds, signal, onTracks }) {
-  const start = () => (channels, rate) => {
+  const meter = (channels, rate) => {
     const tracks = Array.from({ length: channels }, () => new PeakTrack());
     onTracks(tracks);
     return new Meter(tracks, rate);
   };
   const head = new DataView(await blob.slice(0, 4096).arrayBuffer());
-  if (isWav(head)) return readWav(blob, { head, signal, meter: start() });
-  if (isMp3(head)) return readMp3(blob, { head, signal, meter: start() });
+  if (isWav(head)) return readWav(blob, { head, signal, meter });
+  if (isMp3(head)) return readMp3(blob, { head, signal, meter });
   if ((await seconds) * 2 * 48_000 * 4 > DECODED_BYTES) throw new TooLong();
   const decoded = await decode(await blob.arrayBuffer());
   signal.throwIfAborted();
-  feed(start()(decoded.numberOfChannels, RATE), decoded, decoded.length);
+  feed(meter(decoded.numberOfChannels, RATE), decoded, decoded.length);
 }
 
 function grown(values) {
