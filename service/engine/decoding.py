@@ -124,11 +124,14 @@ class Decoder:
         prompts = [self._model.get_prompt(tokenizer, before, without_timestamps=True) for tokenizer in tokenizers]
         rooms = [self._room(duration) for duration in seconds]
         longest = max(map(len, prompts))
+        # CTranslate2 decodes as many tokens as half of this length, or as it leaves after the prompt if that is less.
+        length = min(self._model.max_length, max(2 * max(rooms), longest + max(rooms)))
+        most = min(length // 2, length - longest)
         results = self._model.model.generate(
             _view(encodings),
             prompts,
             suppress_tokens=list(get_suppressed_tokens(tokenizers[0], [-1])),
-            max_length=min(self._model.max_length, longest + max(rooms)),
+            max_length=length,
             return_scores=True,
             return_no_speech_prob=True,
             **({"beam_size": self._beam_size} | options),
@@ -137,7 +140,7 @@ class Decoder:
             best_hypothesis(
                 result,
                 tokenizer,
-                max_tokens=min(self._model.max_length - longest, room),
+                max_tokens=min(most, room),
                 temperature=options.get("sampling_temperature", 0.0),
             )
             for result, tokenizer, room in zip(results, tokenizers, rooms, strict=True)

@@ -7,6 +7,7 @@ threads: the workers take their windows in turn.
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
@@ -46,7 +47,7 @@ class Call:
 
     recording: Recording
     languages: Languages
-    progress: Progress
+    progress: Progress = lambda _: None
     guidance: Guidance = UNGUIDED
     pending: deque[Window] = field(default_factory=deque)
     working: Sequence[Window] = ()
@@ -160,13 +161,19 @@ class Engine:
                 told.tell(call.passages, until=earliest)
         return _transcript(call, words=words)
 
+    def _listen(self, recording: Recording) -> dict[int, Channel]:
+        """The sounds of each channel; several channels are heard at once."""
+        channels = recording.distinct_channels()
+        with ThreadPoolExecutor(processor.threads(self._settings)) as threads:
+            heard = threads.map(lambda channel: listen(recording.samples[channel], self._detector), channels)
+        return dict(zip(channels, heard, strict=True))
+
     def _windows(self, call: Call, *, doubtful_last: bool = True) -> list[Window]:
         """The windows of all channels in call order; the doubtful ones last, so that the call's language is known."""
         windows: list[Window] = []
-        for channel in call.recording.distinct_channels():
+        call.heard = self._listen(call.recording)
+        for channel, found in call.heard.items():
             samples = call.recording.samples[channel]
-            found = listen(samples, self._detector)
-            call.heard[channel] = found
             doubtful_sounds = found.doubtful if self._method.doubtful else ()
             for speech, doubtful in ((found.speech, False), (doubtful_sounds, True)):
                 windows += pack(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from service import processor
 from service.engine.encoders.base import EncoderUnavailable
@@ -52,7 +53,8 @@ def check(folder: Path, settings: Settings) -> None:
     calls = "max_running" if settings.max_running >= settings.lanes else "lanes"
     for name, beside in (("batch_size", f" with {processor.workers(settings)} workers"), (calls, "")):
         value = getattr(settings, name)
-        fitting = [n for n in range(1, value) if need(dimensions, replace(settings, **{name: n})).total <= limit]
+        fewer: list[dict[str, Any]] = [{name: n} for n in range(1, value)]
+        fitting = [n[name] for n in fewer if need(dimensions, replace(settings, **n)).total <= limit]
         if fitting:
             raise SettingError(variable(name), value, f"at most {fitting[-1]}{beside}: {told}")
     raise SettingError(variable("model"), settings.model, f"one that fits: {told}")

@@ -14,7 +14,7 @@ from service.engine.engine import Call, Engine
 from service.engine.languages import Languages
 from service.engine.model import find
 from service.engine.windows import Window
-from service.engine.workers import Alignment, Hearing
+from service.engine.workers import Alignment, Hearing, Step
 from service.evaluation.measurement import judge_transcript
 from service.recording import SAMPLE_RATE
 from service.settings import Settings
@@ -57,8 +57,8 @@ def test_tokens_are_those_of_faster_whisper(
     windows = exact._windows(Call(recording=recording, languages=Languages(given="en")))
     hear, heard = exact._workers.hear, list[list[int]]()
 
-    def listen(hearings: Sequence[Hearing]) -> list[tuple[Hypothesis, Alignment]]:
-        results = hear(hearings)
+    def listen(hearings: Sequence[Hearing], *, each: Step) -> list[tuple[Hypothesis, Alignment]]:
+        results = hear(hearings, each=each)
         heard.extend(hypothesis.tokens for hypothesis, _ in results)
         return results
 

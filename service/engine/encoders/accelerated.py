@@ -7,7 +7,6 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from service.engine.encoders.base import EncoderUnavailable
 from service.engine.encoders.graph import Arithmetic, encoder_graph
 from service.engine.encoders.parameters import Parameters
 
@@ -27,7 +26,8 @@ class OpenVinoEncoder:
         A graph of fixed length is a tenth faster than one for any length.
 
         Raises:
-            EncoderUnavailable: OpenVINO cannot compile the graph, or the model has an unknown format.
+            EncoderUnavailable: a parameter is missing or has an unknown format.
+            RuntimeError: OpenVINO cannot compile the graph.
         """
         options: dict[str, Any] = {
             "INFERENCE_NUM_THREADS": threads,
@@ -38,12 +38,8 @@ class OpenVinoEncoder:
         }
         if arithmetic is Arithmetic.INT8:
             options["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = QUANTIZATION_GROUP
-        try:
-            graph = encoder_graph(parameters, frames=frames, arithmetic=arithmetic)
-            self._compiled = openvino.Core().compile_model(graph, "CPU", options)
-        # OpenVINO raises plain RuntimeErrors for all that goes wrong, such as shapes that do not fit.
-        except RuntimeError as error:
-            raise EncoderUnavailable(str(error).partition("\n")[0]) from error
+        graph = encoder_graph(parameters, frames=frames, arithmetic=arithmetic)
+        self._compiled = openvino.Core().compile_model(graph, "CPU", options)
         self.name = f"openvino {openvino.get_version().partition('-')[0]} {arithmetic}"
         self._of_thread = local()
 

@@ -7,7 +7,9 @@ from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
 from service import processor
+from service.engine.encoders.accelerated import OpenVinoEncoder
 from service.engine.encoders.base import Encoder, EncoderUnavailable, NativeEncoder
+from service.engine.encoders.graph import Arithmetic
 from service.engine.encoders.parameters import Parameters
 from service.recording import SAMPLE_RATE
 from service.settings import ANY_PROVEN, Settings
@@ -37,8 +39,11 @@ def choose(
     try:
         encoder = _accelerated(folder, number_format, frames=frames, streams=streams, threads=threads)
         _prove(encoder, native, known_features(model, frames=frames))
-    except EncoderUnavailable as reason:
-        log("encoder unavailable, CTranslate2's own runs", reason=str(reason), encoder=native.name)
+    # OpenVINO raises plain RuntimeErrors when it compiles and when it runs, and damaged weights give others: none of
+    # them may stop a service that has a second encoder.
+    except Exception as error:  # noqa: BLE001
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        log("encoder unavailable, CTranslate2's own runs", reason=reason, encoder=native.name)
         return native
     return encoder
 
@@ -50,11 +55,6 @@ def _prove(encoder: Encoder, native: Encoder, features: NDArray[np.float32]) -> 
 
 
 def _accelerated(folder: Path, number_format: str, *, frames: int, streams: int, threads: int) -> Encoder:
-    try:
-        from service.engine.encoders.accelerated import OpenVinoEncoder  # noqa: PLC0415 -- it takes a while to load
-        from service.engine.encoders.graph import Arithmetic  # noqa: PLC0415 -- as above
-    except ImportError as error:
-        raise EncoderUnavailable(f"OpenVINO does not load: {error}") from error
     if number_format == "float32":
         arithmetic = Arithmetic.FLOAT32
     elif processor.kind() == "AMX":

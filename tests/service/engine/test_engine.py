@@ -1,5 +1,6 @@
 """The engine, with a detector and a model that hear pulses: nothing lost, nothing invented, everything in its place."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -53,6 +54,20 @@ def test_words_come_on_request_and_add_up_to_the_text() -> None:
     for segment in engine().transcribe(CONVERSATION, words=True).segments:
         assert " ".join(word.text for word in segment.words) == segment.text
         assert segment.start <= segment.words[0].start <= segment.words[-1].end <= segment.end
+
+
+def test_channels_are_listened_to_at_once() -> None:
+    """Otherwise the first words of a long call wait for one detection after the other."""
+    together = threading.Barrier(2, timeout=20)
+
+    class Meeting(FakeDetector):
+        def probabilities(self, samples: Any) -> Any:
+            together.wait()
+            return super().probabilities(samples)
+
+    settings = Settings(threads=2, workers=1)
+    met = Engine(decoder=FakeDecoder(), detector=Meeting(), settings=settings).transcribe(CONVERSATION)
+    assert met == engine().transcribe(CONVERSATION)
 
 
 def test_silent_recording_is_not_given_to_the_model() -> None:

@@ -89,9 +89,11 @@ def test_batch_beyond_memory_is_refused_with_numbers(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("name", ["max_running", "lanes"])
 def test_calls_beyond_memory_are_refused_with_numbers(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """If not even the smallest batch fits, because so many calls at once take the memory."""
-    settings = Settings(**{"model": str(MODEL), "max_running": 1, "lanes": 1, "workers": 1, "threads": 1, name: 12})
-    dimensions = memory.read_dimensions(MODEL)
-    fits = memory.need(dimensions, replace(settings, **{name: 5})).total
+    one = Settings(model=str(MODEL), max_running=1, lanes=1, workers=1, threads=1)
+    many: dict[str, Any] = {name: 12}
+    some: dict[str, Any] = {name: 5}
+    settings, fewer = replace(one, **many), replace(one, **some)
+    fits = memory.need(memory.read_dimensions(MODEL), fewer).total
     monkeypatch.setattr(processor, "memory_limit", lambda: fits)
     with pytest.raises(
         SettingError, match=rf"^WHISPER_{name.upper()}: got '12', expected at most 5: the container has "

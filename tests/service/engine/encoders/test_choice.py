@@ -3,7 +3,6 @@
 import logging
 import platform
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from tests.standin import MODEL
 VNNI = frozenset({"avx512_vnni"})
 AMX = frozenset({"avx512_vnni", "amx_bf16"})
 AVX2 = frozenset({"avx2"})
+ARM = frozenset[str]()
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,7 @@ def _logged(caplog: pytest.LogCaptureFixture) -> None:
         (AVX2, {}, "float32"),  # `auto` computes in float32 there
         (AMX, {"compute_type": "float32"}, "float32"),
         (AVX2, {"compute_type": "int8"}, "int8"),
+        (ARM, {"encoder": "openvino"}, "int8"),  # only if it is asked for
     ],
 )
 def test_arithmetic_follows_processor_and_format(
@@ -87,7 +88,7 @@ def test_arithmetic_follows_processor_and_format(
 
 @pytest.mark.parametrize(
     ("instructions", "settings"),
-    [(AMX, {"encoder": "ctranslate2"}), (AMX, {"exact": True}), (frozenset(), {})],
+    [(AMX, {"encoder": "ctranslate2"}), (AMX, {"exact": True}), (ARM, {})],
     ids=["forced", "exact", "arm"],
 )
 def test_ctranslate2_runs_if_it_is_wanted(
@@ -148,20 +149,30 @@ def test_weights_of_another_model_are_not_used(
     assert reason(caplog).startswith("its encoding differs by ")
 
 
-def test_runtime_that_does_not_load_is_not_used(
-    model: WhisperModel, on: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("error", "told"), [("no memory\nat line 7", "no memory"), ("", "RuntimeError")])
+def test_runtime_that_fails_while_it_runs_is_not_used(
+    model: WhisperModel,
+    on: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    error: str,
+    told: str,
 ) -> None:
-    """Without its package, or without a library that it needs, also if it is asked for."""
+    """A kernel may fail on its first window only; also if the runtime is asked for by name."""
     on(VNNI)
-    monkeypatch.setitem(sys.modules, "service.engine.encoders.accelerated", None)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError(error)
+
+    monkeypatch.setattr(OpenVinoEncoder, "encode", fail)
     assert choose(model, encoder="openvino").name.startswith("ctranslate2 ")
-    assert reason(caplog).startswith("OpenVINO does not load: ")
+    assert reason(caplog) == told
 
 
 def test_runtime_that_cannot_compile_is_not_used(
     model: WhisperModel, on: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first line of its error is enough."""
+    """The first line of its error says enough."""
     on(VNNI)
 
     class Broken:
@@ -182,3 +193,28 @@ def test_weights_that_cannot_be_read_are_not_used(
     (tmp_path / "model.bin").write_bytes(b"\x06\0\0\0")
     assert choose(model, folder=tmp_path).name.startswith("ctranslate2 ")
     assert reason(caplog).startswith("model.bin is damaged: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "damaged", "told"),
+    [
+        ("num_heads", np.int16(0), "integer division or modulo by zero"),
+        ("conv1/bias", np.zeros(3, np.float32), ""),
+        ("layer_norm/gamma", np.full(128, np.nan, np.float32), "its encoding differs by nan"),
+    ],
+)
+def test_damaged_weights_are_not_used(
+    model: WhisperModel,
+    on: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    damaged: Any,
+    told: str,
+) -> None:
+    """Whatever the damage makes of the graph, the service starts."""
+    on(VNNI)
+    read = Parameters.read(MODEL / "model.bin")
+    monkeypatch.setattr(Parameters, "read", lambda _: Parameters(arrays={**read.arrays, name: np.asarray(damaged)}))
+    assert choose(model).name.startswith("ctranslate2 ")
+    assert reason(caplog).startswith(told)
