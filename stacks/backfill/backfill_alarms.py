@@ -1,13 +1,12 @@
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from constructs import Construct
 
 from stacks.environments import Environment
 from stacks.environments.backfill import WAITING_DAYS
 from stacks.shared.alarm_topic import AlarmTopic
+from stacks.shared.people_alarm import PeopleAlarm, Threshold
 from stacks.shared.published_store import PublishedStore
-from stacks.shared.runbooks import runbook_page
 
 # Messages that wait longer are lost two days later; there is time to stop uploading, or to give the fleet more tasks.
 LATE_DAYS = WAITING_DAYS - 2
@@ -38,15 +37,12 @@ class BackfillAlarms(Construct):
     def _watch(
         self, construct_id: str, metric: cloudwatch.Metric, threshold: float, meaning: str, runbook: str
     ) -> None:
-        alarm = cloudwatch.Alarm(
+        PeopleAlarm(
             self,
             construct_id,
+            topic=self._topic,
             metric=metric,
-            threshold=threshold,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=f"Backfill: {meaning} What to do: {runbook_page(runbook)}",
+            threshold=Threshold(value=threshold),
+            meaning=f"Backfill: {meaning}",
+            runbook=runbook,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._topic))
-        alarm.add_ok_action(actions.SnsAction(self._topic))

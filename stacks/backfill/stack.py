@@ -8,15 +8,13 @@ from stacks.backfill.backfill_alarms import BackfillAlarms
 from stacks.backfill.backfill_store import BackfillStore
 from stacks.batch.queue_workers import QueueWorkers
 from stacks.batch.worker_rights import grant_work
+from stacks.batch.worker_task import settings_of, worker_task
 from stacks.capacity import Backfill as Fleet
 from stacks.environments import BackfillPlan, Environment
 from stacks.environments.backfill import backfill_settings
 from stacks.environments.backfill_costs import backfill_summary
 from stacks.models.model_store import ModelStore
 from stacks.network.task_network import TaskNetwork
-from stacks.shared.images import Images
-from stacks.tasks.image_digest import ImageDigest
-from stacks.tasks.service_task import ServiceTask
 
 
 class Backfill(Stack):
@@ -38,20 +36,8 @@ class Backfill(Stack):
     ) -> None:
         super().__init__(scope, "Backfill", termination_protection=environment.production)
         store = BackfillStore(self, "Store", environment=environment, plan=plan)
-        settings = environment.worker_settings(
-            queue_url=store.queue.queue_url,
-            recordings_bucket=store.recordings.bucket_name,
-            transcripts_bucket=store.transcripts.bucket_name,
-        )
-        task = ServiceTask(
-            self,
-            "Task",
-            verb="worker",
-            settings=models.locate(backfill_settings(settings, plan)),
-            environment=environment,
-            images=Images(self, "Images", parameter_path=environment.parameter),
-            digest=ImageDigest(self),
-        )
+        settings = backfill_settings(settings_of(environment, store), plan)
+        task = worker_task(self, "Task", settings=settings, environment=environment, models=models)
         self.workers = QueueWorkers(
             self,
             "Workers",

@@ -6,14 +6,12 @@ from stacks.batch.projection import Projection
 from stacks.batch.queue_workers import QueueWorkers
 from stacks.batch.relief import Relief
 from stacks.batch.worker_rights import grant_work
+from stacks.batch.worker_task import settings_of, worker_task
 from stacks.environments import Environment
 from stacks.environments.forecast import forecast
 from stacks.models.model_store import ModelStore
 from stacks.network.task_network import TaskNetwork
-from stacks.shared.images import Images
 from stacks.shared.published_store import PublishedStore
-from stacks.tasks.image_digest import ImageDigest
-from stacks.tasks.service_task import ServiceTask
 
 
 class Batch(Stack):
@@ -30,21 +28,8 @@ class Batch(Stack):
     ) -> None:
         super().__init__(scope, "Batch", termination_protection=environment.production)
         store = PublishedStore(self, "Store", parameter_path=environment.parameter)
-        task = ServiceTask(
-            self,
-            "Task",
-            verb="worker",
-            settings=models.locate(
-                environment.worker_settings(
-                    queue_url=store.queue.queue_url,
-                    recordings_bucket=store.recordings.bucket_name,
-                    transcripts_bucket=store.transcripts.bucket_name,
-                )
-            ),
-            environment=environment,
-            images=Images(self, "Images", parameter_path=environment.parameter),
-            digest=ImageDigest(self),
-        )
+        settings = settings_of(environment, store)
+        task = worker_task(self, "Task", settings=settings, environment=environment, models=models)
         self.workers = QueueWorkers(
             self,
             "Workers",

@@ -1,6 +1,5 @@
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -12,8 +11,8 @@ from stacks.batch.relief import Relief
 from stacks.capacity import PLANNED_SHARE
 from stacks.environments import Environment
 from stacks.shared.metrics import CallMetrics, task_count
+from stacks.shared.people_alarm import PeopleAlarm, Threshold
 from stacks.shared.published_store import PublishedStore
-from stacks.shared.runbooks import runbook_page
 
 # A task starts within a few minutes, image and model included. After this time it is not going to.
 START_MINUTES = 15
@@ -165,18 +164,15 @@ class Alarms(Construct):
         runbook: str,
     ) -> None:
         """Alarm if `metric` was at or above `threshold` for some periods in a row. Missing data is no alarm."""
-        alarm = cloudwatch.Alarm(
+        alarm = PeopleAlarm(
             self,
             construct_id,
+            topic=self._topic,
             metric=metric,
-            threshold=threshold,
-            evaluation_periods=periods,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=f"{meaning} What to do: {runbook_page(runbook)}",
+            threshold=Threshold(value=threshold, periods=periods),
+            meaning=meaning,
+            runbook=runbook,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._topic))
-        alarm.add_ok_action(actions.SnsAction(self._topic))
         self.all.append(alarm)
 
 

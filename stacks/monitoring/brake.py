@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from aws_cdk import Aws, CfnOutput, Duration, Stack
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -22,7 +21,7 @@ from stacks.environments import BudgetBrake, Environment, waiting_days
 from stacks.monitoring.brake_steps import BRAKE_SERVICE, LEVEL_METRIC, OFF, steps
 from stacks.shared.acknowledge import acknowledge, acknowledge_wildcards
 from stacks.shared.lint import tolerate
-from stacks.shared.runbooks import runbook_page
+from stacks.shared.people_alarm import PeopleAlarm, Threshold
 
 RUNBOOK = "budget"
 
@@ -189,16 +188,12 @@ class Brake(Construct):
         missing: cloudwatch.TreatMissingData,
         meaning: str,
     ) -> cloudwatch.Alarm:
-        alarm = cloudwatch.Alarm(
+        return PeopleAlarm(
             self,
             construct_id,
+            topic=self._topic,
             metric=metric,
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=missing,
-            alarm_description=f"{meaning} What to do: {runbook_page(RUNBOOK)}",
+            threshold=Threshold(value=1, missing=missing),
+            meaning=meaning,
+            runbook=RUNBOOK,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._topic))
-        alarm.add_ok_action(actions.SnsAction(self._topic))
-        return alarm

@@ -1,19 +1,18 @@
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.batch.projection import Projection
 from stacks.batch.step_rules import used
-from stacks.shared.runbooks import runbook_page
+from stacks.shared.people_alarm import PeopleAlarm, Threshold
 
 # By then a fleet that grows has its tasks, and the relief has joined.
 PROJECTED_MINUTES = 30
 
 
-class MissedDeadline(cloudwatch.Alarm):
-    """Alarm for people: the backlog will not be done in time, even with all of the relief.
+class MissedDeadline(PeopleAlarm):
+    """The backlog will not be done in time, even with all of the relief.
 
     Args:
         relief_tasks: on demand, that may join; 0 without relief.
@@ -27,20 +26,17 @@ class MissedDeadline(cloudwatch.Alarm):
         super().__init__(
             scope,
             construct_id,
+            topic=topic,
             metric=cloudwatch.MathExpression(
                 expression=finish,
                 using_metrics=used(projection.metrics, finish),
                 period=Duration.minutes(1),
                 label="age of the oldest message at the projected finish",
             ),
-            threshold=projection.due_seconds,
-            evaluation_periods=PROJECTED_MINUTES,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=(
+            threshold=Threshold(value=projection.due_seconds, periods=PROJECTED_MINUTES),
+            meaning=(
                 f"For {PROJECTED_MINUTES} minutes, the recordings that wait have been too many to be done in time at the"
-                f" present speed, {even}. What to do: {runbook_page('missed-deadline')}"
+                f" present speed, {even}."
             ),
+            runbook="missed-deadline",
         )
-        self.add_alarm_action(actions.SnsAction(topic))
-        self.add_ok_action(actions.SnsAction(topic))

@@ -1,21 +1,20 @@
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.batch.queue_workers import QueueWorkers
 from stacks.shared.metrics import task_count
+from stacks.shared.people_alarm import PeopleAlarm, Threshold
 from stacks.shared.published_store import PublishedStore
-from stacks.shared.runbooks import runbook_page
 
 # A fleet that grows has all of its tasks within minutes, and replaces the ones that Spot takes as fast.
 SHORTAGE_MINUTES = 30
 RUNNING_SHARE = 0.8
 
 
-class PartialShortage(cloudwatch.Alarm):
-    """Alarm for people: recordings wait, and a part of the workers that the scaling asks for does not start.
+class PartialShortage(PeopleAlarm):
+    """Recordings wait, and a part of the workers that the scaling asks for does not start.
 
     ECS reports task counts only while a task runs: a fleet without any is the case of another alarm.
     """
@@ -27,6 +26,7 @@ class PartialShortage(cloudwatch.Alarm):
         super().__init__(
             scope,
             construct_id,
+            topic=topic,
             metric=cloudwatch.MathExpression(
                 expression=f"IF(waiting > 0 AND running < {RUNNING_SHARE} * desired, 1, 0)",
                 using_metrics={
@@ -37,14 +37,10 @@ class PartialShortage(cloudwatch.Alarm):
                 period=minute,
                 label="waiting with too few workers",
             ),
-            threshold=1,
-            evaluation_periods=SHORTAGE_MINUTES,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=(
+            threshold=Threshold(value=1, periods=SHORTAGE_MINUTES),
+            meaning=(
                 f"For {SHORTAGE_MINUTES} minutes, less than {RUNNING_SHARE:.0%} of the workers that are wanted have been"
-                f" running, and recordings wait. What to do: {runbook_page('partial-shortage')}"
+                " running, and recordings wait."
             ),
+            runbook="partial-shortage",
         )
-        self.add_alarm_action(actions.SnsAction(topic))
-        self.add_ok_action(actions.SnsAction(topic))

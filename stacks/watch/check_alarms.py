@@ -1,13 +1,12 @@
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from service.contract import Check, CheckMetric
 from stacks.environments import Environment
 from stacks.shared.metrics import check_metric
-from stacks.shared.runbooks import runbook_page
+from stacks.shared.people_alarm import PeopleAlarm, Threshold
 
 # A run may begin late, and a golden call takes its time.
 GRACE_HOURS = 2
@@ -23,51 +22,36 @@ class CheckAlarms(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, topic: sns.ITopic, hours: int, runbook: str) -> None:
         super().__init__(scope, construct_id)
-        self._topic, self._hours, self._page = topic, hours, runbook_page(runbook)
+        self._topic, self._hours, self._runbook = topic, hours, runbook
 
     def watch(self, metric: cloudwatch.Metric, *, wrong: cloudwatch.ComparisonOperator, meaning: str) -> None:
         """Ring if `metric` is `wrong` compared with 1, which `meaning` explains, and if there is none for too long."""
-        self._alarm(
-            "Failed",
-            metric=metric,
-            operator=wrong,
-            periods=1,
-            # Between two runs there is no metric: the alarm stays as the last one left it.
-            missing=cloudwatch.TreatMissingData.IGNORE,
-            meaning=meaning,
-        )
+        # Between two runs there is no metric: the alarm stays as the last one left it.
+        failed = Threshold(value=1, operator=wrong, missing=cloudwatch.TreatMissingData.IGNORE)
+        self._alarm("Failed", metric, failed, meaning)
         silent = self._hours + GRACE_HOURS
         self._alarm(
             "Missing",
-            metric=metric.with_(statistic=cloudwatch.Stats.SAMPLE_COUNT, period=Duration.hours(1)),
-            operator=Operator.LESS_THAN_THRESHOLD,
-            periods=silent,
-            missing=cloudwatch.TreatMissingData.BREACHING,
-            meaning=f"No run has ended for {silent} hours; there should be one every {self._hours}.",
+            metric.with_(statistic=cloudwatch.Stats.SAMPLE_COUNT, period=Duration.hours(1)),
+            Threshold(
+                value=1,
+                periods=silent,
+                operator=Operator.LESS_THAN_THRESHOLD,
+                missing=cloudwatch.TreatMissingData.BREACHING,
+            ),
+            f"No run has ended for {silent} hours; there should be one every {self._hours}.",
         )
 
-    def _alarm(
-        self,
-        construct_id: str,
-        *,
-        metric: cloudwatch.Metric,
-        operator: cloudwatch.ComparisonOperator,
-        periods: int,
-        missing: cloudwatch.TreatMissingData,
-        meaning: str,
-    ) -> None:
-        alarm = cloudwatch.Alarm(
+    def _alarm(self, construct_id: str, metric: cloudwatch.Metric, threshold: Threshold, meaning: str) -> None:
+        PeopleAlarm(
             self,
             construct_id,
+            topic=self._topic,
             metric=metric,
-            threshold=1,
-            comparison_operator=operator,
-            evaluation_periods=periods,
-            treat_missing_data=missing,
-            alarm_description=f"{meaning} What to do: {self._page}",
+            threshold=threshold,
+            meaning=meaning,
+            runbook=self._runbook,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._topic))
-        alarm.add_ok_action(actions.SnsAction(self._topic))
 
 
 def ring(scope: Construct, *, environment: Environment, topic: sns.ITopic) -> None:
