@@ -55,11 +55,7 @@ class Monitoring(Stack):
         shortage = PartialShortage(self, "PartialShortage", topic=topic, workers=workers, store=store)
         projection = Projection(environment=environment, queue=store.queue, spot=workers.service)
         missed = MissedDeadline(
-            self,
-            "MissedDeadline",
-            topic=topic,
-            projection=projection,
-            relief_tasks=environment.plan.relief_max_tasks,
+            self, "MissedDeadline", topic=topic, projection=projection, relief_tasks=environment.plan.relief_max_tasks
         )
         fleets = {WORKER: workers.service} | ({RELIEF: relief.service} if relief else {})
         DeploymentFailures(self, "DeploymentFailures", services=[api.service, *fleets.values()], topic=topic)
