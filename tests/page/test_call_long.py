@@ -1,18 +1,15 @@
-"""A call of 90 minutes and 15,000 words: a bounded number of elements and little work for a frame, whatever a reader does.
+"""A call of 90 minutes and 15,000 words: a bounded number of elements, whatever a reader does.
 
 How smooth that looks depends on the machine: `python -m tests.page.smoothness` measures it.
 """
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.page.calls import long_call, show
-from tests.page.smoothness import FLINGING, READING, measured
 
 # Words near the window: a few hundred, even on a large screen.
 MOST_WORDS = 1500
-# At 60 frames a second.
-FRAME_MILLISECONDS = 1000 / 60
 # Of a row: item, button, its two parts, paragraph.
 ELEMENTS_OF_A_ROW = 5
 
@@ -60,14 +57,6 @@ def test_the_last_hit_of_a_long_call_is_brought_into_sight(page: Page) -> None:
     expect(row.locator(".call-word", has_text="refund")).to_be_visible()
     settle(page)
     assert word_elements(page) < MOST_WORDS
-
-
-@pytest.mark.verify
-@pytest.mark.parametrize("script", [READING, FLINGING])
-def test_scrolling_leaves_time_in_a_frame(page: Page, browser: Browser, script: str) -> None:
-    """The work of a frame takes less than half of the time that it has at 60 frames a second."""
-    show(page, long_call())
-    assert 0 < measured(browser, page, script).work < FRAME_MILLISECONDS / 2
 
 
 @pytest.mark.verify

@@ -184,7 +184,7 @@ def test_link_is_copied_or_shown(blank: Page, site: Site) -> None:
     copy.click()
     expect(reason(blank, "call.wav")).to_contain_text("The link is in the clipboard.")
     assert blank.evaluate("navigator.clipboard.readText()") == blank.url
-    blank.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error())")
+    blank.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }")
     copy.click()
     expect(reason(blank, "call.wav")).to_contain_text(blank.url)
     expect(blank.locator("#news")).to_contain_text(blank.url)
