@@ -7,8 +7,6 @@ paragraphs, too. Tests hold the number of elements only.
 
 import json
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from playwright.sync_api import Browser, Page, Route
@@ -70,28 +68,6 @@ STEPS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Frames:
-    """Some seconds of frames.
-
-    Attributes:
-        work: of the thread that runs scripts, styles, layout and painting, in milliseconds for each frame.
-        times: between frames, in milliseconds.
-    """
-
-    work: float
-    times: Sequence[float]
-
-    def __str__(self) -> str:
-        times = self.times
-        slow = sum(time > SLOW_MILLISECONDS for time in times) / len(times)
-        high = statistics.quantiles(times, n=100)[94]
-        return (
-            f"{self.work:.1f} ms of work a frame; {len(times)} frames, median {statistics.median(times):.1f} ms, "
-            f"95 % within {high:.1f} ms, longest {max(times):.0f} ms, {slow:.1%} over {SLOW_MILLISECONDS} ms"
-        )
-
-
 def main() -> None:
     """Print frame times and memory."""
     call = long_call()
@@ -136,14 +112,19 @@ def memory(page: Page) -> float:
     return float(session.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
 
 
-def measured(browser: Browser, page: Page, script: str) -> Frames:
-    """A few seconds of frames, before each of which the script runs."""
+def measured(browser: Browser, page: Page, script: str) -> str:
+    """A few seconds of frames, before each of which the script runs, as one line."""
     browser.start_tracing(page=page, categories=["cc"])
     times: list[float] = page.evaluate(_FRAMES.replace("STEP", script), SECONDS)
     trace = json.loads(browser.stop_tracing())["traceEvents"]
-    # The time of the thread itself: what others do on this machine does not count.
+    # Of the thread that runs scripts, styles, layout and painting: what others do on this machine does not count.
     work = sum(event.get("tdur", 0) for event in trace if event["name"] == MAIN_FRAME) / 1000 / len(times)
-    return Frames(work=work, times=times)
+    slow = sum(time > SLOW_MILLISECONDS for time in times) / len(times)
+    high = statistics.quantiles(times, n=100)[94]
+    return (
+        f"{work:.1f} ms of work a frame; {len(times)} frames, median {statistics.median(times):.1f} ms, "
+        f"95 % within {high:.1f} ms, longest {max(times):.0f} ms, {slow:.1%} over {SLOW_MILLISECONDS} ms"
+    )
 
 
 if __name__ == "__main__":
