@@ -16,10 +16,10 @@ import json
 from dataclasses import asdict, fields
 from typing import Any
 
-from service import processor
 from service.batch.events import Upload
 from service.contract import Outcome
 from service.errors import ServiceError
+from service.provenance import transcript_provenance
 from service.result_keys import FOLDERS, INCOMPLETE, ResultKeys, State, name
 from service.settings import Settings
 from service.transcript import Transcript
@@ -43,14 +43,7 @@ def transcript_document(
     return _document(
         upload,
         provenance={
-            "model": settings.model,
-            "model_sha256": settings.model_sha256,
-            "compute_type": processor.number_format(settings.compute_type),
-            "encoder": encoder,
-            "processor": processor.name(),
-            "beam_size": settings.beam_size,
-            "window_seconds": settings.window_seconds,
-            "image": settings.image,
+            **transcript_provenance(settings, encoder=encoder),
             "request_id": request_id,
             "transcribed_at": at,
             "processing_seconds": round(processing_seconds, 3),

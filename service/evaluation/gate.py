@@ -7,10 +7,11 @@ from pathlib import PurePath
 from service.errors import BadGateData
 from service.evaluation.golden import GoldenRecording, read_audio, read_manifest
 from service.evaluation.measurement import Machine, Transcriber, measure
-from service.evaluation.report import Provenance, Report, read_report
+from service.evaluation.report import Report, read_report
 from service.evaluation.storage import Storage
 from service.evaluation.table import table
 from service.evaluation.verdict import Allowance, judge
+from service.provenance import Provenance
 from service.recording import Decode
 from service.settings import Settings
 

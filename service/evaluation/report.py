@@ -5,36 +5,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from service import processor
 from service.errors import BadGateData
 from service.evaluation.comparison import ErrorRate, error_rates
 from service.evaluation.error_rates import TurnErrors
 from service.evaluation.measurement import Machine, MeasuredRecording, real_time_factor
 from service.evaluation.storage import Storage, parse_json
 from service.evaluation.turns import Placement
-from service.settings import Settings, WrongValue
+from service.provenance import Provenance
+from service.settings import WrongValue
 
 # 2: numbers, contractions and spelling are normalised, characters are counted without spaces, and words have their
 # turns' times: figures of schema 1 cannot be compared.
 SCHEMA = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """The model and the settings that error rates depend on."""
-
-    model: str
-    model_sha256: str
-    compute_type: str
-    beam_size: int
-    window_seconds: float
-    image: str
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """The provenance of a run with these settings, its number format resolved for this processor."""
-        chosen = {field.name: getattr(settings, field.name) for field in fields(cls)}
-        return cls(**chosen | {"compute_type": processor.number_format(settings.compute_type)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

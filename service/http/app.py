@@ -3,8 +3,9 @@
 The event loop only moves bytes. Decoding and inference run on the calls' own threads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -27,6 +28,7 @@ from service.http.late_answer import answered
 from service.http.openai import audio, models
 from service.http.responses import EXCEPTION_HANDLERS, answer
 from service.http.streams import News, Work, respond, streamed
+from service.provenance import transcript_provenance
 from service.recording import Decode
 from service.settings import Settings
 from service.telemetry import Meter
@@ -70,24 +72,27 @@ def create_app(
     app.state.silence_seconds = settings.silence_seconds
     app.state.jobs, app.state.batch = jobs, batch
     app.state.models = models.served(settings)
+    # A path or an address of the model is none of a caller's business.
+    own_name = app.state.models.names[0]
+    app.state.provenance = transcript_provenance(settings, encoder=engine.encoder) | {"model": own_name}
     return app
 
 
 async def transcribe(request: Request) -> Response:
     """`POST /transcribe`: the original service's contract, with more keys in the response; or the same in events."""
-    silence = request.app.state.silence_seconds
+    silence, provenance = request.app.state.silence_seconds, request.app.state.provenance
 
     async def sent(work: Work, news: News, stream: bool) -> Response:  # noqa: FBT001 - as the form has it
         if stream:
-            return await streamed(work, news, Events(), silence_seconds=silence)
-        return await answered(_transcribe(work), silence_seconds=silence)
+            return await streamed(work, news, Events(provenance=provenance), silence_seconds=silence)
+        return await answered(_transcribe(work, provenance), silence_seconds=silence)
 
     return await respond(request, partial(read_call, request), answer=sent)
 
 
-async def _transcribe(work: Work) -> Response:
+async def _transcribe(work: Work, provenance: Mapping[str, Any]) -> Response:
     transcript = await work
     if not transcript:
         return gone()
     with tracing.span("render"):
-        return JSONResponse(answer(transcript))
+        return JSONResponse(answer(transcript, provenance=provenance))

@@ -40,6 +40,10 @@ T = TypeVar("T")
 class Transcriber(Protocol):
     """The engine as the API sees it."""
 
+    @property
+    def encoder(self) -> str:
+        """The runtime, version and arithmetic of the model's encoder."""
+
     def check_language(self, language: str) -> None:
         """Raise `UnknownLanguage` if the model does not know the language."""
 

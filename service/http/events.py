@@ -1,6 +1,6 @@
 """The service's own events of a call: the share that is transcribed, segments in call order, and the whole transcript."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from service.http.calls import Item
@@ -10,8 +10,11 @@ from service.transcript import Transcript
 class Events:
     """The events of one call; its segments and its transcript are those of docs/transcript.schema.json.
 
-    Segments come with their words, whether or not the transcript shows them.
+    Segments come with their words, whether or not the transcript shows them. The last event has the transcript's provenance.
     """
+
+    def __init__(self, *, provenance: Mapping[str, Any]) -> None:
+        self._provenance = provenance
 
     def of(self, item: Item) -> Iterator[dict[str, Any]]:
         """The events of further news."""
@@ -23,4 +26,4 @@ class Events:
 
     def last(self, transcript: Transcript) -> dict[str, Any]:
         """The event at the end."""
-        return {"type": "transcript", "transcript": transcript.to_dict()}
+        return {"type": "transcript", "transcript": transcript.to_dict(), "provenance": self._provenance}

@@ -20,11 +20,12 @@ NO_RETRY = {"x-should-retry": "false"}
 UNEXPECTED = "unexpected error; the log has it under the request id"
 
 
-def answer(transcript: Transcript) -> dict[str, Any]:
+def answer(transcript: Transcript, *, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """The original service's body, `{"metadata": {language, probability}, "transcription": […]}`, with more keys."""
     facts = transcript.to_dict()
     segments = facts.pop("segments")
-    return {"metadata": {"probability": facts.pop("language_probability"), **facts}, "transcription": segments}
+    metadata = {"probability": facts.pop("language_probability"), **facts}
+    return {"metadata": metadata, "transcription": segments, "provenance": provenance}
 
 
 def service_error_response(

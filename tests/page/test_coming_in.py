@@ -1,11 +1,13 @@
 """How recordings come in: dropped, chosen or recorded, one or many; and how a person sees them become words."""
 
+import json
 import re
 from dataclasses import replace
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from service.transcript import Transcript
 from tests import standin
 from tests.page.parts import ROOMY, WORDS, choose, drop, entry, file, open_page, reason, state
 from tests.service.http.fakes import FakeEngine
@@ -54,6 +56,12 @@ def test_words_appear_while_the_call_is_transcribed(blank: Page) -> None:
         expect(entry(blank, "call.wav").get_by_role("progressbar")).to_have_attribute("value", "0.5")
         engine.free.set()
         expect(state(blank, "call.wav")).to_have_text("Transcribed")
+        with blank.expect_download() as download:
+            blank.get_by_role("button", name="JSON").click()
+    # Taken away, it still says what made it, and reads as every other transcript.
+    taken = json.loads(download.value.path().read_text("utf-8"))
+    assert taken["provenance"]["encoder"] == engine.encoder
+    assert [segment.text for segment in Transcript.from_dict(taken).segments] == ["good morning", "hello there"]
 
 
 @pytest.mark.verify

@@ -81,5 +81,6 @@ async function finish(entry, job) {
     if (failure.code !== "link_expired") throw failure;
     document = await result(await look(entry));
   }
-  entry.change({ state: job.state, share: 1, failure: null, transcript: document.transcript });
+  const transcript = { ...document.transcript, provenance: document.provenance };
+  entry.change({ state: job.state, share: 1, failure: null, transcript });
 }

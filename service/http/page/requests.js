@@ -34,7 +34,7 @@ async function fetched(address, options) {
 /**
  * Send a recording, and follow its transcription.
  *
- * `onUpload(share)` follows the bytes, `onEvent(event)` the events of docs/http.md. Resolves to the transcript.
+ * `onUpload(share)` follows the bytes, `onEvent(event)` the events of docs/http.md. Resolves to the transcript with its provenance.
  */
 export async function transcribe(file, { language, signal, onUpload, onEvent }) {
   // A wrong key and a service that is stopping are found before a large file is on its way.
@@ -47,7 +47,7 @@ export async function transcribe(file, { language, signal, onUpload, onEvent }) 
   let transcript = null;
   const stream = new EventReader((event) => {
     if (event.error) throw failureOf(event.error);
-    if (event.type === "transcript") transcript = event.transcript;
+    if (event.type === "transcript") transcript = { ...event.transcript, provenance: event.provenance };
     else onEvent(event);
   });
   await sent(TRANSCRIBE, { method: "POST", headers: keyHeaders(), body: form, signal, onUpload, onText: (part) => stream.read(part) });

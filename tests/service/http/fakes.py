@@ -56,6 +56,8 @@ class FakeEngine:
     A listener hears of the segments before that, one by one.
     """
 
+    encoder = "a test 1.0"
+
     def __init__(self, *, segments: Sequence[Segment] = (), translates: bool = True) -> None:
         self.segments = tuple(segments)
         self.unheard: tuple[Unheard, ...] = ()

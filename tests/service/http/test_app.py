@@ -13,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.errors import NoAudioTrack
+from service.provenance import transcript_provenance
 from service.recording import Recording
 from tests.service.http.fakes import AUDIO, RECORDING, SETTINGS, FakeEngine, application, error
 
@@ -26,6 +27,15 @@ def test_transcribe_keeps_the_original_contract(client: TestClient) -> None:
     assert answer["transcription"][0].items() >= {"start": 0.0, "end": 1.0, "text": "hello"}.items()
     assert answer["metadata"]["partial"] is False
     assert answer["transcription"][0]["channel"] == 0
+
+
+def test_answer_has_the_provenance_of_a_stored_transcript(engine: FakeEngine) -> None:
+    """It names what ran; of the model's folder or address only the last part, as the list of models does."""
+    settings = replace(SETTINGS, model="s3://private/models/base", image="sha256:cd")
+    client = TestClient(application(engine, settings=settings))
+    made = client.post("/transcribe", files=AUDIO).json()["provenance"]
+    assert made == transcript_provenance(settings, encoder=engine.encoder) | {"model": "base"}
+    assert client.get("/v1/models").json()["data"][0]["id"] == made["model"]
 
 
 def test_health_and_readiness_answer(client: TestClient) -> None:

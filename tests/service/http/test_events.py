@@ -50,7 +50,9 @@ def test_stream_ends_with_the_transcript() -> None:
 def test_stream_is_the_answer_without_it() -> None:
     """Both have the same facts."""
     plain = posted(FakeEngine(segments=SEGMENTS), {}).json()
-    streamed = events_of(posted(FakeEngine(segments=SEGMENTS), STREAM).text)[-1]["transcript"]
+    last = events_of(posted(FakeEngine(segments=SEGMENTS), STREAM).text)[-1]
+    assert last["provenance"] == plain["provenance"]
+    streamed = last["transcript"]
     assert streamed.pop("segments") == plain["transcription"]
     probability = streamed.pop("language_probability")
     assert streamed | {"probability": probability} == plain["metadata"]
