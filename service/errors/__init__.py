@@ -108,6 +108,7 @@ from service.errors.tree import (
     TooLarge,
     UnsupportedAudio,
     UnusableAudio,
+    sentence,
 )
 
 __all__ = [
@@ -193,4 +194,5 @@ __all__ = [
     "UnusableAudio",
     "UploadTooLarge",
     "UploadTooSlow",
+    "sentence",
 ]

@@ -55,15 +55,20 @@ class ServiceError(Exception):
 
     def told(self, field: str) -> str:
         """The error on one line, under the name that its reader knows the field by."""
-        prefix = f"{field}: " if field else ""
-        got = f" (got {self.value!r})" if self.value else ""
-        wanted = f"; expected {self.expected}" if self.expected else ""
-        return f"{prefix}{self.message}{got}{wanted}"
+        return sentence(self.message, field=field, value=self.value, expected=self.expected)
 
     @property
     def arguments(self) -> Mapping[str, Any]:
         """The constructor's arguments."""
         return {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", ())}
+
+
+def sentence(message: str, *, field: str = "", value: str = "", expected: str = "") -> str:
+    """The parts of an error on one line; each but the message may be empty."""
+    prefix = f"{field}: " if field else ""
+    got = f" (got {value!r})" if value else ""
+    wanted = f"; expected {expected}" if expected else ""
+    return f"{prefix}{message}{got}{wanted}"
 
 
 class _Words(Mapping[str, Any]):

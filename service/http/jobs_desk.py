@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from service import errors
 from service.access import Caller
-from service.errors import InvalidJob, JobNotFound, JobRunning, NoSuchRecording, RecordingOutOfReach
+from service.errors import InvalidJob, JobNotFound, JobRunning, NoSuchRecording, RecordingOutOfReach, sentence
+from service.http.responses import INVALID_REQUEST, SERVER_ERROR, error_facts
 from service.job_states import ENDED, FOR_UPLOAD, JobState
 from service.result_keys import FOLDERS, INCOMPLETE, ResultKeys, State, folder
 from service.settings import Settings
@@ -255,7 +256,8 @@ class JobDesk:
         elif failure := self._error(keys.failure):
             state, facts["error"] = JobState.FAILED, failure
         if state not in ENDED and datetime.now(UTC) > deadline:
-            state, facts["error"] = JobState.LATE, {"code": "deadline", "message": _late(state, facts)}
+            facts["error"] = error_facts(SERVER_ERROR, _late(state, facts), code=errors.DeadlineExceeded.code)
+            state = JobState.LATE
         return View(state=state, facts=_facts(job, state) | facts)
 
     def _marker(self, key: str) -> dict[str, Any] | None:
@@ -275,12 +277,14 @@ class JobDesk:
         age = datetime.now(UTC) - datetime.fromisoformat(marker["at"])
         return age > timedelta(seconds=workers.visibility_timeout_seconds)
 
-    def _error(self, key: str) -> dict[str, str] | None:
-        """The reason in the document of a failure; None if there is none."""
+    def _error(self, key: str) -> dict[str, Any] | None:
+        """The reason in the document of a failure, as answers show errors; None if there is none."""
         if not (found := self.transcripts.read(key)):
             return None
         error = json.loads(found[0])["error"]
-        return {"code": error["code"], "message": error["message"]}
+        told = {name: error[name] for name in ("value", "expected")}
+        # The recording is at fault, which is no field of a request for a job.
+        return error_facts(INVALID_REQUEST, sentence(error["message"], **told), code=error["code"], **told)
 
     def _allowed_seconds(self, size: int) -> int:
         """How long a recording may take from its arrival to its results: the longer it can be, by its size, the longer."""

@@ -15,6 +15,8 @@ from service.transcript import Transcript
 # Codes of errors that Starlette raises, by their status; any other status is `bad_request`.
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 BAD_REQUEST, INTERNAL_ERROR = "bad_request", "internal_error"
+# The types of errors that OpenAI's clients know.
+INVALID_REQUEST, SERVER_ERROR = "invalid_request_error", "server_error"
 # OpenAI's clients repeat a failed call twice by themselves; one beyond the deadline would take as long each time.
 NO_RETRY = {"x-should-retry": "false"}
 UNEXPECTED = "unexpected error; the log has it under the request id"
@@ -60,6 +62,13 @@ def error_body(error: Exception, *, recording: str = RECORDING) -> dict[str, Any
     )
 
 
+def error_facts(
+    kind: str, message: str, *, code: str, param: str | None = None, value: str = "", expected: str = ""
+) -> dict[str, Any]:
+    """An error as every answer shows it; `kind` is one of the two types, `message` has all that follows in a sentence."""
+    return {"message": message, "type": kind, "param": param, "code": code, "value": value, "expected": expected}
+
+
 async def _service_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)  # noqa: S101 - Starlette calls a handler with its own class only
     recording = AUDIO_FIELD if request.url.path == TRANSCRIBE_PATH else RECORDING
@@ -75,13 +84,9 @@ async def _unexpected_error(_: Request, error: Exception) -> Response:
     return JSONResponse(error_body(error), status_code=500)
 
 
-def _envelope(
-    status: int, message: str, *, code: str, param: str | None = None, value: str = "", expected: str = ""
-) -> dict[str, Any]:
-    """The envelope of every error; `type` is one of those that OpenAI's clients know."""
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    body = {"message": message, "type": kind, "param": param, "code": code, "value": value, "expected": expected}
-    return {"error": body}
+def _envelope(status: int, message: str, **facts: Any) -> dict[str, Any]:
+    """The envelope of every error."""
+    return {"error": error_facts(INVALID_REQUEST if status < 500 else SERVER_ERROR, message, **facts)}
 
 
 EXCEPTION_HANDLERS: Mapping[Any, ExceptionHandler] = {

@@ -7,8 +7,9 @@ import pytest
 from service.batch import results
 from service.batch.events import Upload
 from service.batch.results import ResultKeys, State
-from service.errors import AwsDenied, NotAudio, RecordingMissing
+from service.errors import AwsDenied, DeadlineExceeded, NotAudio, RecordingMissing
 from service.http import jobs_desk
+from service.http.responses import error_body
 from tests.service.cloud import until
 from tests.service.http.jobs.caller import SOUND, THEN, Client, marker
 
@@ -23,12 +24,14 @@ def test_progress_is_that_of_the_worker(client: Client) -> None:
 
 
 def test_failed_job_has_its_reason(client: Client) -> None:
-    """It is the worker's, and the same recording is not tried again."""
+    """It is the worker's, told as every answer tells errors, and the same recording is not tried again."""
     job = client.post().json()
     upload = client.put(job)
     client.cloud.put(ResultKeys(upload).failure, results.failure_document(upload, NotAudio(size=10), at=THEN))
     found = client.look(job)
-    assert (found["state"], found["error"]["code"]) == ("failed", NotAudio.code)
+    # The recording is at fault, and no field of the request.
+    assert (found["state"], found["error"]) == ("failed", error_body(NotAudio(size=10), recording="")["error"])
+    assert found["error"]["expected"] == NotAudio.expected
     assert client.post().status_code == 200
 
 
@@ -55,6 +58,7 @@ def test_job_without_a_result_at_its_deadline_is_late(client: Client, monkeypatc
     found = client.look(small)
     assert (found["state"], found["error"]["code"]) == ("late", "deadline")
     assert "no worker has begun" in found["error"]["message"]
+    assert found["error"].keys() == error_body(DeadlineExceeded())["error"].keys()
 
 
 def test_late_job_tells_what_is_known_of_its_attempts(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
