@@ -46,8 +46,10 @@ def test_subtitles_are_those_of_the_service(page: Page) -> None:
 
 def test_downloads_are_named_after_the_recording(page: Page, tmp_path: Path) -> None:
     """Each format is a file; JSON is the document that the service sent, and subtitles name agent and customer."""
-    call = {"schema": 1, "transcript": billing()}
+    made = {"model": "s3://models/base", "transcribed_at": "2026-01-31T12:00:00.000+00:00"}
+    call = {"schema": 1, "provenance": made, "transcript": billing()}
     show(page, call, name="billing.wav")
+    expect(page.locator("call-view")).to_contain_text("model base, ")
     files = {}
     for suffix in ("JSON", "VTT", "SRT", "TXT"):
         with page.expect_download() as download:

@@ -295,10 +295,12 @@ export class CallView extends HTMLElement {
   #facts() {
     const { language, duration, provenance } = this.#call;
     const made = new Date(provenance?.transcribed_at);
+    // Of a folder or an address only its last part, the model's name.
+    const model = provenance?.model?.split("/").filter(Boolean).at(-1);
     return [
       duration ? position(duration) : "",
       language ? new Intl.DisplayNames(document.documentElement.lang || "en", { type: "language" }).of(language) : "",
-      provenance && made.valueOf() ? text("call.made", { model: provenance.model, at: moment(made) }) : "",
+      model && made.valueOf() ? text("call.made", { model, at: moment(made) }) : "",
     ].filter(Boolean);
   }
 
