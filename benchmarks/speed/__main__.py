@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=24, help="no further round begins if it would end later (24)")
+    parser.add_argument("--minutes", type=float, default=20, help="no further round begins if it would end later (20)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds over all calls, if there is time (7)")
     parser.add_argument("--calls", type=int, default=0, metavar="N", help="only the N shortest calls")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="threads of each engine")
@@ -76,10 +76,11 @@ def _measure(cases: Sequence[Case], options: argparse.Namespace) -> Results:
         results=results, threads=options.threads, deadline=started + 60 * options.minutes, only=options.only
     )
     names = [case.name for case in cases]
-    repeats = 1 if trial else 2
     limits = [grid.roofline(), model.encoder("ours"), model.encoder("faster-whisper")]
     for level in grid.LEVELS:
-        rounds.run(grid.LIMITS, [replace(engine, level=level) for engine in limits], [], rounds=repeats)
+        rounds.run(
+            grid.LIMITS, [replace(engine, level=level) for engine in limits], [], rounds=1 if level or trial else 2
+        )
 
     batched = model.batched(threads=options.threads)
     rounds.each(grid.BATCHED_GRID, batched[:2] if trial else batched, names[:2])
@@ -88,12 +89,12 @@ def _measure(cases: Sequence[Case], options: argparse.Namespace) -> Results:
 
     rounds.each(grid.ONE_CALL, [model.ours(), *_slow(model, rounds, trial=trial)], names[:1])
     whisper_cpp = report.fastest(results, grid.ONE_CALL, model.whisper_cpp())
-    rounds.run(grid.TWO_CALLS, [model.ours(), *whisper_cpp], names[:2], rounds=1)
+    rounds.run(grid.TWO_CALLS, [model.ours(), model.channels(), *whisper_cpp], names[:2], rounds=1)
 
     for level in grid.LEVELS[1:]:
-        seen = [model.ours(), *fastest, model.original()]
+        seen = [model.ours(), *fastest, *([model.original()] if level == grid.USUAL else [])]
         rounds.run(grid.OLDER, [replace(engine, level=level) for engine in seen], names[:2], rounds=1)
-    engines = [model.ours(), model.original(), model.channels(), *fastest]
+    engines = [model.ours(), model.original(), *fastest]
     engines += [engine for engine in most_exact if engine not in fastest]
     rounds.run(grid.ALL_CALLS, engines, names, rounds=1 if trial else options.rounds)
     return results

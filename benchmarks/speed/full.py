@@ -96,17 +96,19 @@ def _parts(model: Model, cases: Sequence[Case], *, longest: float) -> Iterator[P
 
 def _article(model: Model) -> list[Contestant]:
     """The engines of the article's table, with a beam of 5, in float32 and in int8."""
-    peers = model.whisper_cpp(settings=[(form, 5) for form in grid.FORMATS])
+    peers = model.whisper_cpp(settings=[("f16", 5)])
     try:
         preparation.torch_forms(model)
         peers += model.openai(beam_size=5)
     except (PeerFailed, OSError) as error:
         print(f"  {grid.OPENAI} is left out: {error}", file=sys.stderr, flush=True)
-    theirs = [model.original(compute_type=form) for form in ("float32", "int8")]
-    batched = [one for one in model.batched(threads=1) if one.name.endswith("8, beam 5, 1 at once")]
-    ours = [model.ours(compute_type=form) for form in ("float32", "int8")]
-    named = [replace(one, name=f"{one.name}, {one.options['compute_type']}") for one in (*ours, *theirs)]
-    return [*named, *batched, *peers]
+    (batched,) = (one for one in model.batched(threads=1) if one.name.endswith("8, beam 5, 1 at once"))
+    forms = [
+        replace(one, name=f"{one.name}, {form}", options=one.options | {"compute_type": form})
+        for one in (model.ours(), model.original(), batched)
+        for form in ("float32", "int8")
+    ]
+    return [*forms, *peers]
 
 
 def _measure(results: Results, part: Part, *, rounds: int, threads: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks.faster import LOW_THRESHOLD
 from benchmarks.speed import hidden
@@ -14,6 +15,13 @@ CHANNELS = "faster-whisper, sequential, per channel"
 BATCHED, WHISPER_CPP = "faster-whisper, batched", "whisper.cpp"
 OPENAI, TRANSFORMERS = "openai/whisper", "transformers"
 LEVELS = ("", *hidden.LEVELS)
+# The processor that the goals are set for.
+USUAL = "VNNI"
+# Settings of faster-whisper's voice detector, with the ends of their names.
+DETECTORS: Sequence[tuple[str, dict[str, Any]]] = (
+    ("", {}),
+    (", threshold 0.3", {"vad_parameters": LOW_THRESHOLD}),
+)
 # Of whisper.cpp: its number formats, and what a beam adds to one of them: it takes more than twice as long.
 FORMATS = ("f16", "q8_0", "q5_0")
 QUICK = (*((form, 1) for form in FORMATS), ("q8_0", 5))
@@ -31,13 +39,13 @@ class Model:
     folder: Path
     forms: Path
 
-    def ours(self, **settings: object) -> Contestant:
+    def ours(self) -> Contestant:
         """The project's engine."""
-        return Contestant(name=OURS, module="ours", options={"model": str(self.folder), **settings})
+        return Contestant(name=OURS, module="ours", options={"model": str(self.folder)})
 
-    def original(self, *, compute_type: str = "int8") -> Contestant:
+    def original(self) -> Contestant:
         """faster-whisper with its defaults, as the original service called it on a file: channels mixed, no detector."""
-        options = {"folder": str(self.folder), "compute_type": compute_type, "vad_filter": False}
+        options = {"folder": str(self.folder), "vad_filter": False}
         return Contestant(name=ORIGINAL, module="faster", options=options, mixed=True)
 
     def channels(self) -> Contestant:
@@ -56,7 +64,7 @@ class Model:
             for workers in sorted({1, threads})
             for size in ((8, 16) if workers == threads else (8,))
             for beam in (1, 5)
-            for label, detector in (("", {}), (", threshold 0.3", {"vad_parameters": LOW_THRESHOLD}))
+            for label, detector in (DETECTORS if workers == threads else DETECTORS[:1])
         ]
 
     def whisper_cpp(self, *, settings: Sequence[tuple[str, int]] = QUICK) -> list[Contestant]:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from benchmarks import corpus
 from benchmarks.corpus import Case
-from benchmarks.speed import checkpoint, ggml
+from benchmarks.speed import checkpoint, ggml, widened
 from benchmarks.speed.grid import Model
 from benchmarks.speed.processes import FOLDER, PEERS, ROOT, PeerFailed
 from benchmarks.speed.samples import SAMPLE_RATE
 from service.engine import model as models
+from service.errors import ModelUnavailable
 
 AUDIO = FOLDER / "audio"
 
@@ -57,12 +58,20 @@ def joined(cases: Sequence[Case], *, minutes: float) -> NDArray[np.int16]:
 
 
 def find_model(size: str) -> Model:
-    """A model, in CTranslate2's form and in whisper.cpp's.
+    """A model, in CTranslate2's form and in whisper.cpp's; a larger one that no source serves is `base` in its shape.
 
     Raises:
-        ModelError: the model is not here and cannot be fetched.
+        ModelError: the model is not here and cannot be fetched, and its shape is unknown.
     """
-    folder = models.find(size).folder
+    try:
+        folder = models.find(size).folder
+    except ModelUnavailable:
+        if size not in widened.SHAPES:
+            raise
+        larger, size = widened.SHAPES[size], f"{size}-widened"
+        folder = FOLDER / "models" / size
+        if not (folder / "model.bin").exists():
+            widened.widen(models.find("base").folder, folder, larger)
     found = Model(size=size, folder=folder, forms=FOLDER / "forms" / size)
     found.forms.mkdir(parents=True, exist_ok=True)
     if not all((found.forms / f"{form}.bin").exists() for form in ggml.FORMATS):

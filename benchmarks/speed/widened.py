@@ -1,0 +1,111 @@
+"""Whisper `base` in the shape of a larger model: its words at the larger model's price, if no source has the larger one.
+
+The added heads, inner units and layers add nothing to the sums that they take part in. The added channels repeat others,
+so that mean and variance of a position, by which every layer divides, stay about the same. No weight is trained: speed and
+memory are those of the larger model, and the words are as good as those of `base`, not better.
+"""
+
+import shutil
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from service.engine.encoders.parameters import BINARY_VERSION, SPECIFICATION, TYPES, Array, read_variables
+
+WIDTH_OF_HEAD = 64
+COPIED = ("config.json", "tokenizer.json", "vocabulary.txt")
+# CTranslate2 stores this matrix once, for both its uses.
+ALIASES = {"decoder/projection/weight": "decoder/embeddings/weight"}
+# How many matrices CTranslate2 has merged into one: queries, keys and values; queries; keys and values.
+MERGED = {"self_attention/linear_0": 3, "attention/linear_0": 1, "attention/linear_1": 2, "ffn/linear_0": 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The shape of a Whisper model: the width of a position, and the layers of encoder and decoder each."""
+
+    width: int
+    layers: int
+
+
+SHAPES: Mapping[str, Shape] = {"small": Shape(width=768, layers=12), "medium": Shape(width=1024, layers=24)}
+
+
+def widen(source: Path, target: Path, shape: Shape) -> Path:
+    """Write the model in CTranslate2's folder `source` in a larger shape; returns `target`."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in COPIED:
+        shutil.copyfile(source / name, target / name)
+    variables = dict(read_variables(source / "model.bin"))
+    wider = {name: _wider(name, values, shape.width) for name, values in variables.items()}
+    written = target / "model.bin.part"
+    _write(written, wider | dict(_silent_layers(wider, shape.layers)))
+    written.rename(target / "model.bin")
+    return target
+
+
+def _wider(name: str, values: Array, width: int) -> Array:
+    """A variable of the larger shape."""
+    owner, part = name.rsplit("/", 1)
+    if part == "num_heads":
+        return np.array(width // WIDTH_OF_HEAD, values.dtype)
+    if part in ("encodings", "gamma", "beta") or owner.endswith("embeddings"):
+        # The copies end at each normalization, so that nothing after it counts them.
+        return _padded(values, -1, width) if part in ("gamma", "beta") else _repeated(values, -1, width)
+    inner = 4 * width if "/ffn/" in name else width
+    if part == "weight" and not owner.endswith("conv1"):
+        values = _padded(values, 1, inner if owner.endswith("ffn/linear_1") else width)
+    for ending, count in MERGED.items():
+        if owner.endswith(f"/{ending}"):
+            return np.concatenate([_padded(matrix, 0, inner) for matrix in np.split(values, count)])
+    if owner.endswith("conv1"):
+        return _padded(values, 0, width)
+    return _repeated(values, 0, width) if part in ("weight", "bias") else values
+
+
+def _padded(values: Array, axis: int, length: int) -> Array:
+    room = [(0, 0)] * values.ndim
+    room[axis] = (0, length - values.shape[axis])
+    return np.pad(values, room)
+
+
+def _repeated(values: Array, axis: int, length: int) -> Array:
+    """With evenly chosen channels once more at the end."""
+    width = values.shape[axis]
+    chosen = np.arange(length - width) * width // (length - width)
+    return np.concatenate([values, np.take(values, chosen, axis)], axis)
+
+
+def _silent_layers(variables: Mapping[str, Array], layers: int) -> Iterator[tuple[str, Array]]:
+    """Layers after the last one that add zeros to their input."""
+    for name, values in variables.items():
+        if "/layer_0/" in name:
+            for layer in range(_layers(variables), layers):
+                yield name.replace("/layer_0/", f"/layer_{layer}/"), np.zeros_like(values)
+
+
+def _layers(variables: Mapping[str, Array]) -> int:
+    return len({name.split("/")[1] for name in variables if name.startswith("encoder/layer_") and "/ffn/" in name})
+
+
+def _write(file: Path, variables: Mapping[str, Array]) -> None:
+    """A `model.bin`, as CTranslate2's `model_spec.py` writes it."""
+    numbers = {np.dtype(kind): number for number, kind in TYPES.items()}
+    with file.open("wb") as opened:
+        name, revision = SPECIFICATION
+        opened.write(struct.pack("<I", BINARY_VERSION) + _text(name) + struct.pack("<I", revision))
+        opened.write(struct.pack("<I", len(variables)))
+        for name, values in variables.items():
+            shape = struct.pack(f"<B{values.ndim}I", values.ndim, *values.shape)
+            opened.write(_text(name) + shape + struct.pack("<BI", numbers[values.dtype], values.nbytes))
+            opened.write(np.ascontiguousarray(values).tobytes())
+        opened.write(struct.pack("<I", len(ALIASES)))
+        for alias, name in ALIASES.items():
+            opened.write(_text(alias) + _text(name))
+
+
+def _text(text: str) -> bytes:
+    return struct.pack("<H", len(text) + 1) + text.encode() + b"\0"
