@@ -52,7 +52,7 @@ class Whisper(Stage):
         watch = Watch(self, environment=environment, network=network, cluster=cluster, topic=monitoring.topic)
         readers: list[Stack] = [api, batch, *old, monitoring, watch]
         if environment.people:
-            people = People(self, environment=environment, cluster_name=cluster.cluster_name)
+            people = People(self, environment=environment, cluster_name=cluster.cluster_name, webhooks=api.api.webhooks)
             for backfill in old:
                 people.add_stack_dependency(backfill)
             readers.append(people)

@@ -24,6 +24,7 @@ class WebhookQueue(Construct):
 
     Attributes:
         secret: one secret in base64, or two while receivers change.
+        queue: the messages.
         dead_letters: messages that a defect kept from their end.
     """
 
@@ -56,7 +57,7 @@ class WebhookQueue(Construct):
             retention_period=Duration.days(14),
             removal_policy=keep,
         )
-        queue = sqs.Queue(
+        self.queue = sqs.Queue(
             self,
             "Queue",
             enforce_ssl=True,
@@ -72,11 +73,11 @@ class WebhookQueue(Construct):
             "sqs:ReceiveMessage",
             "sqs:ChangeMessageVisibility",
             "sqs:DeleteMessage",
-            on=[queue.queue_arn],
+            on=[self.queue.queue_arn],
         )
         task.may("secretsmanager:GetSecretValue", on=[self.secret.secret_arn])
         grant_customer_key(task.task_role, environment=environment)
-        task.container.add_environment(variable("webhook_queue_url"), queue.queue_url)
+        task.container.add_environment(variable("webhook_queue_url"), self.queue.queue_url)
         task.container.add_environment(variable("webhook_secret"), self.secret.secret_arn)
 
     @property

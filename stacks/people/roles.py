@@ -1,8 +1,10 @@
 from collections.abc import Mapping
+from typing import Protocol
 
 from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.shared.acknowledge import acknowledge_wildcards
@@ -13,6 +15,18 @@ from stacks.shared.published_store import PublishedStore
 
 # The reason for read permissions on all resources.
 NO_LESS = "AWS supports no narrower resource for lists, query results and metrics"
+
+
+class Queues(Protocol):
+    """A queue and its dead letters."""
+
+    @property
+    def queue(self) -> sqs.IQueue:
+        """To which dead letters are moved back."""
+
+    @property
+    def dead_letters(self) -> sqs.IQueue:
+        """Queue for messages that failed too often."""
 
 
 class _Role(iam.Role):
@@ -68,6 +82,7 @@ class Operator(_Role):
     ) -> None:
         super().__init__(scope, construct_id, principal_arn=principal_arn, description="Restarts, redrives, reads logs")
         self.redrive(store)
+        self.count(store.queue)
         self._reconcile(store)
         self._restart(cluster_name, fleets, stacks, tags)
         self._observe(stacks)
@@ -82,14 +97,18 @@ class Operator(_Role):
         self.may("states:DescribeExecution", on=[runs], because=because)
         self.may("ssm:GetParameter", on=[stack.format_arn(service="ssm", resource="parameter" + parameter)])
 
-    def redrive(self, store: PublishedStore) -> None:
-        """Move the dead letters of a queue back, and count its messages."""
-        dead, alive = store.dead_letters.queue_arn, store.queue.queue_arn
+    def redrive(self, queues: Queues) -> None:
+        """Count the dead letters of a queue, and move them back."""
+        dead, alive = queues.dead_letters.queue_arn, queues.queue.queue_arn
         moves = ("StartMessageMoveTask", "CancelMessageMoveTask", "ListMessageMoveTasks")
         # SQS moves messages with the caller's permissions.
         self.may(*(f"sqs:{verb}" for verb in (*moves, "ReceiveMessage", "DeleteMessage")), on=[dead])
         self.may("sqs:SendMessage", on=[alive])
-        self.may("sqs:GetQueueAttributes", "sqs:GetQueueUrl", on=[dead, alive])
+        self.count(queues.dead_letters)
+
+    def count(self, queue: sqs.IQueue) -> None:
+        """Count the messages of a queue."""
+        self.may("sqs:GetQueueAttributes", "sqs:GetQueueUrl", on=[queue.queue_arn])
 
     def _reconcile(self, store: PublishedStore) -> None:
         self.may("s3:ListBucketVersions", on=[store.recordings.bucket_arn])

@@ -2,7 +2,7 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from stacks.environments import Environment
-from stacks.people.roles import Analyst, Deployer, Operator, Uploader
+from stacks.people.roles import Analyst, Deployer, Operator, Queues, Uploader
 from stacks.shared.encryption import customer_key
 from stacks.shared.handover import published
 from stacks.shared.published_store import PublishedStore
@@ -11,7 +11,9 @@ from stacks.shared.published_store import PublishedStore
 class People(Stack):
     """Four roles for people and their programs. The account names the principals that may assume them, as SSM parameters."""
 
-    def __init__(self, scope: Construct, *, environment: Environment, cluster_name: str) -> None:
+    def __init__(
+        self, scope: Construct, *, environment: Environment, cluster_name: str, webhooks: Queues | None
+    ) -> None:
         super().__init__(scope, "People", termination_protection=environment.production)
         store = PublishedStore(self, "Store", parameter_path=environment.parameter)
         principals = {
@@ -33,6 +35,9 @@ class People(Stack):
         if environment.backfill:
             old = PublishedStore(self, "Backfill", parameter_path=environment.parameter, queues="backfill-")
             operator.redrive(old)
+            operator.count(old.queue)
+        if webhooks:
+            operator.redrive(webhooks)
         if environment.brake:
             operator.lift(environment.stack_name("Monitoring-*"), parameter=environment.parameter("brake"))
         uploader = Uploader(self, "Uploader", principal_arn=principals["uploader"], store=store)

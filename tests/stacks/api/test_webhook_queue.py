@@ -57,6 +57,28 @@ def test_tasks_may_use_the_queue_and_read_the_secret_only(live: Template) -> Non
     assert not any("Put" in action or "Update" in action for action in rights if action.startswith("secretsmanager"))
 
 
+def test_operator_can_redrive_the_dead_letters(production: Mapping[str, Template]) -> None:
+    """As the runbook says, and no more: the queue itself only takes what is moved, and the secret is out of reach."""
+    people = production["live/People"]
+    rights = [
+        (action, str(resource))
+        for found in statements(people)
+        for action in listed(found["Action"])
+        for resource in listed(found["Resource"])
+        if "Webhooks" in str(resource)
+    ]
+    verbs = ("StartMessageMoveTask", "CancelMessageMoveTask", "ListMessageMoveTasks", "ReceiveMessage", "DeleteMessage")
+    dead = {action for action, resource in rights if "WebhooksDeadLetters" in resource}
+    assert dead == {f"sqs:{verb}" for verb in (*verbs, "GetQueueAttributes", "GetQueueUrl")}
+    assert {action for action, resource in rights if "WebhooksDeadLetters" not in resource} == {"sqs:SendMessage"}
+    assert "WebhooksSecret" not in people.path.read_text()
+
+
+def test_roles_know_of_no_webhooks_without_them(line: Mapping[str, Template]) -> None:
+    """The queues are not there."""
+    assert "Webhooks" not in line["live/People"].path.read_text()
+
+
 def test_generated_secret_is_one_that_the_service_reads(live: Template) -> None:
     """Forty letters and digits are base64 of thirty bytes."""
     (secret,) = [found for found in live.properties("AWS::SecretsManager::Secret") if "webhook" in found["Description"]]
