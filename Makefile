@@ -3,7 +3,9 @@ SHELL := /bin/bash -o pipefail
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := app.py stacks delivery service demo local benchmarks tests
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+# Python compiles a module when it is first imported; to compile all of aws-cdk-lib takes most of a minute.
+PIP_OPTIONS := install --quiet --disable-pip-version-check --no-compile
+PIP_INSTALL := $(BIN)/python -m pip $(PIP_OPTIONS) --no-deps --require-hashes
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # Every target with a description is a command, even if a file has its name.
@@ -95,7 +97,7 @@ VOICES := kokoro-js-1.2.1
 
 $(RECORDING)/.installed: demo/recording/requirements.txt
 	$(PYTHON) -m venv $(RECORDING)
-	$(RECORDING)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r demo/recording/requirements.txt
+	$(RECORDING)/bin/python -m pip $(PIP_OPTIONS) --no-deps --require-hashes -r demo/recording/requirements.txt
 	@touch $@
 
 build/$(VOICES).tgz: | install
@@ -142,7 +144,7 @@ POLICY := build/policy-venv
 
 $(POLICY)/.installed: tests/policy/requirements.txt
 	$(PYTHON) -m venv $(POLICY)
-	$(POLICY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/policy/requirements.txt
+	$(POLICY)/bin/python -m pip $(PIP_OPTIONS) --require-hashes -r tests/policy/requirements.txt
 	@touch $@
 
 policy: install $(POLICY)/.installed  ## Stacks | minutes | Check every environment against every policy pack; print one table of findings
@@ -159,9 +161,10 @@ accuracy: install  ## Measure | long | Measure words, turns and speed on real vo
 # PyPI has PyTorch for x86 with CUDA only, several GB: the CPU build comes from another place that pip knows, or TORCH=
 # names another build; without any, the peers that need PyTorch are left out.
 BENCH_FLAGS := CXXFLAGS='-fno-tree-dse -fno-dse' NO_REPAIR=1 \
+	CMAKE_BUILD_PARALLEL_LEVEL=$$(getconf _NPROCESSORS_ONLN) \
 	CMAKE_ARGS='-DGGML_NATIVE=ON -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON -DCMAKE_INSTALL_RPATH=$$ORIGIN'
 BENCH := build/bench-venv
-BENCH_INSTALL := $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
+BENCH_INSTALL := $(BENCH)/bin/python -m pip $(PIP_OPTIONS) --no-deps
 TORCH := torch==2.13.0+cpu
 
 $(BENCH)/.installed: benchmarks/requirements.txt
@@ -182,7 +185,7 @@ BENCH_HTTP := build/bench-http-venv
 
 $(BENCH_HTTP)/.installed: benchmarks/http/requirements.txt
 	$(PYTHON) -m venv $(BENCH_HTTP)
-	$(BENCH_HTTP)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	$(BENCH_HTTP)/bin/python -m pip $(PIP_OPTIONS) --no-deps --require-hashes -r $<
 	@touch $@
 
 bench-http: install $(BENCH_HTTP)/.installed  ## Measure | long | Put load on the service over HTTP, beside the engine alone and a public server (ARGS=--write: docs)
