@@ -157,6 +157,7 @@ def test_without_a_terminal_everything_that_is_missing_is_listed_and_nothing_cha
     assert not empty.deployed.client("iam").list_roles(PathPrefix="/aws-service-role/ecs.amazonaws.com/")["Roles"]
 
 
+@pytest.mark.verify
 def test_image_comes_from_another_registry_if_it_is_named(
     empty: Empty, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,8 @@ from tests.service.evaluation.test_gate import FakeEngine
 from tests.stacks.factory import REGION, TRIAL
 from tests.stacks.synthesis import Template, synthesize
 
+pytestmark = pytest.mark.verify
+
 # With every choice that gives a task more rights: a key of the account's own, the model in a bucket, and webhooks.
 ENVIRONMENT = replace(TRIAL, name="tasks", customer_key=True, weights=Weights.S3, api=replace(TRIAL.api, webhooks=True))
 STACKS: tuple[str, ...] = (

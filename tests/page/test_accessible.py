@@ -23,7 +23,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 # The contrast of the dark colours is computed in tests/service/http/test_page_texts.py, too.
-@pytest.fixture(params=["light", "narrow", pytest.param("dark", marks=pytest.mark.verify)])
+@pytest.fixture(params=["light", *(pytest.param(look, marks=pytest.mark.verify) for look in ("dark", "narrow"))])
 def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     """A page of one look, whose animations are off."""
     context = browser.new_context(**LOOKS[request.param], reduced_motion="reduce", locale="en-GB")

@@ -172,11 +172,17 @@ def test_recording_replaced_before_its_download_is_still_the_one_that_was_announ
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        (Answer(status=503, body=b"<Error><Code>SlowDown</Code></Error>"), "recording_unavailable"),
-        (Answer(status=403, body=b"<Error><Code>AccessDenied</Code></Error>"), "recording_denied"),
-        (None, "recording_unavailable"),
+        pytest.param(
+            Answer(status=503, body=b"<Error><Code>SlowDown</Code></Error>"),
+            "recording_unavailable",
+            id="slow down",
+            marks=pytest.mark.verify,
+        ),
+        pytest.param(
+            Answer(status=403, body=b"<Error><Code>AccessDenied</Code></Error>"), "recording_denied", id="denied"
+        ),
+        pytest.param(None, "recording_unavailable", id="cut off", marks=pytest.mark.verify),
     ],
-    ids=["slow down", "denied", "cut off"],
 )
 def test_recording_that_cannot_be_downloaded_is_tried_again(
     cloud: Cloud, between: Proxy, tmp_path: Path, fault: Answer | None, code: str
