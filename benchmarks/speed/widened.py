@@ -52,17 +52,20 @@ def _wider(name: str, values: Array, width: int) -> Array:
     owner, part = name.rsplit("/", 1)
     if part == "num_heads":
         return np.array(width // WIDTH_OF_HEAD, values.dtype)
-    if part in ("encodings", "gamma", "beta") or owner.endswith("embeddings"):
+    if part in ("gamma", "beta"):
         # The copies end at each normalization, so that nothing after it counts them.
-        return _padded(values, -1, width) if part in ("gamma", "beta") else _repeated(values, -1, width)
+        return _padded(values, -1, width)
+    if part == "encodings" or owner.endswith("embeddings"):
+        return _repeated(values, -1, width)
     inner = 4 * width if "/ffn/" in name else width
-    if part == "weight" and not owner.endswith("conv1"):
+    if owner.endswith("conv1"):
+        return _padded(values, 0, width)
+    if part == "weight":
         values = _padded(values, 1, inner if owner.endswith("ffn/linear_1") else width)
     for ending, count in MERGED.items():
         if owner.endswith(f"/{ending}"):
             return np.concatenate([_padded(matrix, 0, inner) for matrix in np.split(values, count)])
-    if owner.endswith("conv1"):
-        return _padded(values, 0, width)
+    # What is added to a position has the copies, too.
     return _repeated(values, 0, width) if part in ("weight", "bias") else values
 
 
