@@ -17,6 +17,7 @@ SEEN = {"deployed", "started", "scaled", "uploaded", "received", "transcribed", 
 PLAYED = {"repeated", "killed", "interrupted", "stopped", "answered", "blocked", "shortage", "canary"}
 
 
+@pytest.mark.verify
 @pytest.mark.timeout(900)
 def test_rehearsal_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
     """Every promise is kept, the golden call's words are those that were spoken, and no process is left."""

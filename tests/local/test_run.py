@@ -20,6 +20,7 @@ from tests.local.leftovers import left_behind
 from tests.standin import MODEL
 
 
+@pytest.mark.verify
 def test_run_serves_a_shell_and_ends_on_ctrl_c_with_everything_it_started(tmp_path: Path) -> None:
     """Its exports are all that `jobs` needs; at its end no process, no file of exports and no error line is left."""
     words = [sys.executable, "-m", "local", "--folder", str(tmp_path), "run", "--port", "0", "--model", str(MODEL)]

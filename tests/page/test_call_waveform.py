@@ -69,6 +69,7 @@ def _integers(bits: int) -> Callable[[NDArray[np.float32]], bytes]:
     return encode
 
 
+@pytest.mark.verify
 def test_wav_of_every_sample_format(page: Page) -> None:
     """PCM of 8 to 32 bits and floats have the same peaks at the same seconds, whatever the rate."""
     formats = [(1, bits, _integers(bits)) for bits in (8, 16, 24, 32)]

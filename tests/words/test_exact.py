@@ -20,7 +20,7 @@ from service.recording import SAMPLE_RATE
 from service.settings import Settings
 from tests.words.voices import Voices
 
-pytestmark = [pytest.mark.words, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.words, pytest.mark.verify, pytest.mark.timeout(600)]
 
 CALLS = ("call01_en_clear", "call02_en_overlap")
 BEAM, BATCH = 5, 4
@@ -48,7 +48,7 @@ def named(folder: Path, name: str) -> Case:
     return next(case for case in shared_calls(folder) if case.name == name)
 
 
-@pytest.mark.parametrize("name", [CALLS[0], *(pytest.param(name, marks=pytest.mark.verify) for name in CALLS[1:])])
+@pytest.mark.parametrize("name", CALLS)
 def test_tokens_are_those_of_faster_whisper(
     exact: Engine, pipeline: BatchedInferencePipeline, voices: Voices, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,7 +90,6 @@ def clip(window: Window) -> dict[str, float]:
     }
 
 
-@pytest.mark.verify
 def test_encoders_are_equally_accurate(voices: Voices) -> None:
     """The chosen encoder rounds in its own way: some words change, and as many for the better as for the worse."""
     rates = {}

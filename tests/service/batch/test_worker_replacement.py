@@ -47,6 +47,7 @@ def test_worker_on_a_full_queue_is_unprotected_between_its_sessions(cloud: Cloud
     cloud.assert_drained()
 
 
+@pytest.mark.verify
 def test_worker_works_on_after_a_rest_in_which_it_is_not_stopped(cloud: Cloud, agent: Agent, tmp_path: Path) -> None:
     """A rest costs a moment, and no message an attempt."""
     uploads: list[Upload] = []

@@ -41,6 +41,7 @@ def test_interval_holds_the_true_rate() -> None:
     assert 88 <= sum(rate.low <= 0.1 <= rate.high for rate in rates) <= 99
 
 
+@pytest.mark.verify
 def test_equal_release_seldom_regresses() -> None:
     """Of two equal releases one is always worse by chance; the gate lets it pass."""
     rng = np.random.default_rng(7)
@@ -48,6 +49,7 @@ def test_equal_release_seldom_regresses() -> None:
     assert sum(bool(regressions(last, this)) for last, this in pairs) <= 5
 
 
+@pytest.mark.verify
 def test_worse_release_seldom_passes() -> None:
     """Six more word errors in a hundred words are detected with 60 turns."""
     rng = np.random.default_rng(7)
