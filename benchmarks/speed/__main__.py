@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=20, help="no further round begins if it would end later (20)")
+    parser.add_argument("--minutes", type=float, default=24, help="no further round begins if it would end later (24)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds over all calls, if there is time (7)")
     parser.add_argument("--calls", type=int, default=0, metavar="N", help="only the N shortest calls")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="threads of each engine")
