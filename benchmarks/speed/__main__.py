@@ -78,9 +78,8 @@ def _measure(cases: Sequence[Case], options: argparse.Namespace) -> Results:
     names = [case.name for case in cases]
     limits = [grid.roofline(), model.encoder("ours"), model.encoder("faster-whisper")]
     for level in grid.LEVELS:
-        rounds.run(
-            grid.LIMITS, [replace(engine, level=level) for engine in limits], [], rounds=1 if level or trial else 2
-        )
+        seen = [replace(engine, level=level) for engine in limits]
+        rounds.run(grid.LIMITS, seen, [], rounds=1 if level or trial else 2)
 
     batched = model.batched(threads=options.threads)
     rounds.each(grid.BATCHED_GRID, batched[:2] if trial else batched, names[:2])

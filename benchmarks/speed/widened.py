@@ -6,14 +6,14 @@ memory are those of the larger model, and the words are as good as those of `bas
 """
 
 import shutil
-import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from service.engine.encoders.parameters import BINARY_VERSION, SPECIFICATION, TYPES, Array, read_variables
+from benchmarks.speed import model_file
+from service.engine.encoders.parameters import Array, Parameters, read_variables
 
 WIDTH_OF_HEAD = 64
 COPIED = ("config.json", "tokenizer.json", "vocabulary.txt")
@@ -39,11 +39,12 @@ def widen(source: Path, target: Path, shape: Shape) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         shutil.copyfile(source / name, target / name)
-    variables = dict(read_variables(source / "model.bin"))
-    wider = {name: _wider(name, values, shape.width) for name, values in variables.items()}
-    written = target / "model.bin.part"
-    _write(written, wider | dict(_silent_layers(wider, shape.layers)))
-    written.rename(target / "model.bin")
+    wider = {name: _wider(name, values, shape.width) for name, values in read_variables(source / "model.bin")}
+    added = range(Parameters.read(source / "model.bin").layers, shape.layers)
+    # Under its name once it is complete: an interrupted run must not leave a part of it.
+    unfinished = target / "model.bin.part"
+    model_file.write(unfinished, wider | dict(_silent_layers(wider, added)), aliases=ALIASES)
+    unfinished.rename(target / "model.bin")
     return target
 
 
@@ -82,33 +83,9 @@ def _repeated(values: Array, axis: int, length: int) -> Array:
     return np.concatenate([values, np.take(values, chosen, axis)], axis)
 
 
-def _silent_layers(variables: Mapping[str, Array], layers: int) -> Iterator[tuple[str, Array]]:
-    """Layers after the last one that add zeros to their input."""
+def _silent_layers(variables: Mapping[str, Array], layers: Iterable[int]) -> Iterator[tuple[str, Array]]:
+    """Further layers, by their numbers, that add zeros to their input."""
     for name, values in variables.items():
         if "/layer_0/" in name:
-            for layer in range(_layers(variables), layers):
+            for layer in layers:
                 yield name.replace("/layer_0/", f"/layer_{layer}/"), np.zeros_like(values)
-
-
-def _layers(variables: Mapping[str, Array]) -> int:
-    return len({name.split("/")[1] for name in variables if name.startswith("encoder/layer_") and "/ffn/" in name})
-
-
-def _write(file: Path, variables: Mapping[str, Array]) -> None:
-    """A `model.bin`, as CTranslate2's `model_spec.py` writes it."""
-    numbers = {np.dtype(kind): number for number, kind in TYPES.items()}
-    with file.open("wb") as opened:
-        name, revision = SPECIFICATION
-        opened.write(struct.pack("<I", BINARY_VERSION) + _text(name) + struct.pack("<I", revision))
-        opened.write(struct.pack("<I", len(variables)))
-        for name, values in variables.items():
-            shape = struct.pack(f"<B{values.ndim}I", values.ndim, *values.shape)
-            opened.write(_text(name) + shape + struct.pack("<BI", numbers[values.dtype], values.nbytes))
-            opened.write(np.ascontiguousarray(values).tobytes())
-        opened.write(struct.pack("<I", len(ALIASES)))
-        for alias, name in ALIASES.items():
-            opened.write(_text(alias) + _text(name))
-
-
-def _text(text: str) -> bytes:
-    return struct.pack("<H", len(text) + 1) + text.encode() + b"\0"

@@ -1,24 +1,22 @@
 """The weights of a CTranslate2 model under OpenAI's names."""
 
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.speed import checkpoint
+from benchmarks.speed import checkpoint, model_file
 from service.engine.encoders.base import EncoderUnavailable
 from tests.standin import MODEL
 
 WIDTH, VOCABULARY, MELS = 4, 10, 2
-TYPES = {"float16": 4, "int16": 2}
 
 
 def test_merged_projections_are_split_into_query_key_and_value(tmp_path: Path) -> None:
     """Self-attention merges three projections and cross-attention two; OpenAI's keys have no bias."""
     variables = _model()
-    _write(tmp_path / "model.bin", variables)
+    model_file.write(tmp_path / "model.bin", variables)
     shape, weights = checkpoint.read(tmp_path)
     assert (shape.n_audio_layer, shape.n_text_layer, shape.n_vocab, shape.n_mels) == (1, 1, VOCABULARY, MELS)
     own = variables["decoder/layer_0/self_attention/linear_0/weight"]
@@ -40,7 +38,7 @@ def test_a_quantized_model_is_refused() -> None:
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     """The names of a translation model mean something else."""
-    (tmp_path / "model.bin").write_bytes(struct.pack("<I", 6) + _text("TransformerSpec") + struct.pack("<2I", 3, 0))
+    model_file.write(tmp_path / "model.bin", {}, specification=("TransformerSpec", 3))
     with pytest.raises(EncoderUnavailable, match="TransformerSpec"):
         checkpoint.read(tmp_path)
 
@@ -83,15 +81,3 @@ def _model() -> dict[str, NDArray[np.generic]]:
         name: chance.standard_normal(shape).astype(np.float16) for name, shape in shapes.items()
     }
     return variables | {f"{side}/num_heads": np.array(1, np.int16) for side in attentions}
-
-
-def _write(file: Path, variables: dict[str, NDArray[np.generic]]) -> None:
-    with file.open("wb") as out:
-        out.write(struct.pack("<I", 6) + _text("WhisperSpec") + struct.pack("<2I", 3, len(variables)))
-        for name, values in variables.items():
-            out.write(_text(name) + struct.pack(f"<B{values.ndim}I", values.ndim, *values.shape))
-            out.write(struct.pack("<BI", TYPES[str(values.dtype)], values.nbytes) + values.tobytes())
-
-
-def _text(text: str) -> bytes:
-    return struct.pack("<H", len(text) + 1) + text.encode() + b"\0"

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.speed.model_file import write
 from service.engine.encoders import EncoderUnavailable
 from service.engine.encoders.parameters import Parameters
-from tests.service.engine.encoders.model_file import write
 from tests.standin import MODEL
 
 WEIGHTS = np.arange(12, dtype=np.float32).reshape(3, 4)
