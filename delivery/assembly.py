@@ -1,13 +1,16 @@
 """The stacks of an environment, read from a synthesized assembly."""
 
+import atexit
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from delivery.programs import ROOT, run
+from delivery.programs import run
 
 SSM_VALUE = "AWS::SSM::Parameter::Value<String>"
 
@@ -116,7 +119,11 @@ class Assembly:
 
 
 def synthesized(name: str, environ: Mapping[str, str]) -> Assembly:
-    """Synthesize the stacks of the environment called `name`, which needs no credentials."""
-    whole = ROOT / "build" / f"assembly-{name}"
+    """Synthesize the stacks of the environment called `name`, which needs no credentials.
+
+    Each call has a folder of its own until this process ends, so that no other command in this checkout writes into it.
+    """
+    whole = Path(tempfile.mkdtemp(prefix=f"assembly-{name}-"))
+    atexit.register(shutil.rmtree, whole, ignore_errors=True)
     run("cdk", "synth", "--quiet", "--context", f"environment={name}", "--output", str(whole), environ=environ)
     return Assembly.read(whole / f"assembly-{name}")

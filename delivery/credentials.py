@@ -7,6 +7,7 @@ the profile (the CDK, boto3) renews them, too. It stands alone: it also serves c
 import json
 import os
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -67,7 +68,10 @@ def under_profile(environ: Mapping[str, str], *, name: str, role: str, region: s
     config = folder / f"{name}.ini"
     folder.mkdir(parents=True, exist_ok=True)
     process = f'"{sys.executable}" -P "{Path(__file__).resolve()}" {role} {region} {aside}'
-    config.write_text(f"[profile delivery-{name}]\nregion = {region}\ncredential_process = {process}\n")
+    # Another step in this checkout may be reading the profile, so that it is there in full or not at all.
+    with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as written:
+        written.write(f"[profile delivery-{name}]\nregion = {region}\ncredential_process = {process}\n")
+    Path(written.name).replace(config)
     kept = {key: value for key, value in environ.items() if key not in OWN}
     own = {f"{aside}{key}": environ[key] for key in OWN if key in environ}
     return {**kept, **own, "AWS_PROFILE": f"delivery-{name}", "AWS_CONFIG_FILE": str(config)}

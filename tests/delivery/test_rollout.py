@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from delivery import rollout
+from delivery.assembly import synthesized
 from delivery.deployed import DeployedEnvironment
 from delivery.health import problems, ringing
 from delivery.programs import Refused
@@ -65,6 +66,14 @@ def test_every_stack_with_tasks_gets_the_digest_and_no_pipeline_is_touched(cloud
     assert "--exclusively" in call
     images = {part for part in call if "ImageDigest" in part}
     assert images == {f"whisper-trial-{stack}:ImageDigest={NEW}" for stack in ("Api", "Batch", "Gate", "Watch")}
+
+
+def test_no_synth_writes_into_the_folder_of_another(cloud: Cloud) -> None:
+    """A release beside `make doctor` in the same checkout: each reads what its own synth wrote."""
+    first, second = (synthesized("trial", cloud.environ) for _ in range(2))
+    assert first.folder != second.folder
+    assert first.stacks == second.stacks
+    cloud.calls("cdk")
 
 
 def test_deploy_that_fails_stops_with_one_line(cloud: Cloud) -> None:
