@@ -202,7 +202,7 @@ stress: install  ## Measure | minutes | Put load on the scaling in a local cloud
 
 verify: check policy bench-synth image  ## Work on it | long | Run all checks, tests and benchmarks, the image's included (as root)
 	$(PYTEST) -m "not image"
-	$(BIN)/python -m benchmarks.batch --memory 200
+	$(BIN)/python -m benchmarks.batch --rounds 1 --memory 200
 
 IMAGE_OPTIONS := $(if $(MODEL),--model $(MODEL)) $(if $(RELEASE),--release)
 

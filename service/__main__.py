@@ -273,6 +273,7 @@ def _lock(_: Settings, options: argparse.Namespace) -> int:
 def _transcribe(settings: Settings, options: argparse.Namespace) -> int:
     telemetry.configure(sys.stderr)
     from service import cli
+    from service.provenance import transcript_provenance
 
     # Before the model is loaded: a mistake is told at once.
     outputs = cli.outputs(options.files, folder=options.output, form=options.format)
@@ -286,6 +287,7 @@ def _transcribe(settings: Settings, options: argparse.Namespace) -> int:
         form=options.format,
         language=options.language,
         words=options.words,
+        provenance=transcript_provenance(settings, encoder=loaded.encoder),
     )
     return 0 if complete else 2
 

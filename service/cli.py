@@ -4,10 +4,10 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from tqdm import tqdm
 
@@ -116,6 +116,7 @@ def transcribe_files(
     form: str,
     language: str,
     words: bool,
+    provenance: Mapping[str, Any],
 ) -> bool:
     """Transcribe each file; report one that fails on standard error and continue with the next.
 
@@ -130,7 +131,7 @@ def transcribe_files(
             transcript = _transcribe_file(file, engine=engine, decode=decode, language=language, words=words)
             for fault in _faults(transcript):
                 _tell(file, fault)
-            output.write(_rendered(file, transcript, form))
+            output.write(_rendered(file, transcript, form, provenance=provenance))
         except ReaderGone:
             break
         except (ServiceError, OSError) as error:
@@ -163,13 +164,13 @@ def _faults(transcript: Transcript) -> Iterator[str]:
         yield f"{transcript.unheard_seconds:.1f} s of speech, or of sounds like it, gave no words"
 
 
-def _rendered(file: Path, transcript: Transcript, form: str) -> str:
+def _rendered(file: Path, transcript: Transcript, form: str, *, provenance: Mapping[str, Any]) -> str:
     """A transcript; as JSON it names its recording, so that lines are told apart even if some files failed."""
     if form != "json":
         return render(transcript, form)
     # Python decodes the command line by the locale; as UTF-8 the name is the same everywhere.
     name = os.fsencode(file).decode(errors="surrogateescape")
-    return json.dumps({"recording": name, **transcript.to_dict()}, ensure_ascii=False)
+    return json.dumps({"recording": name, **transcript.to_dict(), "provenance": provenance}, ensure_ascii=False)
 
 
 def _tell(file: Path, message: object) -> None:

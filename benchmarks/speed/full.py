@@ -6,6 +6,7 @@ Takes hours. Every finished pass is kept in `build/bench/full.json`, and an inte
 import argparse
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,8 +25,10 @@ from service.errors import ModelError
 MODELS = ("base", "small")
 MINUTES = (1, 5, 30, 90)
 MANY, MANY_SECONDS = 50, 20
+# What all engines hear, in minutes. The slow ones take as long for each minute of a longer call.
+ALL_HEAR, ALL_HEAR_OF_BASE = 5, 30
 # https://github.com/SYSTRAN/faster-whisper compares implementations on such a recording, with a beam of 5.
-ARTICLE_MINUTES = 13
+ARTICLE, ARTICLE_MINUTES = "small", 13
 FILE = FOLDER / "full.json"
 HEADER = ("engine", "call s per s", "wall s", "CPU s", "peak MB", "passes")
 
@@ -78,16 +81,29 @@ def _parts(model: Model, cases: Sequence[Case], *, longest: float) -> Iterator[P
     """Everything to be measured with one model, the quick parts first."""
     # Settings that need no grid here: the library's own advice for batches, and the greedy form, which is faster.
     batched = [one for one in model.batched(threads=1) if "16" in one.name and "threshold" not in one.name]
-    few = [model.ours(), model.original(), *batched]
+    limit = ALL_HEAR_OF_BASE if model.size == "base" else ALL_HEAR
+
+    def hearing(minutes: float) -> list[Contestant]:
+        every = [model.ours(), model.original(), *batched]
+        return every if minutes <= limit else [model.ours(), batched[0]]
+
     many = [
         _call(cases, f"short-{number}", seconds=MANY_SECONDS, start=number * MANY_SECONDS) for number in range(MANY)
     ]
-    yield Part(section=f"{model.size}: {MANY} calls of {MANY_SECONDS} s at once", contestants=few, calls=many)
+    yield Part(
+        section=f"{model.size}: {MANY} calls of {MANY_SECONDS} s at once",
+        contestants=hearing(MANY * MANY_SECONDS / 60),
+        calls=many,
+    )
     for minutes in MINUTES:
         if minutes <= longest:
             call = _call(cases, f"long-{minutes}", seconds=60 * minutes)
-            yield Part(section=f"{model.size}: one call of {minutes} minutes", contestants=few, calls=[call])
-    if longest >= ARTICLE_MINUTES:
+            yield Part(
+                section=f"{model.size}: one call of {minutes} minutes",
+                contestants=hearing(minutes),
+                calls=[call],
+            )
+    if longest >= ARTICLE_MINUTES and model.size.startswith(ARTICLE):
         call = _call(cases, "article", seconds=60 * ARTICLE_MINUTES)
         yield Part(
             section=f"{model.size}: {ARTICLE_MINUTES} minutes, beam 5", contestants=_article(model), calls=[call]
@@ -121,7 +137,14 @@ def _measure(results: Results, part: Part, *, rounds: int, threads: int) -> None
             for one in part.contestants
             if not any(cell.key == (part.section, one.name, "", number) and not cell.failure for cell in results.cells)
         ]
-        Rounds(results=results, threads=threads).run(part.section, missing, part.calls, rounds=1, first=number)
+        if missing:
+            results.facts["date"] = _until(time.strftime("%Y-%m-%d"), since=results.facts["date"].partition(" ")[0])
+            Rounds(results=results, threads=threads).run(part.section, missing, part.calls, rounds=1, first=number)
+
+
+def _until(today: str, *, since: str) -> str:
+    """The days of a run that goes on, such as `2026-11-26 to 2026-11-27`."""
+    return since if since == today else f"{since} to {today}"
 
 
 def _call(cases: Sequence[Case], name: str, *, seconds: float, start: float = 0.0) -> str:
@@ -133,8 +156,11 @@ def _call(cases: Sequence[Case], name: str, *, seconds: float, start: float = 0.
 
 
 def _text(results: Results) -> str:
-    parts = [report.machine_line(results.facts, command="make bench-full")]
-    for section in dict.fromkeys(cell.section for cell in results.cells):
+    sections = dict.fromkeys(cell.section for cell in results.cells)
+    models = list(dict.fromkeys(map(_model_of, sections)))
+    parts = [report.machine_line(results.facts | {"model": "`, `".join(models)}, command="make bench-full")]
+    # A run that goes on may measure what another model lacks.
+    for section in sorted(sections, key=lambda section: models.index(_model_of(section))):
         rows = []
         for contestant, level in results.rows(section):
             if passes := results.of(section, contestant, level):
@@ -150,6 +176,10 @@ def _text(results: Results) -> str:
     if reasons := report.left_out(results):
         parts += ["### Left out", reasons]
     return "\n\n".join(parts) + "\n"
+
+
+def _model_of(section: str) -> str:
+    return section.partition(":")[0]
 
 
 if __name__ == "__main__":

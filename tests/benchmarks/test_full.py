@@ -1,12 +1,13 @@
 """The long benchmark: its calls, and how an interrupted run goes on."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.speed import full, preparation, report
+from benchmarks.speed import full, grid, preparation, report
 from benchmarks.speed.cells import Results
 from benchmarks.speed.full import Part
 from benchmarks.speed.grid import Model
@@ -33,7 +34,7 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Part]:
     monkeypatch.setattr(full, "_parts", all_parts)
     monkeypatch.setattr(preparation, "calls", list)
     monkeypatch.setattr(preparation, "find_model", model)
-    monkeypatch.setattr(report, "facts", lambda *_, **__: FACTS)
+    monkeypatch.setattr(report, "facts", lambda *_, **__: dict(FACTS))
     return found
 
 
@@ -51,6 +52,8 @@ def test_an_interrupted_run_goes_on(parts: list[Part], capsys: pytest.CaptureFix
     printed = capsys.readouterr()
     assert "small is left out" in printed.err
     assert "### two" in printed.out
+    day = time.strftime("%Y-%m-%d")
+    assert f"`make bench-full`, {FACTS['date']} to {day}:" in printed.out
 
 
 def test_long_calls_repeat_the_others(tmp_path: Path) -> None:
@@ -76,21 +79,44 @@ def test_without_pytorch_its_peers_are_left_out(monkeypatch: pytest.MonkeyPatch,
     assert all("beam 5" in name for name in names if not name.startswith("whisper-fargate"))
 
 
-def test_lengths_are_measured_with_each_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Ours, the original service, and the batched form, greedy and with a beam; the article's table has every format."""
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], dict[str, list[str]]]:
+    """The names of the engines that hear each part, for a model."""
     monkeypatch.setattr(full, "_call", lambda _cases, name, **_: name)
     monkeypatch.setattr(preparation, "torch_forms", lambda _: None)
-    model = Model(size="base", folder=tmp_path, forms=tmp_path)
-    *lengths, article = full._parts(model, [CASE], longest=13)
-    for part in lengths:
-        assert [one.name.partition(",")[0] for one in part.contestants] == [
-            "whisper-fargate",
-            "original service: faster-whisper",
-            "faster-whisper",
-            "faster-whisper",
-        ]
-    peers = [one.name for one in article.contestants if one.mixed]
-    assert [name for name in peers if "whisper.cpp" in name or "openai" in name] == [
-        "whisper.cpp, f16, beam 5",
-        "openai/whisper, beam 5",
-    ]
+
+    def parts(size: str) -> dict[str, list[str]]:
+        model = Model(size=size, folder=tmp_path, forms=tmp_path)
+        found = full._parts(model, [CASE], longest=max(full.MINUTES))
+        return {part.section.partition(": ")[2]: [one.name for one in part.contestants] for part in found}
+
+    return parts
+
+
+@pytest.mark.parametrize(
+    ("size", "of_all"),
+    [
+        ("base", ["50 calls of 20 s at once", *(f"one call of {minutes} minutes" for minutes in (1, 5, 30))]),
+        ("small", [f"one call of {minutes} minutes" for minutes in (1, 5)]),
+    ],
+)
+def test_slow_engines_hear_what_takes_them_minutes(
+    measured: Callable[[str], dict[str, list[str]]], size: str, of_all: list[str]
+) -> None:
+    """Every length is heard by ours and by the fastest batched form, the others leave out what only repeats."""
+    lengths = {section: names for section, names in measured(size).items() if "beam 5" not in section}
+    assert len(lengths) == 1 + len(full.MINUTES)
+    fast = [grid.OURS, "faster-whisper, batched 16, beam 1, 1 at once"]
+    every = [grid.OURS, grid.ORIGINAL, fast[1], "faster-whisper, batched 16, beam 5, 1 at once"]
+    assert {section: names == every for section, names in lengths.items()} == {
+        section: section in of_all for section in lengths
+    }
+    assert all(names in (every, fast) for names in lengths.values())
+
+
+def test_table_of_the_article_is_of_its_model(measured: Callable[[str], dict[str, list[str]]]) -> None:
+    """Number formats of ours and of faster-whisper, and one form of each other peer; `base` is not in the article."""
+    (table,) = [names for section, names in measured("small-widened").items() if "beam 5" in section]
+    peers = [name for name in table if "whisper.cpp" in name or "openai" in name]
+    assert peers == ["whisper.cpp, f16, beam 5", "openai/whisper, beam 5"]
+    assert not [section for section in measured("base") if "beam 5" in section]

@@ -56,6 +56,7 @@ def test_transcribe_writes_json_lines_and_nothing_else() -> None:
     assert [transcript["channels"] for transcript in transcripts] == [2, 1]
     assert [transcript["recording"] for transcript in transcripts] == list(map(str, files))
     assert {"language", "duration", "partial", "segments"} <= set(transcripts[0])
+    assert {"model", "compute_type", "encoder", "processor"} <= set(transcripts[0]["provenance"])
     assert done.stderr == ""
 
 
