@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -194,8 +195,20 @@ def measured(path: Path, *, minutes: int, shorts: int, workers: int) -> dict[str
 def test_memory_is_flat_and_within_the_need(minutes: int, shorts: int, workers: int) -> None:
     """The second half of the work takes no more than the first did, and never more than was computed."""
     found = measured(Path("demo/calls/billing.wav"), minutes=minutes, shorts=shorts, workers=workers)
-    seen, audio = found["seen"], found["audio"]
+    seen = found["seen"]
     half = len(seen) // 2
     assert max(seen[half:]) <= 1.05 * max(seen[:half])
+    assert_within_the_need(found, workers=workers)
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(3600)
+def test_hour_with_two_workers_is_within_the_need() -> None:
+    """Whenever their largest batches meet."""
+    assert_within_the_need(measured(Path("demo/calls/billing.wav"), minutes=60, shorts=0, workers=2), workers=2)
+
+
+def assert_within_the_need(found: Mapping[str, Any], *, workers: int) -> None:
+    """The highest memory, without the call's own samples, is no more than was computed."""
     limit = memory.need(memory.read_dimensions(find("base").folder), Settings(workers=workers)).total
-    assert found["highest"] - audio <= limit // MB
+    assert found["highest"] - found["audio"] <= limit // MB
