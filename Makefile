@@ -200,9 +200,10 @@ bench-batch: install  ## Measure | minutes | Drain a backlog with one and two wo
 stress: install  ## Measure | minutes | Put load on the scaling in a local cloud, beside the simulator that plans it (ARGS=--write: docs)
 	$(BIN)/python -m benchmarks.stress $(ARGS)
 
-verify: check policy bench-synth image  ## Work on it | long | Run all checks, tests and benchmarks, the image's included (as root)
+verify: check policy image  ## Work on it | long | Run all checks, tests and benchmarks, the image's included (as root)
 	$(PYTEST) -m "not image"
-	$(BIN)/python -m benchmarks.batch --rounds 1 --memory 200
+	$(BIN)/python benchmarks/synth.py --rounds 2
+	$(BIN)/python -m benchmarks.batch --calls 8 --rounds 1 --memory 60
 
 IMAGE_OPTIONS := $(if $(MODEL),--model $(MODEL)) $(if $(RELEASE),--release)
 

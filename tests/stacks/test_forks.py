@@ -69,11 +69,11 @@ def environments():
 def environments():
     return (replace(main(), **ALONE),)
 """,
-    "ten": """
+    "six of production": """
 def environments():
     return tuple(
         replace(main(), name=f"site{number}", network=replace(main().network, cidr=free(number)), **ALONE)
-        for number in range(10)
+        for number in range(6)
     )
 """,
     "an account for each": """
