@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 # The files that take longest. They come first, so that no process still runs one of them when the others are done.
-LONGEST = ("stacks/test_forks.py", "local/test_rehearse.py")
+LONGEST = ("stacks/test_forks.py", "service/engine/test_memory.py", "local/test_rehearse.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

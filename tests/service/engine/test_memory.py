@@ -203,9 +203,9 @@ def test_memory_is_flat_and_within_the_need(minutes: int, shorts: int, workers: 
 
 @pytest.mark.verify
 @pytest.mark.timeout(3600)
-def test_long_call_with_two_workers_is_within_the_need() -> None:
+def test_hour_with_two_workers_is_within_the_need() -> None:
     """Whenever their largest batches meet."""
-    assert_within_the_need(measured(Path("demo/calls/billing.wav"), minutes=20, shorts=0, workers=2), workers=2)
+    assert_within_the_need(measured(Path("demo/calls/billing.wav"), minutes=60, shorts=0, workers=2), workers=2)
 
 
 def assert_within_the_need(found: Mapping[str, Any], *, workers: int) -> None:
